@@ -1,0 +1,117 @@
+"""Backbones from `keras.applications`, cut into the stages C2 to C5."""
+
+from collections.abc import Iterable
+
+import keras
+
+# Layers whose outputs have strides 4, 8, 16 and 32.
+_STAGE_ENDS = {
+    "mobilenet_v2": (
+        "block_3_expand_relu",
+        "block_6_expand_relu",
+        "block_13_expand_relu",
+        "out_relu",
+    ),
+    "resnet50": (
+        "conv2_block3_out",
+        "conv3_block4_out",
+        "conv4_block6_out",
+        "conv5_block3_out",
+    ),
+    "resnet101": (
+        "conv2_block3_out",
+        "conv3_block4_out",
+        "conv4_block23_out",
+        "conv5_block3_out",
+    ),
+}
+_BUILDERS = {
+    "mobilenet_v2": keras.applications.MobileNetV2,
+    "resnet50": keras.applications.ResNet50,
+    "resnet101": keras.applications.ResNet101,
+}
+# First stage that moves; "heads" moves none.
+TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
+
+
+def build_backbone(name: str, image_size: int) -> keras.Model:
+    """Build a backbone without weights.
+
+    Args:
+        name: "mobilenet_v2", "resnet50" or "resnet101".
+        image_size: height and width of the input, a multiple of 64.
+
+    Returns:
+        A model from images (B, S, S, 3) in the range `preprocess` gives to the list
+        [C2, C3, C4, C5] with strides 4, 8, 16, 32.
+    """
+    if name not in _BUILDERS:
+        raise ValueError(f"expected a backbone among {sorted(_BUILDERS)}, got {name!r}")
+    full = _BUILDERS[name](
+        include_top=False, weights=None, input_shape=(image_size, image_size, 3)
+    )
+    outputs = [full.get_layer(end).output for end in _STAGE_ENDS[name]]
+    return keras.Model(full.input, outputs, name=f"{name}_backbone")
+
+
+def load_imagenet(backbone: keras.Model, path: str) -> None:
+    """Load `keras.applications` "notop" weights into a backbone of `build_backbone`.
+
+    Args:
+        backbone: a model of `build_backbone`.
+        path: a `.weights.h5` file of the whole application model.
+    """
+    # Same layers, same order: the cut model ends where the whole one does.
+    backbone.load_weights(path)
+
+
+def preprocess(images, name: str):
+    """Scale images 0..255 to the range the backbone was trained on.
+
+    Args:
+        images: float tensor (B, H, W, 3), RGB, 0 to 255.
+        name: backbone name.
+
+    Returns:
+        Tensor of the same shape: [-1, 1] for MobileNetV2, BGR less the ImageNet mean
+        for the ResNets.
+    """
+    if name == "mobilenet_v2":
+        return images / 127.5 - 1.0
+    return keras.applications.resnet.preprocess_input(images)
+
+
+def stage_of(layer_name: str, backbone: keras.Model) -> int:
+    """Return the stage (1 to 5) that computes the layer's output."""
+    name = backbone.name.removesuffix("_backbone")
+    names = [layer.name for layer in backbone.layers]
+    position = names.index(layer_name)
+    ends = [names.index(end) for end in _STAGE_ENDS[name]]
+    # C2's last layer closes stage 2; whatever is after C_k's end belongs to k + 1.
+    return min(5, 2 + sum(position > end for end in ends)) if position else 1
+
+
+def set_trainable(backbone: keras.Model, layers: str) -> None:
+    """Freeze the stages before `layers`, and every batch norm.
+
+    Batch norms stay frozen always: the shipped ImageNet weights are folded (mean 0,
+    variance 1), and moving statistics would destroy them.
+
+    Args:
+        backbone: a model of `build_backbone`.
+        layers: "heads", "5+", "4+", "3+" or "all".
+    """
+    if layers not in TRAINABLE_FROM:
+        raise ValueError(f"expected layers in {sorted(TRAINABLE_FROM)}, got {layers!r}")
+    first = TRAINABLE_FROM[layers]
+    for layer in backbone.layers:
+        layer.trainable = stage_of(layer.name, backbone) >= first
+        _freeze_norm(layer)
+
+
+def _freeze_norm(layer: keras.layers.Layer) -> None:
+    inner: Iterable[keras.layers.Layer] = getattr(layer, "layers", ())
+    if isinstance(layer, keras.layers.BatchNormalization):
+        layer.trainable = False
+    for child in inner:
+        _freeze_norm(child)

@@ -1,0 +1,106 @@
+"""The numbers of the network and of its training, each in one place."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# DeepFashion2's categories; the label of CLASS_NAMES[i] is i + 1, 0 is background.
+CLASS_NAMES = (
+    "short sleeve top",
+    "long sleeve top",
+    "short sleeve outwear",
+    "long sleeve outwear",
+    "vest",
+    "sling",
+    "shorts",
+    "trousers",
+    "skirt",
+    "short sleeve dress",
+    "long sleeve dress",
+    "vest dress",
+    "sling dress",
+)
+
+
+@dataclass(frozen=True)
+class MaskRCNNConfig:
+    """Architecture of a `MaskRCNN`. Sizes in pixels of the network's input."""
+
+    backbone: str = "mobilenet_v2"  # or "resnet50", "resnet101"
+    image_size: int = 320  # height and width of the input
+    num_classes: int = len(CLASS_NAMES)  # without background
+    pyramid_channels: int = 96  # width of P2..P6
+    anchor_levels: tuple[int, ...] = (3, 4, 5, 6)  # pyramid levels the RPN looks at
+    anchor_scale: float = 4.0  # anchor side / stride at the first octave
+    anchor_octaves: tuple[float, ...] = (1.0, 1.41)  # sizes per level
+    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # height / width
+    pre_nms: int = 200  # proposals that enter the suppression
+    proposals: int = 48  # proposals that leave it
+    rpn_nms_threshold: float = 0.7  # IoU
+    nms_threshold: float = 0.5  # IoU between final detections, over all classes
+    max_detections: int = 8
+    box_roi_size: int = 7  # RoIAlign cells a side for the box head
+    mask_roi_size: int = 28  # RoIAlign cells a side for the mask head
+    mask_output_size: int = 56  # 1 or 2 times mask_roi_size; 14 and 28: the paper
+    canonical_size: float = 112.0  # RoIs of this side are read from P4 - 1
+    box_head_channels: int = 256
+    mask_head_channels: int = 64
+    mask_head_convs: int = 3
+    class_agnostic: bool = True  # one box and one mask per RoI, not one per class
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot work together."""
+        if self.image_size % 64:
+            raise ValueError(
+                f"expected image_size to be a multiple of 64, got {self.image_size}"
+            )
+        if self.mask_output_size not in (self.mask_roi_size, 2 * self.mask_roi_size):
+            raise ValueError(
+                f"expected mask_output_size to be 1 or 2 times mask_roi_size "
+                f"({self.mask_roi_size}), got {self.mask_output_size}"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write the config as JSON to `path`."""
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=1))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "MaskRCNNConfig":
+        """Build a config from parsed JSON; lists become tuples."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"expected keys among {sorted(known)}, got {unknown}")
+        return cls(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of a training run."""
+
+    layers: str  # heads, 3+, 4+, 5+ or all: the first backbone stage that moves
+    steps: int
+    learning_rate: float  # peak, after the warm-up; cosine to 2 % of it
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The recipe of a training run; the defaults are the recipe that works."""
+
+    stages: tuple[Stage, ...] = (Stage("heads", 200, 1e-3), Stage("3+", 2000, 5e-4))
+    batch_size: int = 8
+    warmup_steps: int = 50
+    weight_decay: float = 1e-4
+    gradient_norm: float = 10.0  # global clip
+    max_instances: int = 4  # ground-truth garments kept in one picture
+    rpn_samples: int = 64  # anchors in the RPN losses of one picture
+    rpn_positive_iou: float = 0.6
+    rpn_negative_iou: float = 0.3
+    roi_samples: int = 24  # proposals in the box head's losses of one picture
+    roi_positives: int = 4  # of these, at most so many with a garment (and a mask)
+    roi_positive_iou: float = 0.5
+    seed: int = 0

@@ -1,0 +1,52 @@
+"""What a Mask R-CNN finds in one picture, in the picture's own pixels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Instances of one picture, best score first.
+
+    Attributes:
+        boxes: float32 (N, 4), xyxy pixels, x2 and y2 exclusive.
+        labels: int (N,), 1-based ids into `CLASS_NAMES`.
+        scores: float32 (N,) in [0, 1].
+        masks: float32 (N, H, W) in [0, 1]: probability that a pixel is garment.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+    masks: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Check that the arrays speak of the same instances."""
+        count = len(self.scores)
+        if self.boxes.shape != (count, 4):
+            raise ValueError(f"expected boxes ({count}, 4), got {self.boxes.shape}")
+        if self.labels.shape != (count,):
+            raise ValueError(f"expected labels ({count},), got {self.labels.shape}")
+        if self.masks.ndim != 3 or len(self.masks) != count:
+            raise ValueError(f"expected masks ({count}, H, W), got {self.masks.shape}")
+
+    def __len__(self) -> int:
+        """Return the number of instances."""
+        return len(self.scores)
+
+    def __getitem__(self, index: np.ndarray | slice) -> "Detections":
+        """Return the instances picked by a slice, a bool mask or indices."""
+        return Detections(
+            self.boxes[index], self.labels[index], self.scores[index], self.masks[index]
+        )
+
+    @classmethod
+    def empty(cls, size: tuple[int, int]) -> "Detections":
+        """Return no instances for a picture of `size` (height, width)."""
+        return cls(
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.float32),
+            np.zeros((0, *size), np.float32),
+        )

@@ -1,0 +1,202 @@
+"""Mask R-CNN (He et al. 2017), top to bottom: start reading here.
+
+images -> backbone -> feature pyramid -> RPN -> RoIAlign -> box head, mask head.
+Shapes are static, so that every backend can compile the model: places that nothing
+fills hold zero boxes and zero scores.
+"""
+
+import keras
+from keras import ops
+
+from mrcnn import boxes as box_ops
+from mrcnn import losses, targets
+from mrcnn.anchors import make_anchors
+from mrcnn.backbone import build_backbone, preprocess
+from mrcnn.config import MaskRCNNConfig, TrainConfig
+from mrcnn.feature_pyramid import build_feature_pyramid
+from mrcnn.roi_heads import build_box_head, build_mask_head, pick_class
+from mrcnn.rpn import RegionProposalNetwork, propose
+
+_STRIDES = (4.0, 8.0, 16.0, 32.0)
+LOSS_NAMES = ("rpn_class", "rpn_box", "class", "box", "mask")
+
+
+class MaskRCNN(keras.Model):
+    """Mask R-CNN.
+
+    Args:
+        config: architecture. Defaults to `MaskRCNNConfig()`.
+        train: sampling of the losses. Defaults to `TrainConfig()`.
+
+    Call arguments:
+        inputs: images (B, S, S, 3) float, RGB 0..255; or, to train, a dict with
+            `images`, `gt_boxes` (B, M, 4) xyxy, `gt_labels` (B, M) int with 0 for none,
+            `gt_masks` (B, M, S, S).
+
+    Returns:
+        For images a dict: `boxes` (B, D, 4), `labels` (B, D) int, `scores` (B, D; 0 for
+        none), `masks` (B, D, m, m) in [0, 1] over the box. For a dict of ground truth the
+        five losses, scalars, by the names of `LOSS_NAMES`.
+
+    References:
+        He et al., "Mask R-CNN", ICCV 2017.
+    """
+
+    def __init__(
+        self, config: MaskRCNNConfig | None = None, train: TrainConfig | None = None
+    ):
+        # Boxes need float32; the parts follow the global policy and may be mixed.
+        super().__init__(name="mask_rcnn", dtype="float32")
+        # === Layers ===
+        self.config = config or MaskRCNNConfig()
+        self.train_config = train or TrainConfig()
+        self.backbone = build_backbone(self.config.backbone, self.config.image_size)
+        self.feature_pyramid = build_feature_pyramid(
+            self.backbone.outputs, self.config.pyramid_channels
+        )
+        self.rpn = RegionProposalNetwork(self.config)
+        self.box_head = build_box_head(self.config)
+        self.mask_head = build_mask_head(self.config)
+        # === State ===
+        self.anchors = make_anchors(self.config)
+        self.seed = keras.random.SeedGenerator(self.train_config.seed)
+        self.trackers = {name: keras.metrics.Mean(name) for name in LOSS_NAMES}
+        self.rpn.build(None)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if isinstance(inputs, dict):
+            return self.compute_losses(inputs)
+        pyramid = self.features(inputs)
+        logits, deltas = self.rpn(self.anchor_levels(pyramid))
+        proposals = propose(logits, deltas, self.anchors, self.config)
+        return self.detect(pyramid, proposals)
+
+    # === Parts ===
+
+    def features(self, images):
+        """Return [P2..P6] of images (B, S, S, 3) in 0..255."""
+        scaled = preprocess(ops.cast(images, "float32"), self.config.backbone)
+        return self.feature_pyramid(self.backbone(scaled, training=False))
+
+    def anchor_levels(self, pyramid):
+        """Return the levels that carry anchors."""
+        return [pyramid[level - 2] for level in self.config.anchor_levels]
+
+    def read_regions(self, pyramid, boxes, size: int, sampling: int):
+        """RoIAlign boxes (B, N, 4) from P2..P5 as (B * N, size, size, C)."""
+        level = box_ops.pyramid_level(boxes, self.config.canonical_size, 4)
+        regions = box_ops.roi_align(pyramid[:4], boxes, level, size, _STRIDES, sampling)
+        return ops.reshape(regions, (-1, size, size, self.config.pyramid_channels))
+
+    def name_boxes(self, pyramid, boxes):
+        """Return class logits (B, N, 1 + classes) and deltas (B, N, K, 4)."""
+        count = boxes.shape[1]
+        regions = self.read_regions(pyramid, boxes, self.config.box_roi_size, 2)
+        logits, deltas = self.box_head(regions)
+        return (
+            ops.reshape(logits, (-1, count, logits.shape[-1])),
+            ops.reshape(deltas, (-1, count, *deltas.shape[1:])),
+        )
+
+    def draw_masks(self, pyramid, boxes, labels):
+        """Return mask logits (B, N, m, m) of boxes (B, N, 4) for their labels (B, N)."""
+        count, size = boxes.shape[1], self.config.mask_output_size
+        regions = self.read_regions(pyramid, boxes, self.config.mask_roi_size, 1)
+        logits = ops.reshape(self.mask_head(regions), (-1, count, size, size, self.kinds))
+        by_class = ops.transpose(logits, (0, 1, 4, 2, 3))  # (B, N, K, m, m)
+        return pick_class(by_class, labels, self.config.class_agnostic)
+
+    @property
+    def kinds(self) -> int:
+        """How many boxes and masks the heads give per region."""
+        return 1 if self.config.class_agnostic else self.config.num_classes
+
+    # === Inference ===
+
+    def detect(self, pyramid, proposals):
+        """Name the proposals, drop doubles and draw the masks of what is left."""
+        config = self.config
+        logits, deltas = self.name_boxes(pyramid, proposals)
+        shares = ops.softmax(logits, axis=-1)[..., 1:]
+        labels = ops.argmax(shares, axis=-1) + 1
+        real = ops.cast(box_ops.box_area(proposals) > 1.0, "float32")
+        scores = ops.max(shares, axis=-1) * real
+        boxes = box_ops.decode(
+            proposals,
+            pick_class(deltas, labels, config.class_agnostic),
+            box_ops.BOX_VARIANCE,
+            config.image_size,
+        )
+        kept, scores = box_ops.suppress(
+            boxes, scores, config.nms_threshold, config.max_detections
+        )
+        boxes = box_ops.take(boxes, kept)
+        labels = ops.take_along_axis(ops.cast(labels, "int32"), kept, axis=1)
+        masks = ops.sigmoid(self.draw_masks(pyramid, boxes, labels))
+        return {"boxes": boxes, "labels": labels, "scores": scores, "masks": masks}
+
+    # === Training ===
+
+    def compute_losses(self, truth):
+        """Return the five losses for a batch of ground truth (see the class)."""
+        pyramid = self.features(truth["images"])
+        logits, deltas = self.rpn(self.anchor_levels(pyramid))
+        proposals = propose(logits, deltas, self.anchors, self.config)
+        values = self._rpn_losses(logits, deltas, truth)
+        values.update(self._head_losses(pyramid, proposals, truth))
+        return values
+
+    def _rpn_losses(self, logits, deltas, truth):
+        train, half = self.train_config, self.train_config.rpn_samples // 2
+        positive, negative, matched = targets.match_anchors(
+            self.anchors, truth["gt_boxes"], truth["gt_labels"], train
+        )
+        at1, weight1 = targets.sample(positive, half, self.seed)
+        at0, weight0 = targets.sample(negative, train.rpn_samples - half, self.seed)
+        index = ops.concatenate([at1, at0], axis=1)
+        is_garment = ops.concatenate([weight1, ops.zeros_like(weight0)], axis=1)
+        weights = ops.concatenate([weight1, weight0], axis=1)
+        gt_deltas = box_ops.encode(
+            ops.take(self.anchors, at1, axis=0),
+            box_ops.take(matched, at1),
+            box_ops.RPN_VARIANCE,
+        )
+        return {
+            "rpn_class": losses.rpn_class_loss(
+                ops.take_along_axis(logits, index, axis=1), is_garment, weights
+            ),
+            "rpn_box": losses.rpn_box_loss(
+                box_ops.take(deltas, at1), ops.stop_gradient(gt_deltas), weight1
+            ),
+        }
+
+    def _head_losses(self, pyramid, proposals, truth):
+        train, config = self.train_config, self.config
+        rois = targets.sample_rois(
+            proposals, truth["gt_boxes"], truth["gt_labels"], train, self.seed
+        )
+        logits, deltas = self.name_boxes(pyramid, rois["boxes"])
+        first = train.roi_positives
+        boxes, labels = rois["boxes"][:, :first], rois["labels"][:, :first]
+        match, weights = rois["match"][:, :first], rois["weights"][:, :first]
+        gt_deltas = box_ops.encode(
+            boxes, box_ops.take(truth["gt_boxes"], match), box_ops.BOX_VARIANCE
+        )
+        pred_deltas = pick_class(deltas[:, :first], labels, config.class_agnostic)
+        gt_masks = targets.crop_masks(
+            truth["gt_masks"], boxes, match, config.mask_output_size
+        )
+        mask_logits = self.draw_masks(pyramid, boxes, labels)
+        return {
+            "class": losses.class_loss(logits, rois["labels"], rois["weights"]),
+            "box": losses.box_loss(pred_deltas, ops.stop_gradient(gt_deltas), weights),
+            "mask": losses.mask_loss(mask_logits, ops.stop_gradient(gt_masks), weights),
+        }
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Add the five losses that `call` computed, and track each."""
+        del x, y, sample_weight, training
+        for name, value in y_pred.items():
+            self.trackers[name].update_state(value)
+        return sum(y_pred[name] for name in LOSS_NAMES)

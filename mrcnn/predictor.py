@@ -1,0 +1,139 @@
+"""From a photo to `Detections`: padding in, padding out, masks pasted back.
+
+`letterbox` and `Letterbox.to_photo` stand side by side on purpose: what one does the
+other undoes. `Predictor` is the seam behind which a faster runtime can stand.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import keras
+import numpy as np
+from PIL import Image
+
+from mrcnn.config import MaskRCNNConfig
+from mrcnn.data import PAD_VALUE
+from mrcnn.detections import Detections
+from mrcnn.model import MaskRCNN
+
+# A rim of grey, as share of the input: a shirt cut by the frame ends inside the network's
+# view, so that its edge is drawn and not guessed.
+MARGIN = 0.05
+
+
+class Predictor(Protocol):
+    """Whatever turns network inputs into network outputs."""
+
+    image_size: int
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Map float32 (B, S, S, 3) in 0..255 to the arrays `MaskRCNN` returns."""
+
+
+class KerasPredictor:
+    """A `MaskRCNN` behind the seam.
+
+    Args:
+        config: architecture.
+        weights: a `.weights.h5` file, float16 or float32.
+    """
+
+    def __init__(self, config: MaskRCNNConfig, weights: Path):
+        self.image_size = config.image_size
+        self._model = MaskRCNN(config)
+        self._model.load_weights(weights)
+        self._model.compile(jit_compile=False)
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the network on a batch (B, S, S, 3)."""
+        return self._model.predict_on_batch(images)
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where a photo lies in the network's square input: input = photo * scale + offset."""
+
+    scale: float
+    offset: tuple[float, float]  # x, y
+    size: tuple[int, int]  # height, width of the photo
+
+    def to_photo(self, boxes: np.ndarray) -> np.ndarray:
+        """Map boxes (N, 4) from the input to the photo, clipped to its frame."""
+        moved = (boxes - np.tile(self.offset, 2)) / self.scale
+        height, width = self.size
+        return np.clip(moved, 0, [width, height, width, height]).astype(np.float32)
+
+
+def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
+    """Fit a photo into a grey square, with a rim.
+
+    Args:
+        image: uint8 (H, W, 3).
+        size: side of the square.
+
+    Returns:
+        float32 (size, size, 3) in 0..255, and where the photo lies in it.
+    """
+    height, width = image.shape[:2]
+    inner = size - 2 * round(size * MARGIN)
+    scale = inner / max(height, width)
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(image).resize(shape, Image.Resampling.BILINEAR, reducing_gap=2)
+    canvas = np.full((size, size, 3), PAD_VALUE, np.float32)
+    left, top = (size - shape[0]) // 2, (size - shape[1]) // 2
+    canvas[top : top + shape[1], left : left + shape[0]] = np.asarray(small)
+    return canvas, Letterbox(scale, (left, top), (height, width))
+
+
+def detect(predictor: Predictor, image: np.ndarray, threshold: float) -> Detections:
+    """Find the garments of one photo.
+
+    Args:
+        predictor: the network.
+        image: uint8 (H, W, 3).
+        threshold: scores below it are dropped.
+
+    Returns:
+        Detections in the photo's pixels, best first.
+    """
+    canvas, frame = letterbox(image, predictor.image_size)
+    found = predictor(canvas[None])
+    keep = found["scores"][0] >= threshold
+    raw = np.asarray(found["boxes"][0])[keep]
+    masks = [
+        paste_mask(mask, box, frame)
+        for mask, box in zip(np.asarray(found["masks"][0])[keep], raw, strict=True)
+    ]
+    return Detections(
+        boxes=frame.to_photo(raw),
+        labels=np.asarray(found["labels"][0])[keep].astype(np.int64),
+        scores=np.asarray(found["scores"][0])[keep].astype(np.float32),
+        masks=np.array(masks, np.float32).reshape(-1, *frame.size),
+    )
+
+
+def paste_mask(mask: np.ndarray, box: np.ndarray, frame: Letterbox) -> np.ndarray:
+    """Lay a box's small mask over the photo.
+
+    Args:
+        mask: float32 (m, m) in [0, 1], spread over the box.
+        box: xyxy in the network's input.
+        frame: where the photo lies in the input.
+
+    Returns:
+        float32 (H, W) in [0, 1], 0 outside the box, bilinear between cells.
+    """
+    height, width = frame.size
+    x1, y1, x2, y2 = (box - np.tile(frame.offset, 2)) / frame.scale
+    sx, sy = mask.shape[1] / max(x2 - x1, 1e-3), mask.shape[0] / max(y2 - y1, 1e-3)
+    # One cell of zeros all around, so that the mask fades out at its box's edge.
+    padded = Image.fromarray(np.pad(mask, 1).astype(np.float32))
+    moved = padded.transform(
+        (width, height),
+        Image.Transform.AFFINE,
+        (sx, 0, 1 - x1 * sx, 0, sy, 1 - y1 * sy),
+        Image.Resampling.BILINEAR,
+        fillcolor=0,
+    )
+    return np.asarray(moved)
