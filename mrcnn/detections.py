@@ -50,3 +50,9 @@ class Detections:
             np.zeros(0, np.float32),
             np.zeros((0, *size), np.float32),
         )
+
+
+def mask_iou(mask_a: np.ndarray, mask_b: np.ndarray) -> float:
+    """Return the intersection over union of two bool masks; 0 when both are empty."""
+    union = np.count_nonzero(mask_a | mask_b)
+    return float(np.count_nonzero(mask_a & mask_b) / union) if union else 0.0

@@ -86,29 +86,42 @@ def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
     return canvas, Letterbox(scale, (left, top), (height, width))
 
 
-def detect(predictor: Predictor, image: np.ndarray, threshold: float) -> Detections:
+def detect(
+    predictor: Predictor, image: np.ndarray, threshold: float, mirror: bool = False
+) -> list[Detections]:
     """Find the garments of one photo.
 
     Args:
         predictor: the network.
         image: uint8 (H, W, 3).
         threshold: scores below it are dropped.
+        mirror: look at the mirrored photo too, in the same batch.
 
     Returns:
-        Detections in the photo's pixels, best first.
+        Detections in the photo's pixels, best first: of the photo, and with `mirror`
+        also of the mirrored photo, mirrored back.
     """
     canvas, frame = letterbox(image, predictor.image_size)
-    found = predictor(canvas[None])
-    keep = found["scores"][0] >= threshold
-    raw = np.asarray(found["boxes"][0])[keep]
-    masks = [
-        paste_mask(mask, box, frame)
-        for mask, box in zip(np.asarray(found["masks"][0])[keep], raw, strict=True)
+    views = [canvas, canvas[:, ::-1]] if mirror else [canvas]
+    raw = {name: np.array(value) for name, value in predictor(np.stack(views)).items()}
+    if mirror:
+        raw["boxes"][1][:, [0, 2]] = predictor.image_size - raw["boxes"][1][:, [2, 0]]
+        raw["masks"][1] = raw["masks"][1][..., ::-1]
+    return [
+        _in_photo({name: value[i] for name, value in raw.items()}, frame, threshold)
+        for i in range(len(views))
     ]
+
+
+def _in_photo(
+    raw: dict[str, np.ndarray], frame: Letterbox, threshold: float
+) -> Detections:
+    keep = np.flatnonzero(raw["scores"] >= threshold)
+    masks = [paste_mask(raw["masks"][i], raw["boxes"][i], frame) for i in keep]
     return Detections(
-        boxes=frame.to_photo(raw),
-        labels=np.asarray(found["labels"][0])[keep].astype(np.int64),
-        scores=np.asarray(found["scores"][0])[keep].astype(np.float32),
+        boxes=frame.to_photo(raw["boxes"][keep]),
+        labels=raw["labels"][keep].astype(np.int64),
+        scores=raw["scores"][keep].astype(np.float32),
         masks=np.array(masks, np.float32).reshape(-1, *frame.size),
     )
 

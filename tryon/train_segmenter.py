@@ -1,5 +1,6 @@
 """Fine-tune the Mask R-CNN: joins annotated photos, augmentation and network."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cyclegan.weights import save_float16
 from data_tools.annotations import AnnotatedPhoto
 from data_tools.augment import photo_augmenter
 from data_tools.folders import read_folder
@@ -15,7 +17,7 @@ from mrcnn.config import MaskRCNNConfig, TrainConfig
 from mrcnn.data import Example, TrainingBatches
 from mrcnn.model import MaskRCNN
 from mrcnn.train import run_stages
-from mrcnn.weights import save_float16
+from tryon.zoo import write_card
 
 # How often each source is drawn. The few street photos of short sleeves are what users'
 # photos look like, so they weigh as much as the many flat lays.
@@ -85,8 +87,26 @@ def train_segmenter(
             photo_augmenter(),
         )
 
-    for row in run_stages(
+    yield from run_stages(
         model, train, make_batches, out_dir, first_stage=first_stage
-    ):
-        yield row
-    save_float16(model, out_dir / "segmenter.weights.h5")
+    )
+    weights = out_dir / "segmenter.weights.h5"
+    trained = MaskRCNN(config)  # anew: without the optimizer's state
+    trained.load_weights(out_dir / "model.weights.h5")
+    save_float16(trained, weights)
+    write_card(weights, segmenter_card(config, train, photos))
+
+
+def segmenter_card(
+    config: MaskRCNNConfig, train: TrainConfig, photos: list[AnnotatedPhoto]
+) -> dict[str, object]:
+    """Return the facts of the card."""
+    counts = Counter(photo.source for photo in photos)
+    return {
+        "name": "segmenter",
+        "kind": "segmenter",
+        "licence": "Apache-2.0",
+        "config": dataclasses.asdict(config),
+        "data": [f"{count} photos ({source})" for source, count in counts.items()],
+        "recipe": dataclasses.asdict(train),
+    }

@@ -1,0 +1,65 @@
+# `make tryon` and `make test` work on a machine with python3 (3.11 to 3.13), make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RUN_READY := $(VENV)/.ready-to-run
+DEV_READY := $(VENV)/.ready-to-test
+
+.PHONY: help tryon install test check format test-backends docs benchmark clean
+.DEFAULT_GOAL := help
+
+help:  ## Show this help
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Debian's python3 may lack ensurepip (package python3-venv): then pip is started from its
+# own wheel, which lies in bootstrap/.
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "tryon needs Python 3.11 to 3.13: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
+	  $(PYTHON) -m venv --without-pip $(VENV) && \
+	  $(BIN)/python bootstrap/pip-*.whl/pip install --quiet --no-index bootstrap/pip-*.whl; }
+
+$(RUN_READY): setup.py | $(BIN)/python
+	$(PIP) --editable .
+	touch $@
+
+$(DEV_READY): setup.py | $(BIN)/python
+	$(PIP) --editable '.[train,test,check]'
+	$(PIP) --no-deps imgaug==0.4.0
+	touch $(RUN_READY) $@
+
+install: $(DEV_READY)  ## Make the environment with everything for training and tests
+
+tryon: $(RUN_READY)  ## Install, then dress examples/me.jpg in examples/tee.jpg
+	$(BIN)/tryon run --user examples/me.jpg --shop examples/tee.jpg
+
+test: $(DEV_READY)  ## Run all tests
+	$(BIN)/python -m pytest
+
+check: $(DEV_READY)  ## Format, lint, types, import directions, spelling, generated docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog --check docs/cli.md
+
+format: $(DEV_READY)  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# torch: where no CPU build is at hand, the registry's newest brings CUDA along.
+test-backends: $(DEV_READY)  ## Install JAX and torch and run the backend tests on all three
+	$(PIP) jax torch
+	$(BIN)/python -m pytest tests/backends
+
+docs: $(DEV_READY)  ## Rewrite docs/cli.md from --help
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog -r docs/cli.md
+
+benchmark: $(RUN_READY)  ## Print stage times beside a matrix product's
+	$(BIN)/python benchmarks/stages.py
+
+clean:  ## Remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

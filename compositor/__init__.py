@@ -1,0 +1,35 @@
+"""Cut out, warp, relight and blend garments: arrays in, arrays out.
+
+Image: uint8 RGB `(H, W, 3)`; hard mask: bool `(H, W)`; `alpha`: float32 `(H, W)` in
+[0, 1]; sizes (height, width); points (x, y) in pixels; boxes xyxy, x2 and y2 exclusive.
+Start reading at `compositor/blend.py`.
+"""
+
+from compositor.blend import composite, composite_strips
+from compositor.color import relight, seam_energy, shading, style_distance
+from compositor.contour import ControlPoints, complete_mask, control_points
+from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
+from compositor.matte import clean_mask, estimate_foreground_background, refine_alpha
+from compositor.warp import Warp, fit_warp, warp_image
+
+__all__ = [
+    "ControlPoints",
+    "Warp",
+    "clean_mask",
+    "complete_mask",
+    "composite",
+    "composite_strips",
+    "control_points",
+    "cutout_rgba",
+    "erase",
+    "estimate_foreground_background",
+    "fit_warp",
+    "mask_box",
+    "pad_box",
+    "refine_alpha",
+    "relight",
+    "seam_energy",
+    "shading",
+    "style_distance",
+    "warp_image",
+]

@@ -1,0 +1,309 @@
+"""From a hard mask to a soft matte, and to the colours on its two sides."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from compositor._checks import check_image, check_plane
+from compositor.cutout import mask_box
+
+Plane = NDArray[np.float32]
+
+BAND_SHARE = 0.012  # half width of the matte's band, as a share of sqrt(mask area)
+PINHOLE_SHARE = 0.002  # holes up to this share of the mask are filled
+EPSILON = 1e-4  # guided filter's regularisation, colours in [0, 1]
+REACH = 1.75  # colours are compared this many bands away
+RIDGE = 5e-4  # least colour variance of cloth and of background, colours in [0, 1]
+CONTRAST = 6.0  # squared Mahalanobis distance at which the colours are half trusted
+SHARPNESS = 2.0  # how much steeper than the colour mixture the matte is
+PURITY = 4  # power of the matte: how much more pure pixels count for colours nearby
+OWN_DETAIL = 8  # power of the matte: how fast a mixed pixel loses its own detail
+PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of colour channels
+COARSE_BAND = 4  # wider bands, in pixels, are worked out on a coarser grid
+EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
+
+
+def clean_mask(mask: NDArray[Any], min_share: float = 0.02) -> NDArray[np.bool_]:
+    """Fill pinholes and drop specks, keeping every part of a garment.
+
+    A strap or an arm can cut a shirt in several parts: all of them stay, as long as
+    they are no specks.
+
+    Args:
+        mask: `(H, W)` bool.
+        min_share: Parts smaller than this share of the largest part are dropped,
+            in [0, 1].
+
+    Returns:
+        `(H, W)` bool, a new array.
+    """
+    check_plane(mask)
+    cleaned = _keep_large(mask.astype(bool), min_share)
+    holes, count = ndimage.label(~cleaned)
+    if count < 2:
+        return cleaned
+    areas = np.bincount(holes.ravel())
+    pinhole = areas <= max(4.0, PINHOLE_SHARE * cleaned.sum())
+    edges = (holes[0], holes[-1], holes[:, 0], holes[:, -1])
+    pinhole[np.unique(np.concatenate(edges))] = False
+    pinhole[0] = False
+    return np.asarray(cleaned | pinhole[holes], bool)
+
+
+def refine_alpha(
+    image: NDArray[Any],
+    mask: NDArray[Any],
+    band: int | None = None,
+) -> Plane:
+    """Make a soft matte that follows the picture's own edges.
+
+    Inside a band around the mask's outline, the colours of garment and background
+    nearby decide, as far as they differ, and a guided filter follows the picture;
+    outside the band the matte is exactly 0 or 1. The frame is no edge: a mask that
+    touches it keeps its full matte there.
+
+    Args:
+        image: `(H, W, 3)` RGB picture, 0 to 255.
+        mask: `(H, W)` bool mask of the garment, possibly a few pixels off.
+        band: Half width of the band in pixels, at least 1; by default
+            `BAND_SHARE` of the square root of the mask's area, at least 2.
+
+    Returns:
+        `(H, W)` float32 matte in [0, 1].
+
+    Raises:
+        ValueError: When the sizes differ or the band is below 1.
+
+    References:
+        He, Sun, Tang: Guided Image Filtering, ECCV 2010.
+    """
+    check_image(image)
+    check_plane(mask, "mask", image.shape[:2])
+    mask = mask.astype(bool)
+    alpha = np.zeros(mask.shape, np.float32)
+    if band is None:
+        band = max(2, round(BAND_SHARE * float(np.sqrt(mask.sum()))))
+    if band < 1:
+        raise ValueError(f"expected band >= 1, got {band}")
+    x1, y1, x2, y2 = mask_box(mask)
+    if x2 <= x1:
+        return alpha
+    rows = slice(max(y1 - 4 * band, 0), y2 + 4 * band)
+    columns = slice(max(x1 - 4 * band, 0), x2 + 4 * band)
+    alpha[rows, columns] = _refine(image[rows, columns], mask[rows, columns], band)
+    return alpha
+
+
+def estimate_foreground_background(
+    image: NDArray[Any], alpha: NDArray[Any]
+) -> tuple[Plane, Plane]:
+    """Estimate the colours in front of and behind a soft edge.
+
+    At a soft edge a pixel mixes both. Blending a new garment with the photo there
+    would let the old garment's colour shine out; blending with the estimated
+    background does not. Work on a patch around the garment, not on a whole photo.
+
+    Args:
+        image: `(H, W, 3)` RGB picture, 0 to 255.
+        alpha: `(H, W)` matte in [0, 1].
+
+    Returns:
+        `(H, W, 3)` float32 foreground and `(H, W, 3)` float32 background, both in
+        [0, 255]. Where alpha is 1 the foreground is the picture and the background a
+        guess from around; where alpha is 0 the other way round.
+
+    References:
+        Forte: Approximate Fast Foreground Colour Estimation, ICIP 2021.
+    """
+    check_image(image)
+    check_plane(alpha, "alpha", image.shape[:2])
+    picture = image.astype(np.float32)
+    weight = np.clip(alpha.astype(np.float32), 0.0, 1.0)[..., None]
+    fore = back = picture
+    reach = max(4, round(0.1 * float(np.sqrt((weight > 0).sum()))))
+    for radius in (reach, max(3, reach // 4)):
+        fore, back = _blur_fusion(picture, weight, fore, back, radius)
+    return fore, back
+
+
+def _blur_fusion(
+    picture: Plane, weight: Plane, fore: Plane, back: Plane, radius: int
+) -> tuple[Plane, Plane]:
+    """Run one pass of blur fusion at one radius."""
+    near_fore = _weighted_box(fore, weight**PURITY, radius)
+    near_back = _weighted_box(back, (1.0 - weight) ** PURITY, radius)
+    missing = picture - weight * near_fore - (1.0 - weight) * near_back
+    # Only nearly pure pixels get their own detail back: elsewhere a matte that is off
+    # by a pixel would put the other side's colour there.
+    new_fore = near_fore + weight**OWN_DETAIL * missing
+    new_back = near_back + (1.0 - weight) ** OWN_DETAIL * missing
+    return np.clip(new_fore, 0, 255), np.clip(new_back, 0, 255)
+
+
+def _weighted_box(values: Plane, weight: Plane, radius: int) -> Plane:
+    """Average `(H, W, 3)` values in boxes, with `(H, W, 1)` weights."""
+    size = 2 * radius + 1
+    total = _box(values * weight, size)
+    share = _box(weight, size)
+    plain = _box(values, size)
+    known = share > 1e-5
+    return np.where(known, total / np.maximum(share, 1e-5), plain)
+
+
+def _box(values: Plane, size: int) -> Plane:
+    """Box mean over rows and columns; the frame repeats its last pixel."""
+    sizes = (size, size) + (1,) * (values.ndim - 2)
+    return np.asarray(ndimage.uniform_filter(values, sizes, mode="nearest"))
+
+
+def _keep_large(mask: NDArray[np.bool_], min_share: float) -> NDArray[np.bool_]:
+    """Drop parts below a share of the largest part."""
+    parts, count = ndimage.label(mask, EIGHT)
+    if count < 2:
+        return mask.copy()
+    areas = np.bincount(parts.ravel())
+    areas[0] = 0
+    large = areas >= max(1.0, min_share * areas.max())
+    return np.asarray(large[parts], bool)
+
+
+def _refine(image: NDArray[Any], mask: NDArray[np.bool_], band: int) -> Plane:
+    """Refine the part of a photo around its mask: see `refine_alpha`.
+
+    Wide bands are worked out on a coarser grid; only their linear coefficients are
+    brought back, so that the matte keeps the photo's own sharpness.
+    """
+    near = _box(mask.astype(np.float32), 2 * band + 1)  # 0 and 1 outside the band
+    tiny = 0.25 / (2 * band + 1) ** 2
+    places = np.nonzero((near >= tiny) & (near <= 1.0 - tiny))
+    alpha = mask.astype(np.float32)
+    if places[0].size == 0:
+        return alpha
+    step = max(1, band // COARSE_BAND)
+    slope, offset = _coefficients(image, mask, band, step)
+    coarse = [(axis - step // 2) / step for axis in places]
+    soft = _look_up(offset, coarse)
+    for channel in range(3):
+        shade = image[..., channel][places].astype(np.float32) / 255.0
+        soft += _look_up(slope[..., channel], coarse) * shade
+    # Towards the band's edges the matte must meet 0 and 1.
+    share = near[places]
+    low, high = np.clip(4.0 * share - 3.0, 0, 1), np.clip(4.0 * share, 0, 1)
+    alpha[places] = np.clip(soft, low, high)
+    return alpha
+
+
+def _look_up(plane: Plane, places: list[NDArray[np.float64]]) -> Plane:
+    """Read a plane between its pixels."""
+    read = ndimage.map_coordinates(plane, places, order=1, mode="nearest")
+    return np.asarray(read, np.float32)
+
+
+def _coefficients(
+    image: NDArray[Any], mask: NDArray[np.bool_], band: int, step: int
+) -> tuple[Plane, Plane]:
+    """Slope `(h, w, 3)` and offset `(h, w)` of the matte, on every step-th pixel."""
+    guide = _shrink(image.astype(np.float32), step) / 255.0
+    hard = _shrink(mask.astype(np.float32), step)
+    band = max(1, round(band / step))
+    near = _box(hard, 2 * band + 1)
+    tiny = 0.25 / (2 * band + 1) ** 2
+    inner, outer = near > 1.0 - tiny, near < tiny
+    soft, trust = _colour_matte(guide, inner, outer, round(REACH * band))
+    soft = trust * soft + (1.0 - trust) * hard
+    soft[inner], soft[outer] = 1.0, 0.0
+    return _guided(guide, soft, max(1, band // 2), EPSILON)
+
+
+def _shrink(plane: Plane, step: int) -> Plane:
+    """Average blocks of pixels; the frame repeats its last pixel."""
+    if step == 1:
+        return plane
+    start = step // 2
+    shrunk = _box(plane, step)[start::step, start::step]
+    return shrunk if min(shrunk.shape[:2]) > 0 else plane[:1, :1]
+
+
+def _colour_matte(
+    guide: Plane, inner: NDArray[np.bool_], outer: NDArray[np.bool_], radius: int
+) -> tuple[Plane, Plane]:
+    """Guess the matte from the colours on both sides, and how far to trust it.
+
+    The colours of the sure garment and of the sure background nearby are told apart by
+    Fisher's linear discriminant; a pixel's place between their means is its matte.
+    """
+    size = 2 * radius + 1
+    sides = [_side(guide, side.astype(np.float32), size) for side in (inner, outer)]
+    (fore, fore_spread, fore_known), (back, back_spread, back_known) = sides
+    spread = [0.5 * (a + b) for a, b in zip(fore_spread, back_spread, strict=True)]
+    for diagonal in (0, 3, 5):
+        spread[diagonal] = np.maximum(spread[diagonal], 0.0) + RIDGE
+    apart = fore - back
+    direction = _solve_symmetric(tuple(spread), apart)
+    contrast = np.maximum((direction * apart).sum(axis=-1), 1e-6)
+    place = ((guide - back) * direction).sum(axis=-1) / contrast
+    soft = np.clip((place - 0.5) * SHARPNESS + 0.5, 0.0, 1.0)
+    trust = np.where(fore_known & back_known, contrast / (contrast + CONTRAST), 0.0)
+    return soft.astype(np.float32), trust.astype(np.float32)
+
+
+def _side(
+    guide: Plane, where: Plane, size: int
+) -> tuple[Plane, list[Plane], NDArray[np.bool_]]:
+    """Mean and covariance of the marked colours nearby, and where there are any."""
+    share = _box(where, size)
+    divisor = np.maximum(share, 1e-4)
+    mean = _box(guide * where[..., None], size) / divisor[..., None]
+    spread: list[Plane] = []
+    for one, two in PAIRS:
+        product = _box(guide[..., one] * guide[..., two] * where, size) / divisor
+        entry = product - mean[..., one] * mean[..., two]
+        spread.append(np.asarray(entry, np.float32))
+    return np.asarray(mean, np.float32), spread, share > 2.0 / size**2
+
+
+def _guided(
+    guide: Plane, values: Plane, radius: int, epsilon: float
+) -> tuple[Plane, Plane]:
+    """Slope and offset of a guided filter: `(H, W)` values follow `(H, W, 3)`."""
+    size = 2 * radius + 1
+    mean = _box(guide, size)
+    level = _box(values, size)
+    cross = _box(guide * values[..., None], size) - mean * level[..., None]
+    slope = _solve_symmetric(_covariance(guide, mean, size, epsilon), cross)
+    offset = level - (slope * mean).sum(axis=-1)
+    return _box(slope, size), _box(offset, size)
+
+
+def _covariance(
+    guide: Plane, mean: Plane, size: int, epsilon: float
+) -> tuple[Plane, ...]:
+    """Six entries (rr, rg, rb, gg, gb, bb) of the local colour covariance."""
+    entries: list[Plane] = []
+    for one, two in PAIRS:
+        product = _box(guide[..., one] * guide[..., two], size)
+        entry = product - mean[..., one] * mean[..., two]
+        more = epsilon if one == two else 0.0
+        entries.append(np.asarray(entry + more, np.float32))
+    return tuple(entries)
+
+
+def _solve_symmetric(entries: tuple[Plane, ...], right: Plane) -> Plane:
+    """Solve a symmetric 3x3 system at every pixel by its cofactors."""
+    rr, rg, rb, gg, gb, bb = entries
+    c_rr, c_rg, c_rb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
+    c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
+    determinant = rr * c_rr + rg * c_rg + rb * c_rb
+    r, g, b = right[..., 0], right[..., 1], right[..., 2]
+    solution = np.stack(
+        [
+            c_rr * r + c_rg * g + c_rb * b,
+            c_rg * r + c_gg * g + c_gb * b,
+            c_rb * r + c_gb * g + c_bb * b,
+        ],
+        axis=-1,
+    )
+    solution /= np.maximum(determinant, EPSILON**3)[..., None]
+    return np.asarray(solution, np.float32)

@@ -1,0 +1,163 @@
+"""Pictures in and out of the models' range, and seeded batches. Numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Augment = Callable[
+    [np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]
+]
+
+
+@dataclass(frozen=True)
+class Garments:
+    """Cut-out garments of one side, all of the model's size.
+
+    Args:
+        images: uint8 (S, S, 3) each.
+        masks: bool (S, S) each.
+    """
+
+    images: Sequence[np.ndarray]
+    masks: Sequence[np.ndarray]
+
+    def __post_init__(self) -> None:
+        """Reject unequal or empty lists and wrong shapes."""
+        if not len(self.images) or len(self.images) != len(self.masks):
+            raise ValueError(
+                "expected as many images as masks, at least one, "
+                f"got {len(self.images)} and {len(self.masks)}"
+            )
+        size = np.shape(self.masks[0])
+        for image, mask in zip(self.images, self.masks, strict=True):
+            shapes = (np.shape(image), np.shape(mask))
+            if shapes != ((*size, 3), size) or len(size) != 2:
+                raise ValueError(f"expected {(*size, 3)} and {size}, got {shapes}")
+            if image.dtype != np.uint8 or mask.dtype != np.bool_:
+                raise TypeError(
+                    f"expected uint8 images and bool masks, "
+                    f"got {image.dtype} and {mask.dtype}"
+                )
+
+
+def to_model_range(image: np.ndarray) -> np.ndarray:
+    """Scale uint8 (or float in 0..255) pictures to float32 in [-1, 1]."""
+    return np.asarray(image, np.float32) / np.float32(127.5) - np.float32(1.0)
+
+
+def from_model_range(values: np.ndarray) -> np.ndarray:
+    """Scale pictures in [-1, 1] to uint8, rounded and clipped."""
+    scaled = (np.asarray(values, np.float32) + 1.0) * 127.5
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def draw_indices(count: int, batch_size: int, seed: int, step: int) -> np.ndarray:
+    """Return which items the batch of a step holds.
+
+    Every epoch is a permutation of its own. Any step can be asked for directly, so
+    that a resumed run goes on where it stopped.
+
+    Args:
+        count: items at hand.
+        batch_size: items wanted.
+        seed: of the permutations.
+        step: from 0.
+
+    Returns:
+        (batch_size,) int.
+    """
+    if count < 1 or batch_size < 1 or step < 0:
+        raise ValueError(
+            "expected count >= 1, batch_size >= 1, step >= 0, "
+            f"got {count}, {batch_size}, {step}"
+        )
+    places = np.arange(step * batch_size, (step + 1) * batch_size)
+    orders = {
+        int(epoch): np.random.default_rng([seed, int(epoch)]).permutation(count)
+        for epoch in np.unique(places // count)
+    }
+    return np.array([orders[int(p // count)][p % count] for p in places])
+
+
+def unpaired_batches(
+    side_a: Garments,
+    side_b: Garments,
+    batch_size: int,
+    seed: int,
+    augment: Augment | None = None,
+    paired_b: Garments | None = None,
+    start_step: int = 0,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield batches for `CycleGAN.train_step`, without end.
+
+    Args:
+        side_a: the user's shirts S2.
+        side_b: the pattern's S1 cut-outs.
+        batch_size: pictures of each side.
+        seed: of order and augmentation.
+        augment: `(image uint8, mask bool, rng) -> (image, mask)` of the same shape.
+            With `paired_b` it must only move pixels, as it is called with an equal
+            rng on a picture of `side_a` and on its target.
+        paired_b: the classical warp for each picture of `side_a`, in order.
+        start_step: steps to pass over, as after a resume.
+
+    Yields:
+        `real_a`, `real_b` float32 (B, S, S, 3) in [-1, 1]; `mask_a`, `mask_b`
+        float32 (B, S, S, 1); with `paired_b` also `paired_b`, `paired_mask`.
+    """
+    if paired_b is not None and len(paired_b.images) != len(side_a.images):
+        raise ValueError(
+            f"expected {len(side_a.images)} paired targets, got {len(paired_b.images)}"
+        )
+    step = start_step
+    while True:
+        in_a = draw_indices(len(side_a.images), batch_size, seed, step)
+        in_b = draw_indices(len(side_b.images), batch_size, seed + 1, step)
+        a = _gather(side_a, in_a, [seed, step, 0], augment)
+        b = _gather(side_b, in_b, [seed, step, 1], augment)
+        batch = {"real_a": a[0], "mask_a": a[1], "real_b": b[0], "mask_b": b[1]}
+        if paired_b is not None:
+            pair = _gather(paired_b, in_a, [seed, step, 0], augment)
+            batch.update(paired_b=pair[0], paired_mask=pair[1])
+        yield batch
+        step += 1
+
+
+def array_batches(
+    arrays: Mapping[str, np.ndarray], batch_size: int, seed: int, start_step: int = 0
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield shuffled batches of arrays that share their first axis, without end.
+
+    Args:
+        arrays: by name, (N, ...) each, for example the universal trainer's.
+        batch_size: items a batch.
+        seed: of the order.
+        start_step: steps to pass over, as after a resume.
+
+    Yields:
+        The same names, (batch_size, ...) each.
+    """
+    counts = {name: len(array) for name, array in arrays.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"expected arrays of one length, got {counts}")
+    step = start_step
+    while True:
+        chosen = draw_indices(min(counts.values()), batch_size, seed, step)
+        yield {name: np.asarray(array)[chosen] for name, array in arrays.items()}
+        step += 1
+
+
+def _gather(
+    side: Garments, chosen: np.ndarray, seed: list[int], augment: Augment | None
+) -> tuple[np.ndarray, np.ndarray]:
+    images, masks = [], []
+    for place, index in enumerate(chosen):
+        image, mask = side.images[index], side.masks[index]
+        if augment is not None:
+            image, mask = augment(image, mask, np.random.default_rng([*seed, place]))
+        images.append(to_model_range(image))
+        masks.append(np.asarray(mask, np.float32)[..., None])
+    return np.stack(images), np.stack(masks)

@@ -1,0 +1,143 @@
+"""Building blocks of the networks: padding, normalisation, upsampling."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="cyclegan")
+class ReflectionPad2D(keras.layers.Layer):
+    """Mirror the picture's edges outward, the edge pixel itself not repeated.
+
+    Args:
+        padding: rows and columns added on each side, pixels.
+        name: layer name.
+        dtype: dtype or policy; None takes the global policy.
+    """
+
+    def __init__(
+        self, padding: int, name: str | None = None, dtype: Any = None
+    ) -> None:
+        """Keep the padding."""
+        super().__init__(name=name, dtype=dtype, trainable=False)
+        if padding < 1:
+            raise ValueError(f"expected padding >= 1, got {padding}")
+        self.padding = padding
+
+    def call(self, inputs: Any) -> Any:
+        """Pad (B, H, W, C) to (B, H + 2p, W + 2p, C)."""
+        both = (self.padding, self.padding)
+        return ops.pad(inputs, ((0, 0), both, both, (0, 0)), mode="reflect")
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Add the padding to height and width."""
+        batch, height, width, channels = input_shape
+        more = 2 * self.padding
+        return (
+            batch,
+            None if height is None else height + more,
+            None if width is None else width + more,
+            channels,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        config = super().get_config()
+        config.pop("trainable", None)
+        return {**config, "padding": self.padding}
+
+
+def instance_norm(inputs: Any, name: str) -> Any:
+    """Normalise each channel of each picture on its own."""
+    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, name=name)(inputs)
+
+
+def relu(inputs: Any, name: str) -> Any:
+    """Apply a named ReLU."""
+    return keras.layers.Activation("relu", name=name)(inputs)
+
+
+def padded_conv(inputs: Any, filters: int, kernel_size: int, name: str) -> Any:
+    """Convolve at stride 1 with mirrored edges; keeps the size.
+
+    Args:
+        inputs: (B, H, W, C).
+        filters: output channels.
+        kernel_size: odd, pixels.
+        name: prefix of the layer names.
+
+    Returns:
+        (B, H, W, filters).
+    """
+    x = ReflectionPad2D(kernel_size // 2, name=f"{name}_pad")(inputs)
+    return conv(x, filters, kernel_size, name, padding="valid")
+
+
+def conv(
+    inputs: Any,
+    filters: int,
+    kernel_size: int,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
+) -> Any:
+    """Convolve with the GAN's small normal initial weights (deviation .02)."""
+    return keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=name,
+    )(inputs)
+
+
+def resize_conv(inputs: Any, filters: int, name: str) -> Any:
+    """Double the size by nearest neighbour, then convolve.
+
+    Free of the checkerboard that a transposed convolution leaves.
+
+    Args:
+        inputs: (B, H, W, C).
+        filters: output channels.
+        name: prefix of the layer names.
+
+    Returns:
+        (B, 2H, 2W, filters).
+
+    References:
+        Odena et al., Deconvolution and Checkerboard Artifacts, Distill 2016.
+    """
+    x = keras.layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_resize")(
+        inputs
+    )
+    return padded_conv(x, filters, 3, name)
+
+
+@contextlib.contextmanager
+def build_settings(name: str, precision: str, seed: int) -> Iterator[None]:
+    """Build a network under a precision and a seed, then put the policy back.
+
+    Args:
+        name: of the network; prefixes its variables' paths. Two networks in one
+            training step must not share paths: the torch backend keys its
+            parameters by them, and would not clear the gradients of one.
+        precision: name of a keras dtype policy.
+        seed: of the whole trainer; each name makes its own initial weights of it.
+
+    Yields:
+        Nothing; layers made inside take the policy.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed((seed * 1_000_003 + sum(map(ord, name))) % 2**31)
+    try:
+        with keras.name_scope(name):
+            yield
+    finally:
+        keras.config.set_dtype_policy(before)

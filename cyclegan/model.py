@@ -1,0 +1,334 @@
+"""CycleGAN of one garment pattern: start reading here.
+
+Side a holds the user's shirts S2, side b the pattern's S1 cut-outs. Both lie on a
+flat background. All losses count inside the garment masks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from . import losses, weights
+from .config import CycleGANConfig
+from .data import from_model_range
+from .image_pool import ImagePool
+from .networks import build_discriminator, build_generator
+from .steps import (
+    JIT,
+    Terms,
+    TrainingStep,
+    build_discriminator_step,
+    check_batch,
+    learning_rate,
+)
+
+Batch = Mapping[str, np.ndarray]
+
+
+class CycleGAN:
+    """Two generators, two discriminators, and the three steps that train them.
+
+    Args:
+        config: the recipe.
+
+    Example:
+        >>> model = CycleGAN(CycleGANConfig(lambda_paired=0.0))  # doctest: +SKIP
+        >>> logs = model.train_step(batch)  # doctest: +SKIP
+
+    References:
+        Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent
+        Adversarial Networks, ICCV 2017.
+    """
+
+    def __init__(self, config: CycleGANConfig) -> None:
+        """Build all networks with seeded weights."""
+        self.config = config
+        self.step = 0  # steps taken
+        self.generator_a2b = build_generator(config, "generator_a2b")
+        self.generator_b2a = build_generator(config, "generator_b2a")
+        self.discriminator_a = build_discriminator(config, "discriminator_a")
+        self.discriminator_b = build_discriminator(config, "discriminator_b")
+        self._build_steps()
+        self._fill_pools()
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> CycleGAN:
+        """Rebuild a saved model with its own config."""
+        _, config = weights.read_state(folder)
+        if not isinstance(config, CycleGANConfig):
+            raise ValueError(f"expected CycleGANConfig, got {type(config).__name__}")
+        model = cls(config)
+        model.load(folder)
+        return model
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """Move the generators, then each discriminator, by one step.
+
+        With a paired target only each `cycle_every`th step is such a full one; those
+        between move generator_a2b towards the target, at a sixth of the time.
+
+        Args:
+            batch: `real_a`, `real_b` (B, S, S, 3) in [-1, 1]; `mask_a`, `mask_b`
+                (B, S, S, 1) or (B, S, S), 0 or 1; unless `lambda_paired` is 0 also
+                `paired_b` (B, S, S, 3), the wanted fake_b, and `paired_mask`, where
+                it is known. Colours outside the masks are ignored.
+
+        Returns:
+            Named losses from before the step, unweighted; `loss` is the
+            generators' weighted sum, of a full step alone.
+        """
+        batch = self._prepare(batch)
+        paired_only = bool(self.config.lambda_paired) and bool(
+            self.step % self.config.cycle_every
+        )
+        logs = self._paired_step(batch) if paired_only else self._full_step(batch)
+        self.step += 1
+        return logs
+
+    def _paired_step(self, batch: Batch) -> dict[str, float]:
+        keys = ("real_a", "mask_a", "paired_b", "paired_mask")
+        logs = self.paired_step.run({key: batch[key] for key in keys})
+        return {"paired_b": logs["paired_b"]}
+
+    def _full_step(self, batch: Batch) -> dict[str, float]:
+        fake_b, fake_a = self._translate(batch)
+        logs = self.generator_step.run(batch)
+        logs["discriminator_a"] = self._teach(
+            self.discriminator_a_step, batch, "a", self._pool_a, fake_a
+        )
+        logs["discriminator_b"] = self._teach(
+            self.discriminator_b_step, batch, "b", self._pool_b, fake_b
+        )
+        return logs
+
+    def generate(self, real_a: np.ndarray, mask_a: np.ndarray) -> np.ndarray:
+        """Give shirts the pattern.
+
+        Args:
+            real_a: (B, S, S, 3) in [-1, 1].
+            mask_a: (B, S, S, 1) or (B, S, S), 0 or 1.
+
+        Returns:
+            fake_b (B, S, S, 3) float32 in [-1, 1], background outside the mask.
+        """
+        batch = check_batch(
+            {"real_a": real_a, "mask_a": mask_a},
+            {"real_a": 3, "mask_a": 1},
+            self.config.image_size,
+        )
+        mask = batch["mask_a"]
+        image = self._on_background(batch["real_a"], mask)
+        made = self.generator_a2b.predict_on_batch(self._inputs_numpy(image, mask))
+        return self._on_background(made, mask)
+
+    def sample_sheet(self, batch: Batch) -> np.ndarray:
+        """Show real_a, fake_b, real_b and fake_a, one row for each pair.
+
+        Args:
+            batch: as for `train_step`.
+
+        Returns:
+            uint8 (B * S, 4 * S, 3).
+        """
+        batch = self._prepare(batch)
+        fake_b, fake_a = self._translate(batch)
+        columns = (batch["real_a"], fake_b, batch["real_b"], fake_a)
+        return from_model_range(np.hstack([np.concatenate(c) for c in columns]))
+
+    def save(self, folder: str | Path) -> None:
+        """Write weights, optimizer states and step count; image pools are dropped."""
+        weights.save_state(
+            folder, self.config, self.step, self._networks(), self._optimizers()
+        )
+
+    def load(self, folder: str | Path) -> None:
+        """Take up the state that `save` wrote; image pools start empty."""
+        self.step = weights.load_state(folder, self._networks(), self._optimizers())
+        self._fill_pools()
+
+    def generator_terms(self, batch: Mapping[str, Any]) -> Terms:
+        """Compute the generators' losses.
+
+        Args:
+            batch: tensors as in `train_step`, on the flat background.
+
+        Returns:
+            Scalars by name, those with weight 0 left out.
+        """
+        real_a, mask_a = batch["real_a"], batch["mask_a"]
+        real_b, mask_b = batch["real_b"], batch["mask_b"]
+        fake_b, identity_b = self._run_both(
+            self.generator_a2b, (real_a, mask_a), (real_b, mask_b)
+        )
+        fake_a, identity_a = self._run_both(
+            self.generator_b2a, (real_b, mask_b), (real_a, mask_a)
+        )
+        cycled_a = self._run(self.generator_b2a, fake_b, mask_a)
+        cycled_b = self._run(self.generator_a2b, fake_a, mask_b)
+        terms = {
+            "adversarial_a": _fooling(self.discriminator_a, fake_a, mask_b),
+            "adversarial_b": _fooling(self.discriminator_b, fake_b, mask_a),
+            "cycle_a": losses.masked_l1(real_a, cycled_a, mask_a),
+            "cycle_b": losses.masked_l1(real_b, cycled_b, mask_b),
+        }
+        if self.config.lambda_identity:
+            terms["identity_a"] = losses.masked_l1(real_a, identity_a, mask_a)
+            terms["identity_b"] = losses.masked_l1(real_b, identity_b, mask_b)
+        if self.config.lambda_paired:
+            terms["paired_b"] = _paired_error(batch, fake_b)
+        return terms
+
+    def paired_terms(self, batch: Mapping[str, Any]) -> Terms:
+        """Compute the paired error alone."""
+        fake_b = self._run(self.generator_a2b, batch["real_a"], batch["mask_a"])
+        return {"paired_b": _paired_error(batch, fake_b)}
+
+    def _run_both(self, generator: keras.Model, real: tuple, same: tuple) -> tuple:
+        """Return the fake and, where its loss is wanted, the identity picture."""
+        if not self.config.lambda_identity:
+            return self._run(generator, *real), None
+        # One pass over both is quicker than two.
+        image = ops.concatenate([real[0], same[0]], axis=0)
+        mask = ops.concatenate([real[1], same[1]], axis=0)
+        return tuple(ops.split(self._run(generator, image, mask), 2, axis=0))
+
+    def _run(self, generator: keras.Model, image: Any, mask: Any) -> Any:
+        """Generate inside the mask, flat background outside."""
+        inputs = image
+        if self.config.input_channels == 4:
+            inputs = ops.concatenate([image, mask], axis=-1)
+        return self._on_background(generator(inputs), mask)
+
+    def _on_background(self, image: Any, mask: Any) -> Any:
+        return image * mask + self.config.background * (1.0 - mask)
+
+    def _inputs_numpy(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        if self.config.input_channels == 3:
+            return image
+        return np.concatenate([image, mask], axis=-1)
+
+    def _prepare(self, batch: Batch) -> dict[str, np.ndarray]:
+        channels = {"real_a": 3, "mask_a": 1, "real_b": 3, "mask_b": 1}
+        if self.config.lambda_paired:
+            channels.update(paired_b=3, paired_mask=1)
+        ready = check_batch(batch, channels, self.config.image_size)
+        for side in ("a", "b"):
+            image, mask = ready[f"real_{side}"], ready[f"mask_{side}"]
+            ready[f"real_{side}"] = self._on_background(image, mask)
+        return ready
+
+    def _translate(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Return fake_b and fake_a of a prepared batch."""
+        made = []
+        for side, generator in (("a", self.generator_a2b), ("b", self.generator_b2a)):
+            mask = batch[f"mask_{side}"]
+            inputs = self._inputs_numpy(batch[f"real_{side}"], mask)
+            fake = np.asarray(generator.predict_on_batch(inputs))
+            made.append(self._on_background(fake, mask))
+        return made[0], made[1]
+
+    def _teach(
+        self,
+        step: TrainingStep,
+        batch: Batch,
+        side: str,
+        pool: ImagePool,
+        fake: np.ndarray,
+    ) -> float:
+        """Train one discriminator on a real and a pooled fake batch."""
+        mask = batch["mask_b" if side == "a" else "mask_a"]
+        pooled = pool.query(np.concatenate([fake, mask], axis=-1))
+        logs = step.run(
+            {
+                "real": batch[f"real_{side}"],
+                "real_mask": batch[f"mask_{side}"],
+                "fake": pooled[..., :3],
+                "fake_mask": pooled[..., 3:],
+            }
+        )
+        return logs["loss"]
+
+    def _build_steps(self) -> None:
+        config = self.config
+        generators = [self.generator_a2b, self.generator_b2a]
+        full = 1 / config.cycle_every if config.lambda_paired else 1.0
+        self.generator_step = TrainingStep(
+            "generator_step",
+            self.generator_terms,
+            _term_weights(config),
+            trained=generators,
+            frozen=[self.discriminator_a, self.discriminator_b],
+            optimizer=_adam(config, config.learning_rate, full),
+        )
+        self.paired_step = TrainingStep(
+            "paired_step",
+            self.paired_terms,
+            {"paired_b": 1.0},
+            trained=[self.generator_a2b],
+            frozen=[],
+            optimizer=_adam(config, config.learning_rate, 1.0 - full),
+        )
+        self.discriminator_a_step, self.discriminator_b_step = (
+            build_discriminator_step(
+                network, _adam(config, config.discriminator_learning_rate, full)
+            )
+            for network in (self.discriminator_a, self.discriminator_b)
+        )
+        for generator in generators:
+            generator.compile(optimizer=None, jit_compile=JIT)
+
+    def _fill_pools(self) -> None:
+        """Start empty pools whose draws depend on seed and step alone."""
+        size, seed = self.config.pool_size, 2 * (self.config.seed + self.step)
+        self._pool_a, self._pool_b = ImagePool(size, seed), ImagePool(size, seed + 1)
+
+    def _networks(self) -> dict[str, keras.Model]:
+        return {
+            "generator_a2b": self.generator_a2b,
+            "generator_b2a": self.generator_b2a,
+            "discriminator_a": self.discriminator_a,
+            "discriminator_b": self.discriminator_b,
+        }
+
+    def _optimizers(self) -> dict[str, keras.Optimizer]:
+        return {
+            "generators": self.generator_step.optimizer,
+            "paired": self.paired_step.optimizer,
+            "discriminator_a": self.discriminator_a_step.optimizer,
+            "discriminator_b": self.discriminator_b_step.optimizer,
+        }
+
+
+def _adam(config: CycleGANConfig, rate: float, share: float) -> keras.Optimizer:
+    schedule = learning_rate(rate, config.decay_steps, share)
+    return keras.optimizers.Adam(schedule, beta_1=config.beta_1)
+
+
+def _paired_error(batch: Mapping[str, Any], fake_b: Any) -> Any:
+    inside = batch["paired_mask"] * batch["mask_a"]
+    return losses.masked_l1(batch["paired_b"], fake_b, inside)
+
+
+def _fooling(discriminator: keras.Model, fake: Any, mask: Any) -> Any:
+    scores = discriminator(fake)
+    return losses.lsgan_generator_loss(scores, losses.patch_weights(mask, scores))
+
+
+def _term_weights(config: CycleGANConfig) -> dict[str, float]:
+    term_weights = {
+        "adversarial_a": 1.0,
+        "adversarial_b": 1.0,
+        "cycle_a": config.lambda_cycle,
+        "cycle_b": config.lambda_cycle,
+        "identity_a": config.lambda_identity,
+        "identity_b": config.lambda_identity,
+        "paired_b": config.lambda_paired,
+    }
+    keep = ("adversarial", "cycle")
+    return {k: w for k, w in term_weights.items() if w or k.startswith(keep)}

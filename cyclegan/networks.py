@@ -1,0 +1,255 @@
+"""The generators, the discriminator, and how a prediction becomes a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from .config import Config, CycleGANConfig, UniversalConfig
+from .layers import (
+    build_settings,
+    conv,
+    instance_norm,
+    padded_conv,
+    relu,
+    resize_conv,
+)
+
+MAX_LOG_GAIN = 2.0  # natural log of the brightness factor in linear light
+GAMMA = 2.2  # sRGB is near linear ** (1 / 2.2)
+UNIVERSAL_CHANNELS = 8  # s2 rgb, mask, warped S1 rgb, validity of the warp
+
+
+def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Model:
+    """Build a ResNet generator.
+
+    Args:
+        config: sizes; 4 input channels mean rgb and mask.
+        name: model name.
+
+    Returns:
+        (B, S, S, 3 or 4) in [-1, 1] -> (B, S, S, 3) float32 in [-1, 1].
+
+    References:
+        Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent
+        Adversarial Networks, ICCV 2017.
+    """
+    size, filters = config.image_size, config.filters
+    inputs = keras.Input((size, size, config.input_channels), name="image")
+    with build_settings(name, config.precision, config.seed):
+        x = padded_conv(inputs, filters, 7, "stem")  # (B, S, S, F)
+        x = relu(instance_norm(x, "stem_norm"), "stem_relu")
+        for i in (1, 2):  # (B, S/2, S/2, 2F), (B, S/4, S/4, 4F)
+            x = conv(x, filters * 2**i, 3, f"down{i}", strides=2)
+            x = relu(instance_norm(x, f"down{i}_norm"), f"down{i}_relu")
+        for i in range(config.blocks):
+            x = _instance_block(x, filters * 4, f"block{i + 1}")
+        for i in (1, 2):  # (B, S/2, S/2, 2F), (B, S, S, F)
+            x = resize_conv(x, filters * 4 // 2**i, f"up{i}")
+            x = relu(instance_norm(x, f"up{i}_norm"), f"up{i}_relu")
+        x = padded_conv(x, 3, 7, "rgb")  # (B, S, S, 3)
+        outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def build_discriminator(config: Config, name: str = "discriminator") -> keras.Model:
+    """Build a PatchGAN that judges overlapping 70 x 70 pixel patches.
+
+    Args:
+        config: sizes.
+        name: model name.
+
+    Returns:
+        (B, S, S, 3) in [-1, 1] -> (B, S/8, S/8, 1) float32 scores, 1 for real.
+
+    References:
+        Isola et al., Image-to-Image Translation with Conditional Adversarial
+        Networks, CVPR 2017.
+    """
+    size, filters = config.image_size, config.discriminator_filters
+    inputs = keras.Input((size, size, 3), name="image")
+    with build_settings(name, config.precision, config.seed):
+        x = inputs
+        for i, strides in enumerate((2, 2, 2, 1)):
+            x = conv(x, filters * min(2**i, 4), 4, f"conv{i + 1}", strides=strides)
+            if i:
+                x = instance_norm(x, f"conv{i + 1}_norm")
+            x = keras.layers.LeakyReLU(0.2, name=f"conv{i + 1}_leaky")(x)
+        x = conv(x, 1, 4, "score")
+        outputs = keras.layers.Activation("linear", dtype="float32", name="scores")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def build_universal_generator(
+    config: UniversalConfig, name: str = "universal"
+) -> keras.Model:
+    """Build the generator that relights and mends a warped S1.
+
+    A U-Net with residual blocks at an eighth of the size and one summary of the
+    whole picture, so that the level of light is seen. Group normalisation keeps
+    levels that instance normalisation would remove. The two heads start at zero:
+    an untrained network returns the warped S1 as it is.
+
+    Args:
+        config: sizes.
+        name: model name.
+
+    Returns:
+        (B, S, S, 8) -> (B, S, S, 6) float32. In: S2 rgb [-1, 1] (0 outside the
+        mask), mask {0, 1}, warped S1 rgb [-1, 1], validity {0, 1}. Out: log gain
+        [-2, 2] of linear light (3), residual [-1, 1] (3). See `apply_prediction`.
+    """
+    size = config.image_size
+    inputs = keras.Input((size, size, UNIVERSAL_CHANNELS), name="s2_mask_warped_valid")
+    with build_settings(name, config.precision, config.seed):
+        skips = _encode(inputs, config)
+        x = skips.pop()  # (B, S/8, S/8, 4F)
+        for i in range(config.blocks):
+            x = _group_block(x, config, f"block{i + 1}")
+            if i == config.blocks // 2:
+                x = _add_context(x)
+        x = _decode(x, skips, config)  # (B, S, S, F/2)
+        return keras.Model(inputs, _heads(x), name=name)
+
+
+def relight(warped: Any, prediction: Any) -> Any:
+    """Apply gain and residual without clipping, so that gradients stay alive.
+
+    A factor exp(g) on linear light v ** 2.2 is exactly a factor exp(g / 2.2) on v,
+    hence no power with an infinite slope at black.
+
+    Args:
+        warped: (B, H, W, 3) warped S1, [-1, 1].
+        prediction: (B, H, W, 6) of the universal generator.
+
+    Returns:
+        (B, H, W, 3), may leave [-1, 1].
+    """
+    log_gain, residual = prediction[..., :3], prediction[..., 3:]
+    return (warped + 1.0) * ops.exp(log_gain / GAMMA) - 1.0 + residual
+
+
+def apply_prediction(warped: Any, prediction: Any) -> Any:
+    """Turn the universal generator's prediction into out1.
+
+    Args:
+        warped: (B, H, W, 3) warped S1, [-1, 1].
+        prediction: (B, H, W, 6): log gain of linear light, residual in sRGB.
+
+    Returns:
+        (B, H, W, 3) out1 in [-1, 1].
+    """
+    return ops.clip(relight(warped, prediction), -1.0, 1.0)
+
+
+def apply_prediction_numpy(
+    warped: np.ndarray, log_gain: np.ndarray, residual: np.ndarray
+) -> np.ndarray:
+    """Do what `apply_prediction` does, at any size and on 0..255.
+
+    Args:
+        warped: (..., H, W, 3) float32 warped S1 in 0..255 at the photo's own size.
+        log_gain: same shape, natural log of the linear-light factor, [-2, 2],
+            resized to the photo.
+        residual: same shape, added in sRGB, [-1, 1], resized to the photo.
+
+    Returns:
+        Same shape, float32 in 0..255.
+
+    Raises:
+        ValueError: the three shapes differ, or the last axis is not 3.
+    """
+    shapes = [np.shape(warped), np.shape(log_gain), np.shape(residual)]
+    if len(set(shapes)) != 1 or shapes[0][-1:] != (3,):
+        raise ValueError(f"expected three equal shapes (..., H, W, 3), got {shapes}")
+    gain = np.exp(np.asarray(log_gain, np.float32) / np.float32(GAMMA))
+    out = np.asarray(warped, np.float32) * gain
+    out += np.asarray(residual, np.float32) * np.float32(127.5)
+    return np.clip(out, 0.0, 255.0, out=out)
+
+
+def _instance_block(inputs: Any, filters: int, name: str) -> Any:
+    x = padded_conv(inputs, filters, 3, f"{name}_conv1")
+    x = relu(instance_norm(x, f"{name}_norm1"), f"{name}_relu")
+    x = padded_conv(x, filters, 3, f"{name}_conv2")
+    x = instance_norm(x, f"{name}_norm2")
+    return keras.layers.Add(name=f"{name}_add")([inputs, x])
+
+
+def _conv_norm(
+    inputs: Any, filters: int, config: UniversalConfig, name: str, strides: int = 1
+) -> Any:
+    x = keras.layers.Conv2D(
+        filters,
+        3,
+        strides=strides,
+        padding="same",
+        kernel_initializer="he_normal",
+        use_bias=False,
+        name=name,
+    )(inputs)
+    norm = keras.layers.GroupNormalization(config.norm_groups, name=f"{name}_norm")
+    return norm(x)
+
+
+def _encode(inputs: Any, config: UniversalConfig) -> list[Any]:
+    """Return features at a half, a quarter and an eighth of the size."""
+    levels = []
+    x = inputs
+    for i in range(3):
+        x = _conv_norm(x, config.filters * 2**i, config, f"down{i + 1}", strides=2)
+        x = relu(x, f"down{i + 1}_relu")
+        levels.append(x)
+    return levels
+
+
+def _group_block(inputs: Any, config: UniversalConfig, name: str) -> Any:
+    filters = config.filters * 4
+    x = relu(_conv_norm(inputs, filters, config, f"{name}_conv1"), f"{name}_relu")
+    x = _conv_norm(x, filters, config, f"{name}_conv2")
+    return keras.layers.Add(name=f"{name}_add")([inputs, x])
+
+
+def _add_context(inputs: Any) -> Any:
+    """Add a summary of the whole picture to every place."""
+    channels = inputs.shape[-1]
+    x = keras.layers.GlobalAveragePooling2D(keepdims=True, name="context_pool")(inputs)
+    x = keras.layers.Dense(channels, activation="relu", name="context_hidden")(x)
+    x = keras.layers.Dense(channels, name="context")(x)  # (B, 1, 1, C)
+    return keras.layers.Add(name="context_add")([inputs, x])
+
+
+def _decode(inputs: Any, skips: list[Any], config: UniversalConfig) -> Any:
+    """Return to the full size, meeting the encoder's features on the way."""
+    x = inputs
+    for i, skip in enumerate(reversed(skips)):
+        name = f"up{i + 1}"
+        channels = skip.shape[-1]
+        x = keras.layers.Conv2D(channels, 1, name=f"{name}_narrow")(x)
+        x = _double(x, name)
+        x = keras.layers.Concatenate(name=f"{name}_join")([x, skip])
+        x = relu(_conv_norm(x, channels, config, name), f"{name}_relu")
+    x = keras.layers.Conv2D(config.filters // 2, 1, name="full_narrow")(x)
+    return _double(x, "full")
+
+
+def _double(inputs: Any, name: str) -> Any:
+    layer = keras.layers.UpSampling2D(
+        2, interpolation="bilinear", name=f"{name}_resize"
+    )
+    return layer(inputs)
+
+
+def _heads(features: Any) -> Any:
+    """Predict log gain and residual; both start at zero."""
+    heads = []
+    for name, scale in (("log_gain", MAX_LOG_GAIN), ("residual", 1.0)):
+        x = keras.layers.Conv2D(
+            3, 3, padding="same", kernel_initializer="zeros", name=f"{name}_conv"
+        )(features)
+        x = keras.layers.Activation("tanh", dtype="float32", name=f"{name}_tanh")(x)
+        heads.append(keras.layers.Rescaling(scale, dtype="float32", name=name)(x))
+    return keras.layers.Concatenate(dtype="float32", name="prediction")(heads)

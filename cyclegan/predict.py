@@ -1,0 +1,60 @@
+"""The seam of inference: a faster runtime can stand behind the same object."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from .config import Config, CycleGANConfig
+from .networks import build_generator, build_universal_generator
+from .steps import JIT
+from .weights import load_weights
+
+
+class Predictor:
+    """Run a trained generator on batches.
+
+    Args:
+        config: of the pattern's or of the universal generator.
+        weights: its `.weights.h5`, float32 or float16; for a pattern
+            `generator_a2b.weights.h5`. Prediction is in float32 always.
+
+    Example:
+        >>> run = Predictor(UniversalConfig(), "u.weights.h5")  # doctest: +SKIP
+        >>> run(batch).shape  # doctest: +SKIP
+        (1, 256, 256, 6)
+    """
+
+    def __init__(self, config: Config, weights: str | Path) -> None:
+        """Build the network and read its weights."""
+        self.config = dataclasses.replace(config, precision="float32")
+        if isinstance(self.config, CycleGANConfig):
+            self._model = build_generator(self.config)
+        else:
+            self._model = build_universal_generator(self.config)
+        load_weights(self._model, weights)
+        self._model.compile(optimizer=None, jit_compile=JIT)
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Predict.
+
+        Args:
+            batch: float32 (B, S, S, C) as the generator takes; each new B compiles
+                once.
+
+        Returns:
+            float32 (B, S, S, 3) of a pattern, (B, S, S, 6) of the universal one.
+
+        Raises:
+            TypeError: not float32.
+            ValueError: another size or number of channels, or an empty batch.
+        """
+        if getattr(batch, "dtype", None) != np.float32:
+            kind = getattr(batch, "dtype", type(batch).__name__)
+            raise TypeError(f"expected a float32 array, got {kind}")
+        want = self._model.input_shape[1:]
+        if batch.ndim != 4 or batch.shape[1:] != want or not len(batch):
+            raise ValueError(f"expected shape (B, *{want}), got {batch.shape}")
+        return np.asarray(self._model.predict_on_batch(batch), np.float32)

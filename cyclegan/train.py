@@ -1,0 +1,144 @@
+"""The training loop: a generator of logs, with checkpoints and resume."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from .weights import replace_folder
+
+Batch = Mapping[str, np.ndarray]
+OnEpoch = Callable[[int, dict[str, float], np.ndarray], None]
+
+
+class Trainable(Protocol):
+    """What the loop asks of `CycleGAN` and `UniversalTrainer`."""
+
+    step: int
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """Take one step; return named losses."""
+
+    def sample_sheet(self, batch: Batch) -> np.ndarray:
+        """Return a uint8 picture of a batch's results."""
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything an exact resume needs."""
+
+    def load(self, folder: str | Path) -> None:
+        """Read what `save` wrote."""
+
+
+def train(
+    model: Trainable,
+    batches: Iterable[Batch],
+    epochs: int,
+    steps_per_epoch: int,
+    out_dir: str | Path,
+    on_epoch: OnEpoch | None = None,
+) -> Iterator[dict[str, float]]:
+    """Train, epoch by epoch, and yield each epoch's log.
+
+    `out_dir` holds `checkpoint/` (the last whole epoch) and `log.csv`. Where a
+    checkpoint is found, training goes on from it: call `resume` first to build
+    `batches` from `model.step` on, so that the data go on too.
+
+    Args:
+        model: a `CycleGAN` or a `UniversalTrainer`.
+        batches: at least as many batches as steps that are left.
+        epochs: epochs in all, those before a resume included.
+        steps_per_epoch: steps between checkpoints.
+        out_dir: made if absent.
+        on_epoch: called with epoch (from 1), log and a uint8 sample sheet.
+
+    Yields:
+        Mean losses of the epoch with `epoch`, `step` and `seconds`.
+
+    Raises:
+        ValueError: `epochs` or `steps_per_epoch` below 1, or too few batches.
+        FloatingPointError: a loss is nan or infinite; the checkpoint is kept.
+    """
+    if epochs < 1 or steps_per_epoch < 1:
+        raise ValueError(
+            "expected epochs and steps_per_epoch of at least 1, "
+            f"got {epochs} and {steps_per_epoch}"
+        )
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    resume(model, out_dir)
+    source = iter(batches)
+    for epoch in range(model.step // steps_per_epoch + 1, epochs + 1):
+        log, batch = _run_epoch(model, source, steps_per_epoch)
+        log = {"epoch": epoch, "step": model.step, **log}
+        _write_checkpoint(model, out_dir)
+        _append_log(out_dir / "log.csv", log)
+        if on_epoch is not None:
+            on_epoch(epoch, log, model.sample_sheet(batch))
+        yield log
+
+
+def resume(model: Trainable, out_dir: str | Path) -> bool:
+    """Load the checkpoint of an earlier run, unless the model is as far already.
+
+    Args:
+        model: of the same architecture.
+        out_dir: the earlier run's folder.
+
+    Returns:
+        Whether there was a checkpoint.
+    """
+    for name in ("checkpoint", "checkpoint.previous"):
+        folder = Path(out_dir) / name
+        if folder.is_dir():
+            if not model.step:
+                model.load(folder)
+            return True
+    return False
+
+
+def _run_epoch(
+    model: Trainable, source: Iterator[Batch], steps: int
+) -> tuple[dict[str, float], Batch]:
+    """Return the mean losses and the last batch."""
+    sums: dict[str, list[float]] = {}
+    start = time.perf_counter()
+    batch: Batch | None = None
+    for _ in range(steps):
+        batch = next(source, None)
+        if batch is None:
+            raise ValueError(f"expected more batches, got none at step {model.step}")
+        for key, value in model.train_step(batch).items():
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"expected a finite loss, got {key} = {value} at step "
+                    f"{model.step}; lower the learning rate and resume"
+                )
+            sums.setdefault(key, []).append(value)
+    log = {key: float(np.mean(values)) for key, values in sums.items()}
+    return {**log, "seconds": time.perf_counter() - start}, batch or {}
+
+
+def _write_checkpoint(model: Trainable, out_dir: Path) -> None:
+    temporary = out_dir / "checkpoint.tmp"
+    model.save(temporary)
+    replace_folder(temporary, out_dir / "checkpoint")
+
+
+def _append_log(path: Path, log: dict[str, float]) -> None:
+    """Add a row; a file from before a resume keeps its columns."""
+    columns = list(log)
+    if path.is_file():
+        with path.open(newline="") as file:
+            columns = next(csv.reader(file), columns)
+    new = not path.is_file()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", restval="")
+        if new:
+            writer.writeheader()
+        writer.writerow(log)

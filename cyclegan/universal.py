@@ -1,0 +1,267 @@
+"""Training of the universal generator, which takes the warped S1 as exemplar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from . import losses, weights
+from .config import UniversalConfig
+from .data import from_model_range
+from .networks import (
+    apply_prediction,
+    build_discriminator,
+    build_universal_generator,
+    relight,
+)
+from .steps import (
+    JIT,
+    Terms,
+    TrainingStep,
+    build_discriminator_step,
+    check_batch,
+    learning_rate,
+)
+
+Batch = Mapping[str, np.ndarray]
+_CHANNELS = {"s2": 3, "mask": 1, "warped_b": 3, "valid": 1, "truth_b": 3}
+
+
+class UniversalTrainer:
+    """One generator, an optional discriminator, and the steps that train them.
+
+    Truth, residual and variation count at every step. Cycle, identity and
+    adversarial terms, three times as dear, count at every `cycle_every`th step with
+    as many times their weight.
+
+    Args:
+        config: the recipe.
+    """
+
+    def __init__(self, config: UniversalConfig) -> None:
+        """Build the networks with seeded weights."""
+        self.config = config
+        self.step = 0  # steps taken
+        self.generator = build_universal_generator(config)
+        self.generator.compile(optimizer=None, jit_compile=JIT)
+        self.discriminator: keras.Model | None = None
+        if config.lambda_adversarial:
+            self.discriminator = build_discriminator(config)
+        self._build_steps()
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> UniversalTrainer:
+        """Rebuild a saved trainer with its own config."""
+        _, config = weights.read_state(folder)
+        if not isinstance(config, UniversalConfig):
+            raise ValueError(f"expected UniversalConfig, got {type(config).__name__}")
+        model = cls(config)
+        model.load(folder)
+        return model
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """Move the generator, then, where there is one, the discriminator.
+
+        Args:
+            batch: (B, S, S, 3) in [-1, 1]: `s2`, the user's shirt; `warped_b`, S1
+                laid on it; `truth_b`, the user in S1. (B, S, S, 1) or (B, S, S), 0
+                or 1: `mask` of the shirt; `valid`, where `warped_b` is known. For
+                cycle and identity also `warped_a`, the shirt's own texture laid on
+                it, and, where parts of it are unknown, `valid_a`; left out, it
+                holds inside the whole mask.
+
+        Returns:
+            Named losses from before the step, unweighted; `loss` is the weighted
+            sum. Steps without cycle, identity and adversarial terms leave them out.
+        """
+        batch = self._prepare(batch)
+        full = self._has_extras() and self.step % self.config.cycle_every == 0
+        fake = self._predict(batch) if full and self.discriminator else None
+        if not full:
+            wanted = {key: batch[key] for key in _CHANNELS}
+            logs = self.plain_step.run(wanted)
+        else:
+            logs = self.full_step.run(batch)
+        if fake is not None:
+            logs["discriminator"] = self._teach(batch, fake)
+        self.step += 1
+        return logs
+
+    def sample_sheet(self, batch: Batch) -> np.ndarray:
+        """Show s2, warped S1, out1 and the truth, one row for each item.
+
+        Args:
+            batch: as for `train_step`.
+
+        Returns:
+            uint8 (B * S, 4 * S, 3), mid grey outside the mask.
+        """
+        batch = self._prepare(batch)
+        mask = batch["mask"]
+        out = self._predict(batch)
+        columns = (batch["s2"], batch["warped_b"] * mask, out, batch["truth_b"] * mask)
+        return from_model_range(np.hstack([np.concatenate(c) for c in columns]))
+
+    def save(self, folder: str | Path) -> None:
+        """Write weights, optimizer states and step count."""
+        weights.save_state(
+            folder, self.config, self.step, self._networks(), self._optimizers()
+        )
+
+    def load(self, folder: str | Path) -> None:
+        """Take up the state that `save` wrote."""
+        self.step = weights.load_state(folder, self._networks(), self._optimizers())
+
+    def plain_terms(self, batch: Mapping[str, Any]) -> Terms:
+        """Compute the losses of one pass: truth, residual, variation."""
+        prediction = self._predict_tensor(batch["s2"], batch, "warped_b", "valid")
+        return self._supervised(batch, prediction)
+
+    def full_terms(self, batch: Mapping[str, Any]) -> Terms:
+        """Compute all losses; those with weight 0 are left out."""
+        both = self._swap_and_keep(batch)
+        terms = self._supervised(batch, both["b"])
+        mask, config = batch["mask"], self.config
+        if config.lambda_identity:
+            same = relight(batch["warped_a"], both["a"])
+            terms["identity"] = losses.masked_l1(same, batch["s2"], mask)
+        out1 = apply_prediction(batch["warped_b"], both["b"]) * mask
+        if config.lambda_cycle:
+            back = self._predict_tensor(out1, batch, "warped_a", "valid_a")
+            cycled = relight(batch["warped_a"], back)
+            terms["cycle"] = losses.masked_l1(cycled, batch["s2"], mask)
+        if self.discriminator is not None:
+            scores = self.discriminator(out1)
+            inside = losses.patch_weights(mask, scores)
+            terms["adversarial"] = losses.lsgan_generator_loss(scores, inside)
+        return terms
+
+    def _swap_and_keep(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Predict for S1 and, where wanted, for the shirt's own texture."""
+        if not self.config.lambda_identity:
+            return {"b": self._predict_tensor(batch["s2"], batch, "warped_b", "valid")}
+        # One pass over both is quicker than two.
+        rows = [
+            _stack(batch["s2"], batch, *keys)
+            for keys in (("warped_b", "valid"), ("warped_a", "valid_a"))
+        ]
+        made = self.generator(ops.concatenate(rows, axis=0))
+        return dict(zip("ba", ops.split(made, 2, axis=0), strict=True))
+
+    def _predict_tensor(
+        self, shirt: Any, batch: Mapping[str, Any], warped: str, valid: str
+    ) -> Any:
+        return self.generator(_stack(shirt, batch, warped, valid))
+
+    def _supervised(self, batch: Mapping[str, Any], prediction: Any) -> Terms:
+        mask = batch["mask"]
+        out = relight(batch["warped_b"], prediction)
+        log_gain, residual = prediction[..., :3], prediction[..., 3:]
+        known = mask * batch["valid"]
+        return {
+            "truth": losses.masked_l1(out, batch["truth_b"], mask),
+            "residual": losses.masked_l1(residual, ops.zeros_like(residual), known),
+            "variation": losses.total_variation(log_gain, mask),
+        }
+
+    def _prepare(self, batch: Batch) -> dict[str, np.ndarray]:
+        channels = dict(_CHANNELS)
+        if self.config.lambda_cycle or self.config.lambda_identity:
+            channels.update(warped_a=3, valid_a=1)
+            if "mask" in batch:
+                batch = {"valid_a": batch["mask"], **batch}
+        ready = check_batch(batch, channels, self.config.image_size)
+        ready["s2"] = ready["s2"] * ready["mask"]
+        return ready
+
+    def _predict(self, batch: Batch) -> np.ndarray:
+        """Return out1 inside the mask, 0 outside."""
+        keys = ("s2", "mask", "warped_b", "valid")
+        inputs = np.concatenate([batch[key] for key in keys], axis=-1)
+        prediction = self.generator.predict_on_batch(inputs)
+        out = apply_prediction(
+            ops.convert_to_tensor(batch["warped_b"]), ops.convert_to_tensor(prediction)
+        )
+        return ops.convert_to_numpy(out) * batch["mask"]
+
+    def _teach(self, batch: Batch, fake: np.ndarray) -> float:
+        mask = batch["mask"]
+        logs = self.discriminator_step.run(
+            {
+                "real": batch["truth_b"] * mask,
+                "fake": fake,
+                "real_mask": mask,
+                "fake_mask": mask,
+            }
+        )
+        return logs["loss"]
+
+    def _has_extras(self) -> bool:
+        config = self.config
+        extras = (
+            config.lambda_cycle,
+            config.lambda_identity,
+            config.lambda_adversarial,
+        )
+        return any(extras)
+
+    def _build_steps(self) -> None:
+        config = self.config
+        rate = learning_rate(config.learning_rate, config.decay_steps)
+        optimizer = keras.optimizers.Adam(rate, beta_1=config.beta_1)
+        frozen = [] if self.discriminator is None else [self.discriminator]
+        plain, full = _term_weights(config)
+        self.plain_step = TrainingStep(
+            "plain_step", self.plain_terms, plain, [self.generator], [], optimizer
+        )
+        self.full_step = TrainingStep(
+            "full_step", self.full_terms, full, [self.generator], frozen, optimizer
+        )
+        if self.discriminator is not None:
+            rate = learning_rate(
+                config.discriminator_learning_rate,
+                config.decay_steps,
+                1 / config.cycle_every,
+            )
+            self.discriminator_step = build_discriminator_step(
+                self.discriminator, keras.optimizers.Adam(rate, beta_1=0.5)
+            )
+
+    def _networks(self) -> dict[str, keras.Model]:
+        networks = {"generator": self.generator}
+        if self.discriminator is not None:
+            networks["discriminator"] = self.discriminator
+        return networks
+
+    def _optimizers(self) -> dict[str, keras.Optimizer]:
+        optimizers = {"generator": self.full_step.optimizer}
+        if self.discriminator is not None:
+            optimizers["discriminator"] = self.discriminator_step.optimizer
+        return optimizers
+
+
+def _stack(shirt: Any, batch: Mapping[str, Any], warped: str, valid: str) -> Any:
+    """Join the generator's inputs, (B, S, S, 8)."""
+    parts = [shirt, batch["mask"], batch[warped], batch[valid]]
+    return ops.concatenate(parts, axis=-1)
+
+
+def _term_weights(config: UniversalConfig) -> tuple[dict, dict]:
+    """Return the weights of the plain and of the full step's terms."""
+    plain = {
+        "truth": config.lambda_truth,
+        "residual": config.lambda_residual,
+        "variation": config.lambda_variation,
+    }
+    extras = {
+        "cycle": config.lambda_cycle,
+        "identity": config.lambda_identity,
+        "adversarial": config.lambda_adversarial,
+    }
+    scaled = {key: w * config.cycle_every for key, w in extras.items() if w}
+    return plain, {**plain, **scaled}

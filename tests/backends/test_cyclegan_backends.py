@@ -1,0 +1,133 @@
+"""The same tiny models under each Keras backend, each in a process of its own."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BACKENDS = ("tensorflow", "jax", "torch")
+ROOT = Path(__file__).resolve().parents[2]
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from cyclegan.config import CycleGANConfig, UniversalConfig
+from cyclegan.model import CycleGAN
+from cyclegan.networks import build_generator
+from cyclegan.universal import UniversalTrainer
+from cyclegan.weights import load_weights, save_float16
+
+task, folders = sys.argv[1], [Path(name) for name in sys.argv[2:]]
+folder = folders[0]
+small = dict(image_size=32, filters=8, blocks=1, discriminator_filters=8, seed=1)
+config = CycleGANConfig(**small, pool_size=2, cycle_every=2)
+rng = np.random.default_rng(0)
+def picture(channels=3):
+    return rng.uniform(-1, 1, (2, 32, 32, channels)).astype("float32")
+mask = np.zeros((2, 32, 32, 1), "float32")
+mask[:, 8:24, 8:24] = 1
+image = picture()
+if task == "read":
+    steps, errors = [], {"full": [], "half": []}
+    for folder in folders:
+        for name in errors:
+            model = build_generator(config)
+            load_weights(model, folder / f"{name}.weights.h5")
+            out = model.predict_on_batch(image) - np.load(folder / "written.npy")
+            errors[name].append(float(np.abs(out).max()))
+        steps.append(CycleGAN.from_folder(folder / "state").step)
+    print(json.dumps({"steps": steps, **errors}))
+    sys.exit()
+gan = CycleGAN(config)
+batch = dict(real_a=image, mask_a=mask, real_b=picture(), mask_b=mask,
+             paired_b=image[..., ::-1].copy(), paired_mask=mask)
+frozen = gan.discriminator_a.get_weights(), gan.generator_a2b.get_weights()
+gan.generator_step.run(gan._prepare(batch))
+still = [np.array_equal(x, y) for x, y in
+         zip(frozen[0], gan.discriminator_a.get_weights())]
+moved = [not np.array_equal(x, y) for x, y in
+         zip(frozen[1], gan.generator_a2b.get_weights())]
+logs = [gan.train_step(batch) for _ in range(13)]
+universal = UniversalTrainer(UniversalConfig(
+    **small, norm_groups=4, cycle_every=1))
+given = dict(s2=image * mask, mask=mask, warped_b=picture(), valid=mask,
+             truth_b=0.5 * picture(), warped_a=image)
+relit = [universal.train_step(given) for _ in range(13)]
+gan.generator_a2b.save_weights(folder / "full.weights.h5")
+save_float16(gan.generator_a2b, folder / "half.weights.h5")
+gan.save(folder / "state")
+np.save(folder / "written.npy", gan.generator_a2b.predict_on_batch(image))
+print(json.dumps({
+    "still": all(still), "moved": any(moved),
+    "shape": gan.generate(image, mask).shape,
+    "cycle": [logs[0]["cycle_a"], logs[-1]["cycle_a"]],
+    "paired": [logs[0]["paired_b"], logs[-1]["paired_b"]],
+    "truth": [relit[0]["truth"], relit[-1]["truth"]],
+}))
+"""
+
+
+def _need(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+
+
+def _run(backend, *arguments):
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": "1",  # tiny models lose by threads
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiles sooner
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Run the training once under each backend asked for."""
+    made = {}
+
+    def get(backend):
+        _need(backend)
+        if backend not in made:
+            folder = tmp_path_factory.mktemp(backend)
+            made[backend] = folder, _run(backend, "write", folder)
+        return made[backend]
+
+    return get
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_steps_lower_the_losses_of_the_right_networks(written, backend):
+    _, report = written(backend)
+    assert report["shape"] == [2, 32, 32, 3]
+    assert report["still"]
+    assert report["moved"]
+    for key in ("cycle", "paired", "truth"):
+        first, last = report[key]
+        assert last < first, key
+
+
+@pytest.mark.parametrize("reader", BACKENDS)
+def test_weights_of_every_backend_load(written, reader):
+    _need(reader)
+    writers = [name for name in BACKENDS if importlib.util.find_spec(name)]
+    report = _run(reader, "read", *(written(name)[0] for name in writers))
+    assert report["steps"] == [13] * len(writers)
+    assert max(report["full"]) < 1e-4
+    assert max(report["half"]) < 1e-2

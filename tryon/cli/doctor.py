@@ -1,0 +1,83 @@
+"""`tryon doctor`: is everything here that a run needs?"""
+
+import platform
+import sys
+from importlib import metadata
+
+import click
+
+from tryon.cli.shared import echo_json
+
+_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "pillow",
+    "click",
+    "pycocotools",
+    "imgaug",
+)
+_ONLY_FOR_TRAINING = ("imgaug",)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Show versions, backend, models and their licences; exit 1 when something lacks."""
+    rows, problems = _collect()
+    if as_json:
+        echo_json({"rows": dict(rows), "problems": problems})
+    else:
+        for name, value in rows:
+            click.echo(f"{name:<22} {value}")
+        for problem in problems:
+            click.echo(f"Problem: {problem}", err=True)
+    if problems:
+        sys.exit(1)
+
+
+def _collect() -> tuple[list[tuple[str, str]], list[str]]:
+    rows = [("python", platform.python_version()), ("machine", platform.platform())]
+    problems: list[str] = []
+    for package in _PACKAGES:
+        version = _version(package)
+        rows.append((package, version or "missing"))
+        if version is None and package not in _ONLY_FOR_TRAINING:
+            problems.append(f"{package} is missing; install tryon again")
+    if not problems:
+        _collect_backend(rows)
+    _collect_models(rows, problems)
+    return rows, problems
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _collect_backend(rows: list[tuple[str, str]]) -> None:
+    import keras
+
+    rows.append(("backend", keras.backend.backend()))
+    rows.append(("devices", ", ".join(keras.distribution.list_devices()) or "cpu"))
+
+
+def _collect_models(rows: list[tuple[str, str]], problems: list[str]) -> None:
+    from tryon import zoo
+    from tryon.errors import MissingModel
+
+    rows.append(("user's models", str(zoo.user_home())))
+    loaders = [(name, zoo.shipped_card) for name in ("segmenter", "universal")]
+    loaders += [(name, zoo.pattern_card) for name in zoo.list_patterns()]
+    for name, load in loaders:
+        try:
+            card = load(name)
+        except MissingModel as error:
+            problems.append(str(error))
+        else:
+            facts = f"{card.values['kind']}, {card.values['licence']}, {card.sha256[:12]}"
+            rows.append((f"model {name}", facts))

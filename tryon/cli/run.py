@@ -1,0 +1,140 @@
+"""`tryon run`: one pair."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tryon.cli.shared import FOLDER, PHOTO, STAGES, echo_json, progress, user_errors
+
+if TYPE_CHECKING:
+    from tryon.pipeline import Options
+    from tryon.types import TryOnResult
+
+
+@click.command()
+@click.option(
+    "--user", "user_path", type=PHOTO, required=True, metavar="ME", help="Your photo."
+)
+@click.option(
+    "--shop", "shop_path", type=PHOTO, required=True, metavar="TEE", help="Shop picture."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=PHOTO,
+    metavar="OUT",
+    help="Result; .png and .webp are lossless.  [default: <user>__<shop>.png here]",
+)
+@click.option(
+    "--pattern", metavar="NAME", help="Use the generator trained for this pattern."
+)
+@click.option(
+    "--artifacts",
+    type=FOLDER,
+    metavar="DIR",
+    help="Write s1, s2, s3, out1, out2 and report.json there.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report, not the path.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Go on after sleeve_mismatch, view_mismatch and low_confidence.",
+)
+@click.option(
+    "--instance",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="Take the K-th garment found in your photo.  [default: the largest]",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option("--no-clobber", is_flag=True, help="Leave an existing result alone.")
+@click.pass_context
+@user_errors
+def run(
+    context: click.Context,
+    user_path: Path,
+    shop_path: Path,
+    out: Path | None,
+    pattern: str | None,
+    artifacts: Path | None,
+    as_json: bool,
+    force: bool,
+    instance: int | None,
+    seed: int,
+    no_clobber: bool,
+) -> None:
+    """Put the garment of TEE on the person of ME.
+
+    Prints the path of the result. Example: tryon run --user me.jpg --shop tee.jpg
+    """
+    from tryon.errors import Refusal
+
+    out = out or Path(f"{user_path.stem}__{shop_path.stem}.png")
+    _check_out(out, no_clobber)
+    try:
+        with progress(context, len(STAGES)) as tell:
+            options = _options(force, instance, seed)
+            result = _dress(user_path, shop_path, pattern, options, tell)
+            tell("write")
+            _write(result, out, artifacts)
+    except Refusal as refusal:
+        if as_json:
+            from tryon.report import refusal_report
+
+            echo_json(refusal_report(refusal))
+        raise
+    for warning in result.report["warnings"]:
+        click.echo(f"Warning: {warning}", err=True)
+    if as_json:
+        echo_json({**result.report, "output": str(out)})
+    else:
+        click.echo(out)
+
+
+def _check_out(out: Path, no_clobber: bool) -> None:
+    from tryon.errors import TryOnError
+
+    if out.suffix.lower() not in (".png", ".webp", ".jpg", ".jpeg"):
+        raise TryOnError(f"{out}: expected an output name in .png, .webp or .jpg")
+    if no_clobber and out.exists():
+        raise TryOnError(f"{out}: is there already; leave --no-clobber out to replace it")
+
+
+def _options(force: bool, instance: int | None, seed: int) -> "Options":
+    from tryon.pipeline import Options
+
+    return Options(force=force, instance=instance, seed=seed)
+
+
+def _dress(
+    user_path: Path,
+    shop_path: Path,
+    pattern: str | None,
+    options: "Options",
+    tell: Any,
+) -> "TryOnResult":
+    from tryon.images import read_photo
+
+    # Photos first: a bad file is told before seconds go into loading models.
+    tell("read")
+    user_image, shop_image = read_photo(user_path), read_photo(shop_path)
+    tell("load")
+    from tryon.pipeline import TryOnPipeline
+
+    pipeline = TryOnPipeline.from_pretrained(pattern)
+    return pipeline(user_image, shop_image, options, tell)
+
+
+def _write(result: "TryOnResult", out: Path, artifacts: Path | None) -> None:
+    import json
+
+    from tryon.images import write_image, write_text
+
+    write_image(result.image, out, result.icc_profile)
+    if artifacts is None:
+        return
+    for name, draw in result.layers.items():
+        write_image(draw(), artifacts / f"{name}.png")
+    write_image(result.image, artifacts / "out2.png", result.icc_profile)
+    write_text(json.dumps(dict(result.report), indent=1) + "\n", artifacts / "report.json")

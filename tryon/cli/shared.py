@@ -1,0 +1,56 @@
+"""What the commands share: options, progress, errors in one line."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+STAGES = ("load", "read", "segment", "matte", "transfer", "composite", "judge", "write")
+
+PHOTO = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def user_errors(command: F) -> F:
+    """Turn a `TryOnError` into one line on stderr and exit code 1."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        from tryon.errors import TryOnError
+
+        try:
+            return command(*args, **kwargs)
+        except TryOnError as error:
+            # One line always, whatever a file's name or a library's message holds.
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+    return guarded  # type: ignore[return-value]
+
+
+def echo_json(values: Any) -> None:
+    """Print JSON on stdout."""
+    click.echo(json.dumps(values, indent=1))
+
+
+@contextmanager
+def progress(context: click.Context, length: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar on stderr; yields a function that is told each stage.
+
+    Nothing is shown with `--quiet` or when stderr is no terminal.
+    """
+    hidden = bool(context.obj and context.obj["quiet"]) or not sys.stderr.isatty()
+    bar = click.progressbar(
+        length=length, file=sys.stderr, item_show_func=str, hidden=hidden
+    )
+    with bar:
+
+        def tell(stage: str) -> None:
+            bar.update(1, stage)
+
+        yield tell

@@ -1,0 +1,182 @@
+"""`tryon train`: the segmenter, one pattern, the universal generator."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tryon.cli.shared import FOLDER, user_errors
+
+if TYPE_CHECKING:
+    from mrcnn.config import Stage
+
+_WEIGHTS = click.Path(path_type=Path, dir_okay=False, exists=True)
+_DATA = click.Path(path_type=Path, file_okay=False, exists=True)
+_EXISTING = click.Path(path_type=Path, exists=True)
+_OUT = click.option(
+    "-o", "--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the files."
+)
+_SEED = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+
+
+@click.group()
+def train() -> None:
+    """Train a model; checkpoints, log and sample sheets are kept while it runs."""
+
+
+@train.command()
+@click.argument("data", nargs=-1, required=True, type=_DATA, metavar="DATA...")
+@_OUT
+@click.option("--backbone-weights", type=_WEIGHTS, help="ImageNet weights, .weights.h5.")
+@click.option(
+    "--backbone",
+    type=click.Choice(["mobilenet_v2", "resnet50", "resnet101"]),
+    default="mobilenet_v2",
+    show_default=True,
+    help="Backbone network.",
+)
+@click.option(
+    "--stage",
+    "stages",
+    multiple=True,
+    metavar="LAYERS:STEPS:RATE",
+    default=("heads:200:1e-3", "3+:2000:6e-4"),
+    show_default=True,
+    help="Layers: heads, 5+, 4+, 3+ or all. May be given several times.",
+)
+@click.option("--start", type=_WEIGHTS, help="Go on from these weights.")
+@click.option(
+    "--image-size", default=320, show_default=True, help="Network input, pixels."
+)
+@click.option("--batch-size", default=8, show_default=True, help="Photos a step.")
+@_SEED
+@user_errors
+def segmenter(
+    data: tuple[Path, ...],
+    out: Path,
+    backbone_weights: Path | None,
+    backbone: str,
+    stages: tuple[str, ...],
+    start: Path | None,
+    image_size: int,
+    batch_size: int,
+    seed: int,
+) -> None:
+    """Fine-tune the Mask R-CNN on folders of annotated photos."""
+    from mrcnn.config import MaskRCNNConfig, TrainConfig
+    from tryon.train_segmenter import train_segmenter
+
+    recipe = TrainConfig(
+        stages=tuple(_stage(text) for text in stages), batch_size=batch_size, seed=seed
+    )
+    config = MaskRCNNConfig(backbone=backbone, image_size=image_size)
+    rows = train_segmenter(list(data), out, config, recipe, backbone_weights, start)
+    for row in rows:
+        _tell(row)
+    click.echo(out / "segmenter.json")
+
+
+def _stage(text: str) -> "Stage":
+    from mrcnn.backbone import TRAINABLE_FROM
+    from mrcnn.config import Stage
+
+    parts = re.fullmatch(r"([^:]+):(\d+):([-+.\deE]+)", text)
+    if parts is None or parts[1] not in TRAINABLE_FROM or int(parts[2]) < 1:
+        raise click.UsageError(
+            f"--stage {text!r}: expected LAYERS:STEPS:RATE as in 4+:1000:5e-4, LAYERS one "
+            f"of {', '.join(TRAINABLE_FROM)}"
+        )
+    return Stage(parts[1], int(parts[2]), float(parts[3]))
+
+
+@train.command()
+@click.argument("name")
+@click.option(
+    "--shop",
+    multiple=True,
+    required=True,
+    type=_EXISTING,
+    metavar="PHOTO_OR_DIR",
+    help="Pictures of the garment. May be given several times.",
+)
+@click.option(
+    "--users",
+    type=_EXISTING,
+    metavar="DIR",
+    help="Photos of people in short-sleeve tops.  [default: a shipped set of renders]",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=FOLDER,
+    metavar="DIR",
+    help="Folder for the run.  [default: training/NAME in the folder of your models]",
+)
+@click.option("--epochs", default=8, show_default=True, help="Epochs in all.")
+@click.option("--steps", default=100, show_default=True, help="Steps an epoch.")
+@_SEED
+@user_errors
+def pattern(
+    name: str,
+    shop: tuple[Path, ...],
+    users: Path | None,
+    out: Path | None,
+    epochs: int,
+    steps: int,
+    seed: int,
+) -> None:
+    """Train the CycleGAN of pattern NAME; a run that was stopped is resumed.
+
+    Afterwards: tryon run --pattern NAME. Example: tryon train pattern stripe --shop
+    examples/stripe
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise click.UsageError("NAME: use letters, digits, - and _")
+    from cyclegan.config import CycleGANConfig
+    from tryon import train_pattern as training
+    from tryon.segment import Segmenter
+
+    run = training.PatternRun(
+        name,
+        training.expand(shop),
+        training.expand([users or training.SHIPPED_USERS]),
+        out or training.pattern_folder(name),
+        epochs,
+        steps,
+    )
+    config = CycleGANConfig(seed=seed, decay_steps=epochs * steps)
+    segmenter = Segmenter.from_pretrained()
+    for row in training.train_pattern(run, segmenter, config, _warn):
+        _tell(row)
+    click.echo(training.install_pattern(run.out_dir, name))
+
+
+@train.command()
+@click.argument("data", nargs=-1, required=True, type=_DATA, metavar="DATA...")
+@_OUT
+@click.option("--epochs", default=10, show_default=True, help="Epochs in all.")
+@click.option("--steps", default=200, show_default=True, help="Steps an epoch.")
+@click.option("--batch-size", default=4, show_default=True, help="Pictures a step.")
+@_SEED
+@user_errors
+def universal(
+    data: tuple[Path, ...], out: Path, epochs: int, steps: int, batch_size: int, seed: int
+) -> None:
+    """Train the universal generator on folders of rendered people."""
+    from cyclegan.config import UniversalConfig
+    from tryon.train_universal import train_universal
+
+    config = UniversalConfig(seed=seed, decay_steps=epochs * steps)
+    for row in train_universal(list(data), out, config, epochs, steps, batch_size):
+        _tell(row)
+    click.echo(out / "universal.json")
+
+
+def _warn(line: str) -> None:
+    click.echo(f"Left out: {line}", err=True)
+
+
+def _tell(row: dict[str, Any]) -> None:
+    text = "  ".join(f"{key} {float(value):.4g}" for key, value in row.items())
+    click.echo(text, err=True)

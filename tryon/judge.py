@@ -1,0 +1,134 @@
+"""Whether a pair can be done, and how well it was done: refusals and scores."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compositor import control_points
+from compositor.cutout import mask_box
+from tryon.errors import FORCEABLE, Refusal
+from tryon.stages import Garment
+from tryon.types import GarmentMask
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """Limits of what is done without `--force`."""
+
+    frame_share: float = 0.3  # of the outline on the photo's edge: garment_cut_off
+    sleeve_difference: float = 0.4  # of sleeve length / garment height
+    narrowest: float = 0.4  # width / height of the garment: a side view is narrower
+    confidence: float = 0.6  # class score of a garment
+    agreement: float = 0.5  # IoU of the two looks
+    distortion: float = 1.2  # of the warp, see `Warp`
+
+
+def check_user(garment: GarmentMask, name: str, config: JudgeConfig) -> list[Refusal]:
+    """Return what speaks against the user's garment."""
+    return _check(garment, name, "photo", config)
+
+
+def check_shop(garment: GarmentMask, name: str, config: JudgeConfig) -> list[Refusal]:
+    """Return what speaks against the shop's garment."""
+    return _check(garment, name, "picture", config)
+
+
+def _check(
+    garment: GarmentMask, name: str, kind: str, config: JudgeConfig
+) -> list[Refusal]:
+    found = []
+    if frame_share(garment.mask) > config.frame_share:
+        found.append(
+            Refusal(
+                "garment_cut_off",
+                f"{name}: the edge of the {kind} cuts much of the garment off; use one "
+                "that shows all of it",
+            )
+        )
+    if proportion(garment.mask) < config.narrowest:
+        found.append(
+            Refusal("view_mismatch", f"{name}: looks like a side view; use a front view")
+        )
+    if garment.instance.score < config.confidence or garment.agreement < config.agreement:
+        found.append(
+            Refusal(
+                "low_confidence",
+                f"{name}: not sure where the garment is (score "
+                f"{garment.instance.score:.2f}, agreement {garment.agreement:.2f}); use a "
+                f"clearer {kind}",
+            )
+        )
+    return found
+
+
+def check_pair(user: Garment, shop: Garment, config: JudgeConfig) -> list[Refusal]:
+    """Return what speaks against putting the shop's garment on the user."""
+    lengths = [sleeve_length(g.found.mask) for g in (user, shop)]
+    if None not in lengths and abs(lengths[0] - lengths[1]) > config.sleeve_difference:  # type: ignore[operator]
+        return [
+            Refusal(
+                "sleeve_mismatch",
+                f"{shop.photo.name}: its sleeves ({lengths[1]:.2f} of its height) and the "
+                f"user's ({lengths[0]:.2f}) differ too much",
+            )
+        ]
+    return []
+
+
+def enforce(found: list[Refusal], force: bool) -> list[str]:
+    """Raise the first refusal; with `force` the last three reasons only warn.
+
+    Returns:
+        The warnings.
+    """
+    for refusal in found:
+        if not (force and refusal.reason in FORCEABLE):
+            raise refusal
+    return [str(refusal) for refusal in found]
+
+
+def frame_share(mask: NDArray[np.bool_]) -> float:
+    """Return which share of the mask's outline lies on the picture's edge."""
+    padded = np.pad(mask, 1)
+    edges = [padded[1:] != padded[:-1], padded[:, 1:] != padded[:, :-1]]
+    total = sum(int(e.sum()) for e in edges)
+    on_frame = mask[0].sum() + mask[-1].sum() + mask[:, 0].sum() + mask[:, -1].sum()
+    return float(on_frame / total) if total else 0.0
+
+
+def proportion(mask: NDArray[np.bool_]) -> float:
+    """Return the width of a garment's box over its height; 0 of an empty mask."""
+    x1, y1, x2, y2 = mask_box(mask)
+    return (x2 - x1) / max(y2 - y1, 1)
+
+
+def sleeve_length(mask: NDArray[np.bool_]) -> float | None:
+    """Return shoulder to sleeve hem over the garment's height; None when unseen."""
+    points = control_points(mask)
+    names = [(f"shoulder_{s}", f"sleeve_outer_{s}") for s in ("left", "right")]
+    from compositor.contour import NAMES
+
+    seen = [
+        float(np.linalg.norm(points[a] - points[b]))
+        for a, b in names
+        if points.found[NAMES.index(a)] and points.found[NAMES.index(b)]
+    ]
+    _, y1, _, y2 = mask_box(mask)
+    return max(seen) / max(y2 - y1, 1) if seen else None
+
+
+def total_score(
+    user: GarmentMask, shop: GarmentMask, distortion: float, style_distance: float
+) -> float:
+    """Return one figure in [0, 1] for a result.
+
+    The product of how sure the segmenter is of both garments (class score times the
+    agreement of its two looks, their geometric mean), how evenly the print was warped
+    and how near the colours of out1 are to the shop's. 0.5 is usual, below 0.2 look
+    twice.
+    """
+    sure = np.sqrt(
+        user.instance.score * user.agreement * shop.instance.score * shop.agreement
+    )
+    return float(sure * np.exp(-distortion / 2) * np.exp(-style_distance / 25))

@@ -1,0 +1,214 @@
+"""Two photos in, one photo out: start reading here.
+
+    I1 -- segment -- S1 --+
+    I2 -- segment -- S2 --+-- transfer -- out1 --+
+                  +-- S3 ------------------------+-- composite -- out2
+
+`TryOnPipeline.__call__` is that picture. Each step is one function of one file:
+`segment.Segmenter`, `stages.Garment`, `transfer.UniversalTransfer`, `composite` below,
+`judge`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compositor import composite_strips, mask_box, seam_energy, style_distance
+from tryon import judge
+from tryon.errors import Refusal
+from tryon.report import build_report
+from tryon.segment import Segmenter
+from tryon.stages import STRIP_ROWS, Garment, work_image
+from tryon.transfer import PatternTransfer, Transferred, UniversalTransfer
+from tryon.types import Photo, TryOnResult
+from tryon.zoo import ModelCard, pattern_card, shipped_card
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may ask of one pair."""
+
+    force: bool = False  # the refusals that may be overruled become warnings
+    instance: int | None = None  # which find in the user's photo; None: the largest
+    seed: int = 0  # nothing is drawn at random today; kept in the report
+
+
+@dataclass
+class Stopwatch:
+    """Seconds of each stage, and who is told when one begins."""
+
+    tell: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time one stage."""
+        self.tell(stage)
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 4)
+
+
+class TryOnPipeline:
+    """Puts the garment of a shop picture on the person of a photo.
+
+    Args:
+        segmenter: finds the garments.
+        transfer: makes the new garment; called with both `Garment`s.
+        cards: the models' cards, for the report.
+        limits: what is refused.
+
+    Example:
+        >>> pipeline = TryOnPipeline.from_pretrained()  # doctest: +SKIP
+        >>> result = pipeline(read_photo(me), read_photo(tee))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        transfer: UniversalTransfer | PatternTransfer,
+        cards: tuple[ModelCard, ...] = (),
+        limits: judge.JudgeConfig | None = None,
+    ):
+        self.segmenter = segmenter
+        self.transfer = transfer
+        self.cards = cards
+        self.limits = limits or judge.JudgeConfig()
+
+    @classmethod
+    def from_pretrained(cls, pattern: str | None = None) -> "TryOnPipeline":
+        """Load the shipped models, or a pattern by name in the generator's place."""
+        card = shipped_card("segmenter")
+        segmenter = Segmenter.from_pretrained(card)
+        if pattern is None:
+            chosen = shipped_card("universal")
+            return cls(segmenter, UniversalTransfer.from_card(chosen), (card, chosen))
+        chosen = pattern_card(pattern)
+        return cls(segmenter, PatternTransfer.from_card(pattern), (card, chosen))
+
+    def __call__(
+        self,
+        user_image: Photo,
+        shop_image: Photo,
+        options: Options | None = None,
+        tell: Progress = lambda stage: None,
+    ) -> TryOnResult:
+        """Dress the user.
+
+        Args:
+            user_image: I2, wearing a short-sleeve top.
+            shop_image: I1, a short-sleeve top.
+            options: see `Options`.
+            tell: called with the name of each stage as it begins.
+
+        Returns:
+            The result; pixels where the matte is 0 are the user's own, bit for bit.
+
+        Raises:
+            Refusal: with one of the reasons of `errors.REASONS`.
+        """
+        options, watch = options or Options(), Stopwatch(tell)
+        with watch("segment"):
+            user = self.find(user_image, "user", options.instance)
+            shop = self.find(shop_image, "shop", None)
+            warnings = self._judge(user, shop, options.force)
+        with watch("matte"):
+            _ = user.layers, shop.alpha
+        with watch("transfer"):
+            out1 = self.transfer(user, shop)
+        with watch("composite"):
+            image = composite(user, out1)
+        with watch("judge"):
+            scores = measure(user, shop, out1, image)
+        report = build_report(
+            self, user, shop, scores, warnings, watch.seconds, asdict(options)
+        )
+        layers = {
+            "s1": shop.cut,
+            "s2": user.cut,
+            "s3": user.remove,
+            "out1": lambda: draw_out1(user, out1),
+        }
+        return TryOnResult(image, layers, report, user_image.icc_profile)
+
+    def find(self, photo: Photo, role: str, pick: int | None) -> Garment:
+        """Find the garment of a photo, or refuse."""
+        work = work_image(photo)
+        found = self.segmenter(work, pick)
+        if found is None:
+            raise Refusal(
+                f"no_garment_in_{role}_photo",
+                f"{photo.name}: no short-sleeve top was found; use a clearer photo of one"
+                + ("" if pick is None else f", or another --instance than {pick}"),
+            )
+        return Garment(photo, work, found)
+
+    def _judge(self, user: Garment, shop: Garment, force: bool) -> list[str]:
+        found = [
+            *judge.check_user(user.found, user.photo.name, self.limits),
+            *judge.check_shop(shop.found, shop.photo.name, self.limits),
+            *judge.check_pair(user, shop, self.limits),
+        ]
+        return judge.enforce(found, force)
+
+
+def composite(user: Garment, out1: Transferred) -> NDArray[np.uint8]:
+    """Lay out1 over S3 at the photo's own size, strip by strip."""
+    x1, y1, x2, y2 = mask_box(user.full_alpha > 0)
+    columns = slice(x1, x2)
+
+    def garment_rows(rows: slice) -> NDArray[np.float32]:
+        return out1.draw(*user.places(rows, columns))
+
+    def alpha_rows(rows: slice) -> NDArray[np.float32]:
+        return user.full_alpha[rows, columns].astype(np.float32) / np.float32(255)
+
+    def background_rows(rows: slice) -> NDArray[np.float32]:
+        return user.behind(rows, columns)
+
+    return composite_strips(
+        user.photo.image,
+        (x1, y1, x2, y2),
+        STRIP_ROWS,
+        garment_rows,
+        alpha_rows,
+        background_rows,
+    )
+
+
+def draw_out1(user: Garment, out1: Transferred) -> NDArray[np.uint8]:
+    """Draw the new garment alone, RGBA at the photo's own size."""
+    result = np.zeros((*user.photo.size, 4), np.uint8)
+    x1, y1, x2, y2 = mask_box(user.full_alpha > 0)
+    for start in range(y1, y2, STRIP_ROWS):
+        rows = slice(start, min(start + STRIP_ROWS, y2))
+        colours = out1.draw(*user.places(rows, slice(x1, x2)))
+        alpha = user.full_alpha[rows, x1:x2]
+        result[rows, x1:x2, :3] = np.rint(colours) * (alpha > 0)[..., None]
+        result[rows, x1:x2, 3] = alpha
+    return result
+
+
+def measure(
+    user: Garment, shop: Garment, out1: Transferred, image: NDArray[np.uint8]
+) -> dict[str, float]:
+    """Return the scores of a result, measured at the working size."""
+    from tryon.images import shrink
+
+    height, width = user.alpha.shape
+    result = shrink(image, max(height, width))
+    drawn = out1.draw(np.arange(height), np.arange(width))
+    distortion = out1.warp.distortion if out1.warp else 0.0
+    distance = style_distance(drawn, user.alpha, shop.work, shop.alpha)
+    return {
+        "score": judge.total_score(user.found, shop.found, distortion, distance),
+        "warp_distortion": float(distortion),
+        "style_distance": distance,
+        "seam_energy": seam_energy(result, user.work, user.alpha),
+    }

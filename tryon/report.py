@@ -1,0 +1,102 @@
+"""What is told of a result: times, scores, finds, models and licences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tryon import __version__
+from tryon.errors import Refusal
+from tryon.stages import Garment
+from tryon.types import GarmentMask, Instance
+from tryon.zoo import ModelCard
+
+if TYPE_CHECKING:
+    from tryon.pipeline import TryOnPipeline
+
+CODE_LICENCE = "Apache-2.0"
+
+
+def build_report(
+    pipeline: TryOnPipeline,
+    user: Garment,
+    shop: Garment,
+    scores: Mapping[str, float],
+    warnings: list[str],
+    seconds: Mapping[str, float],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the report of a done pair, plain values for JSON."""
+    return {
+        "status": "done",
+        "reason": None,
+        "warnings": warnings,
+        **{name: round(value, 4) for name, value in scores.items()},
+        "user": describe_garment(user),
+        "shop": describe_garment(shop),
+        "generator": pipeline.transfer.name,
+        "seconds": dict(seconds),
+        "options": dict(options),
+        "models": [describe_model(card) for card in pipeline.cards],
+        "licences": licence_manifest(pipeline.cards),
+        "version": __version__,
+    }
+
+
+def refusal_report(refusal: Refusal) -> dict[str, Any]:
+    """Return the report of a refused pair."""
+    return {
+        "status": "refused",
+        "reason": refusal.reason,
+        "message": refusal.message,
+        "version": __version__,
+    }
+
+
+def describe_garment(garment: Garment) -> dict[str, Any]:
+    """Return what was found in one photo, boxes in the photo's own pixels."""
+    height, width = garment.photo.size
+    scale = width / garment.work.shape[1]
+    return {
+        "file": str(garment.photo.path) if garment.photo.path else None,
+        "size": [height, width],
+        **describe_found(garment.found, scale),
+    }
+
+
+def describe_found(found: GarmentMask, scale: float) -> dict[str, Any]:
+    """Return instances and choice; `scale` is photo pixels per working pixel."""
+    rows = describe_instances(found.instances, scale)
+    return {
+        "instances": rows,
+        "chosen": found.chosen,
+        "several": sum(row["label"] == 1 for row in rows) > 1,
+        "agreement": round(found.agreement, 4),
+    }
+
+
+def describe_instances(
+    instances: tuple[Instance, ...], scale: float
+) -> list[dict[str, Any]]:
+    """Return finds as plain values, boxes in the photo's own pixels."""
+    rows = [asdict(instance) for instance in instances]
+    for row in rows:
+        row["box"] = [round(v * scale, 1) for v in row["box"]]
+        row["score"], row["area"] = round(row["score"], 4), round(row["area"], 5)
+        row["landmarks"] = None
+    return rows
+
+
+def describe_model(card: ModelCard) -> dict[str, Any]:
+    """Return a model's name, kind and hash."""
+    return {key: card.values[key] for key in ("name", "kind", "sha256")}
+
+
+def licence_manifest(cards: tuple[ModelCard, ...]) -> dict[str, Any]:
+    """Return the licences of the code, the weights and the data behind them."""
+    return {
+        "code": CODE_LICENCE,
+        "weights": {card.values["name"]: card.values["licence"] for card in cards},
+        "data": {card.values["name"]: card.values.get("data", []) for card in cards},
+    }

@@ -1,0 +1,121 @@
+"""Masks -> mattes -> S1, S2, S3, at the size they are worked on and at the photo's own."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from compositor import (
+    cutout_rgba,
+    erase,
+    estimate_foreground_background,
+    pad_box,
+    refine_alpha,
+)
+from compositor.cutout import mask_box
+from compositor.raster import sample_raster
+from tryon.images import shrink
+from tryon.types import GarmentMask, Photo
+
+Array = NDArray[np.float32]
+WORK_SIZE = 1280  # longest side in pixels that masks and warps are computed at
+STRIP_ROWS = 256  # rows of a large photo that are drawn at once
+STYLE_SIZE = 2048  # longest side in pixels that S1's colours are taken from
+
+
+@dataclass(frozen=True)
+class Garment:
+    """A garment in its photo.
+
+    Attributes:
+        photo: the photo at its own size.
+        work: uint8 (h, w, 3), the photo at the working size.
+        found: the mask at the working size.
+    """
+
+    photo: Photo
+    work: NDArray[np.uint8]
+    found: GarmentMask
+
+    @cached_property
+    def alpha(self) -> NDArray[np.float32]:
+        """Matte (h, w) at the working size, in steps of 1/255 as masks are saved."""
+        matte = refine_alpha(self.work, self.found.mask)
+        return np.rint(matte * 255).astype(np.float32) / np.float32(255)
+
+    @cached_property
+    def box(self) -> tuple[int, int, int, int]:
+        """Where the matte is not 0, at the working size."""
+        return mask_box(self.alpha > 0)
+
+    @cached_property
+    def layers(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Foreground and background colours (h, w, 3) around the garment."""
+        x1, y1, x2, y2 = pad_box(self.box, 0.1, self.alpha.shape)
+        fore = self.work.astype(np.float32)
+        back = fore.copy()
+        part = np.s_[y1:y2, x1:x2]
+        fore[part], back[part] = estimate_foreground_background(
+            self.work[part], self.alpha[part]
+        )
+        return fore, back
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """Where the working size's outermost pixel centres are, in working pixels."""
+        height, width = self.alpha.shape
+        return 0.0, 0.0, width - 1.0, height - 1.0
+
+    def places(self, rows: slice, columns: slice) -> tuple[Array, Array]:
+        """Return the working-size ys and xs of photo rows and columns."""
+        return (
+            _places(rows, self.photo.size[0], self.alpha.shape[0]),
+            _places(columns, self.photo.size[1], self.alpha.shape[1]),
+        )
+
+    @cached_property
+    def full_alpha(self) -> NDArray[np.uint8]:
+        """The matte at the photo's own size, 0..255; 0 stays exactly 0."""
+        small = Image.fromarray(np.rint(self.alpha * 255).astype(np.uint8))
+        size = self.photo.size[::-1]
+        return np.asarray(small.resize(size, Image.Resampling.BILINEAR))
+
+    def behind(self, rows: slice, columns: slice) -> Array:
+        """Return the background's colours at the photo's own size.
+
+        The photo itself, less what the old garment's colour adds at the rim.
+        """
+        change = self.layers[1] - self.work
+        places = self.places(rows, columns)
+        return self.photo.image[rows, columns] + sample_raster(
+            change, self.corners, *places
+        )
+
+    def cut(self) -> NDArray[np.uint8]:
+        """Return the garment alone, RGBA at the photo's own size."""
+        return _by_strips(self.photo.image, self.full_alpha, cutout_rgba)
+
+    def remove(self) -> NDArray[np.uint8]:
+        """Return the photo without the garment, RGBA at the photo's own size."""
+        return _by_strips(self.photo.image, self.full_alpha, erase)
+
+
+def _places(span: slice, full: int, small: int) -> Array:
+    steps = np.arange(span.start, span.stop, dtype=np.float64) + 0.5
+    return (steps * small / full - 0.5).astype(np.float32)
+
+
+def _by_strips(image, alpha, draw) -> NDArray[np.uint8]:  # type: ignore[no-untyped-def]
+    """Draw an RGBA picture a few rows at a time: floats of a phone photo are large."""
+    result = np.empty((*alpha.shape, 4), np.uint8)
+    for start in range(0, len(result), STRIP_ROWS):
+        rows = slice(start, start + STRIP_ROWS)
+        result[rows] = draw(image[rows], alpha[rows].astype(np.float32) / np.float32(255))
+    return result
+
+
+def work_image(photo: Photo) -> NDArray[np.uint8]:
+    """Return the photo at the working size."""
+    return shrink(photo.image, WORK_SIZE)

@@ -1,0 +1,234 @@
+"""S1, S2 -> out1: what the new garment looks like in the old one's place.
+
+The networks see a small square around the shirt. What they predict is laid back on the
+photo at its own size: the universal generator's light over the sharp warped garment,
+the pattern's colours with the photo's fine folds.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compositor import Warp, fit_warp, relight, shading, warp_image
+from compositor.raster import sample_raster
+from cyclegan.config import CycleGANConfig, UniversalConfig, from_dict
+from cyclegan.data import to_model_range
+from cyclegan.networks import apply_prediction_numpy
+from cyclegan.predict import Predictor
+from tryon.images import shrink
+from tryon.stages import STYLE_SIZE, Garment
+from tryon.zoo import ModelCard, pattern_card, shipped_card
+
+Array = NDArray[np.float32]
+FRAME_MARGIN = 0.06  # around the shirt in the networks' square, share of its side
+
+
+class Transferred(Protocol):
+    """A garment that can be drawn row by row, at any size."""
+
+    warp: Warp | None
+
+    def draw(self, ys: Array, xs: Array) -> Array:
+        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The square that a network sees: centre and side in working-size pixels."""
+
+    centre: tuple[float, float]  # x, y
+    side: float
+    size: int  # pixels of the network's input
+
+    @classmethod
+    def around(cls, box: tuple[int, int, int, int], size: int) -> "Frame":
+        """Return the frame around a box, with a margin."""
+        x1, y1, x2, y2 = box
+        side = max(x2 - x1, y2 - y1) * (1 + 2 * FRAME_MARGIN)
+        return cls(((x1 + x2) / 2, (y1 + y2) / 2), side, size)
+
+    @property
+    def places(self) -> tuple[Array, Array]:
+        """Rows and columns (size,) of its pixels, in working-size pixels."""
+        steps = ((np.arange(self.size) + 0.5) / self.size - 0.5) * self.side
+        ys, xs = self.centre[1] + steps - 0.5, self.centre[0] + steps - 0.5
+        return ys.astype(np.float32), xs.astype(np.float32)
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """First and last pixel centres: (x_first, y_first, x_last, y_last)."""
+        ys, xs = self.places
+        return float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1])
+
+
+def look(frame: Frame, values: NDArray[np.generic], outside: float) -> Array:
+    """Read an array (h, w, C) of the working size through a frame, area-averaged.
+
+    Returns:
+        float32 (size, size, C); places outside the picture hold `outside`.
+    """
+    factor = max(1, int(frame.side / frame.size))
+    blurred = values.astype(np.float32)
+    if factor > 1:
+        from scipy import ndimage
+
+        blurred = ndimage.uniform_filter(blurred, (factor, factor, 0))
+    ys, xs = frame.places
+    height, width = values.shape[:2]
+    corners = (0.0, 0.0, width - 1.0, height - 1.0)
+    read = sample_raster(blurred, corners, ys, xs)
+    inside = ((ys >= -0.5) & (ys <= height - 0.5))[:, None] & (
+        (xs >= -0.5) & (xs <= width - 0.5)
+    )[None]
+    return np.where(inside[..., None], read, np.float32(outside))
+
+
+@dataclass(frozen=True)
+class Relit:
+    """The warped garment under predicted light: sharp at any size."""
+
+    warp: Warp
+    style: NDArray[np.uint8]  # S1's photo
+    style_mask: NDArray[np.bool_]
+    frame: Frame
+    prediction: Array  # (S, S, 6): log gain, residual
+
+    def draw(self, ys: Array, xs: Array) -> Array:
+        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
+        colours, _ = warp_image(self.style, self.style_mask, self.warp, ys, xs)
+        light = sample_raster(self.prediction, self.frame.corners, ys, xs)
+        return apply_prediction_numpy(colours, light[..., :3], light[..., 3:])
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A pattern generator's picture, with fine folds of the photo."""
+
+    colours: Array  # (S, S, 3), 0..255
+    frame: Frame
+    warp: Warp | None = None
+
+    def draw(self, ys: Array, xs: Array) -> Array:
+        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
+        return sample_raster(self.colours, self.frame.corners, ys, xs)
+
+
+def shrink_style(garment: Garment) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return S1's photo at a bounded size, and the garment's solid mask there."""
+    image = shrink(garment.photo.image, STYLE_SIZE)
+    rows = np.linspace(0, garment.alpha.shape[0] - 1, image.shape[0])
+    columns = np.linspace(0, garment.alpha.shape[1] - 1, image.shape[1])
+    solid = (garment.alpha > 0.9).astype(np.float32)[..., None]
+    corners = (0.0, 0.0, solid.shape[1] - 1.0, solid.shape[0] - 1.0)
+    mask = sample_raster(solid, corners, rows, columns)[..., 0] > 0.5
+    return image, mask
+
+
+def style_warp(
+    user: Garment, shop: Garment
+) -> tuple[Warp, NDArray[np.uint8], NDArray[np.bool_]]:
+    """Fit the map from the user's shirt to S1; returns it with S1's photo and mask."""
+    style, mask = shrink_style(shop)
+    return fit_warp(mask, user.found.mask), style, mask
+
+
+class UniversalTransfer:
+    """Puts any garment on: warp, then light from the universal generator.
+
+    Args:
+        predictor: of the universal generator.
+    """
+
+    name = "universal"
+
+    def __init__(self, predictor: Predictor):
+        self.predictor = predictor
+
+    @classmethod
+    def from_card(cls, card: ModelCard | None = None) -> "UniversalTransfer":
+        """Load the shipped universal generator, or the one of a card."""
+        card = card or shipped_card("universal")
+        return cls(Predictor(_config(card, UniversalConfig), card.path))
+
+    def __call__(self, user: Garment, shop: Garment) -> Relit:
+        """Warp S1 onto S2 and predict its light."""
+        warp, style, style_mask = style_warp(user, shop)
+        frame = Frame.around(user.box, self.predictor.config.image_size)
+        batch = universal_input(user, frame, warp, style, style_mask)
+        return Relit(warp, style, style_mask, frame, self.predictor(batch)[0])
+
+
+def universal_input(
+    user: Garment,
+    frame: Frame,
+    warp: Warp,
+    style: NDArray[np.uint8],
+    style_mask: NDArray[np.bool_],
+) -> Array:
+    """Stack what the universal generator sees: S2, its mask, warped S1, validity.
+
+    Returns:
+        float32 (1, S, S, 8).
+    """
+    mask = look(frame, user.found.mask[..., None], 0.0) > 0.5  # (S, S, 1)
+    s2 = np.where(mask, to_model_range(look(frame, user.work, 0.0)), 0.0)
+    warped, valid = warp_image(style, style_mask, warp, *frame.places)
+    planes = [s2, mask, to_model_range(warped), (valid > 0.5)[..., None]]
+    return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
+
+
+class PatternTransfer:
+    """Gives the shirt one trained pattern; the shop picture is not warped.
+
+    Args:
+        predictor: of the pattern's generator.
+        name: the pattern.
+    """
+
+    def __init__(self, predictor: Predictor, name: str):
+        self.predictor, self.name = predictor, name
+
+    @classmethod
+    def from_card(cls, name: str) -> "PatternTransfer":
+        """Load a pattern by name or by its card's path."""
+        card = pattern_card(name)
+        return cls(Predictor(_config(card, CycleGANConfig), card.path), name)
+
+    def __call__(self, user: Garment, shop: Garment | None) -> Painted:
+        """Translate S2 into the pattern."""
+        del shop
+        config = self.predictor.config
+        frame = Frame.around(user.box, config.image_size)
+        s2 = pattern_input(user, frame, config.background)
+        out = (self.predictor(s2)[0, ..., :3] + 1.0) * 127.5
+        return Painted(out, frame)
+
+
+def pattern_input(user: Garment, frame: Frame, background: float) -> Array:
+    """Return what a pattern's generator sees: S2 on a flat ground, (1, S, S, 3)."""
+    mask = look(frame, user.found.mask[..., None], 0.0) > 0.5
+    s2 = to_model_range(look(frame, user.work, 0.0))
+    return np.where(mask, s2, np.float32(background)).astype(np.float32)[None]
+
+
+def classical_garment(user: Garment, shop: Garment) -> Array:
+    """Warp S1 onto S2 and light it by S2's folds: no network.
+
+    It is the paired target of pattern training, and the baseline of the evaluation.
+
+    Returns:
+        float32 (h, w, 3), 0..255, at the user's working size.
+    """
+    warp, style, mask = style_warp(user, shop)
+    height, width = user.alpha.shape
+    colours, _ = warp_image(style, mask, warp, np.arange(height), np.arange(width))
+    return relight(colours, shading(user.work, user.alpha))
+
+
+def _config(card: ModelCard, kind: type):  # type: ignore[no-untyped-def]
+    config = from_dict(card.values["config"])
+    if not isinstance(config, kind):
+        raise ValueError(f"expected a {kind.__name__} in {card.path}, got {config}")
+    return config
