@@ -13,10 +13,21 @@ VERSION = re.search(
 # What imgaug needs beside numpy, less opencv-python, which wants the system's libGL; the
 # headless build is the same module without it. imgaug itself is installed by the Makefile
 # with --no-deps, or by hand: `pip install --no-deps imgaug==0.4.0`.
-TRAIN = ["opencv-python-headless>=4.10", "imageio>=2.34", "matplotlib>=3.9", "shapely>=2.0"]
+TRAIN = [
+    "opencv-python-headless>=4.10",
+    "imageio>=2.34",
+    "matplotlib>=3.9",
+    "shapely>=2.0",
+]
 TRAIN += ["six>=1.16"]
-TEST = ["pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100", "pip-licenses>=5"]
-CHECK = ["ruff==0.15.*", "mypy>=1.15", "import-linter>=2.1", "codespell>=2.3", "cogapp>=3.4"]
+TEST = ["pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100"]
+CHECK = [
+    "ruff==0.15.*",
+    "mypy>=1.15",
+    "import-linter>=2.1",
+    "codespell>=2.3",
+    "cogapp>=3.4",
+]
 
 setup(
     name="tryon",

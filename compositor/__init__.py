@@ -10,6 +10,7 @@ from compositor.color import relight, seam_energy, shading, style_distance
 from compositor.contour import ControlPoints, complete_mask, control_points
 from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
 from compositor.matte import clean_mask, estimate_foreground_background, refine_alpha
+from compositor.raster import sample_raster
 from compositor.warp import Warp, fit_warp, warp_image
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "pad_box",
     "refine_alpha",
     "relight",
+    "sample_raster",
     "seam_energy",
     "shading",
     "style_distance",

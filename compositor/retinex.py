@@ -15,9 +15,7 @@ PLAIN_TINT = (0.25, 0.45)  # spread of log chromaticity of plain cloth, and of a
 TRUST_SHARE = 0.05  # scale from which plain cloth is trusted, share of the work size
 
 
-def log_light(
-    light: Plane, weight: Plane, luminance: Plane, sigma_share: float
-) -> Plane:
+def log_light(light: Plane, weight: Plane, luminance: Plane, sigma_share: float) -> Plane:
     """Estimate the logarithm of the light that falls on a garment.
 
     Steps too sharp for a fold, or of another colour, are taken for print and left out;

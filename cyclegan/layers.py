@@ -20,9 +20,7 @@ class ReflectionPad2D(keras.layers.Layer):
         dtype: dtype or policy; None takes the global policy.
     """
 
-    def __init__(
-        self, padding: int, name: str | None = None, dtype: Any = None
-    ) -> None:
+    def __init__(self, padding: int, name: str | None = None, dtype: Any = None) -> None:
         """Keep the padding."""
         super().__init__(name=name, dtype=dtype, trainable=False)
         if padding < 1:

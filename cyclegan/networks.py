@@ -237,9 +237,7 @@ def _decode(inputs: Any, skips: list[Any], config: UniversalConfig) -> Any:
 
 
 def _double(inputs: Any, name: str) -> Any:
-    layer = keras.layers.UpSampling2D(
-        2, interpolation="bilinear", name=f"{name}_resize"
-    )
+    layer = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_resize")
     return layer(inputs)
 
 

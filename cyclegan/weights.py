@@ -176,8 +176,7 @@ def _load_optimizer(optimizer: keras.Optimizer, name: str, file: h5py.File) -> N
     values = {key: file[name][key][()] for key in file[name]}
     if len(values) != len(optimizer.variables):
         raise ValueError(
-            f"expected {len(optimizer.variables)} variables of {name}, "
-            f"got {len(values)}"
+            f"expected {len(optimizer.variables)} variables of {name}, got {len(values)}"
         )
     optimizer.load_own_variables(values)
 

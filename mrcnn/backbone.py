@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import keras
 
+from mrcnn.config import TRAINABLE_FROM
+
 # Layers whose outputs have strides 4, 8, 16 and 32.
 _STAGE_ENDS = {
     "mobilenet_v2": (
@@ -30,8 +32,6 @@ _BUILDERS = {
     "resnet50": keras.applications.ResNet50,
     "resnet101": keras.applications.ResNet101,
 }
-# First stage that moves; "heads" moves none.
-TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
 
 
 def build_backbone(name: str, image_size: int) -> keras.Model:

@@ -139,7 +139,9 @@ def roi_align(levels, boxes, level_index, size: int, strides, sampling: int = 1)
         place = ops.expand_dims(y * widths + offset, 3) + ops.expand_dims(x, 2)
         place = ops.cast(ops.reshape(place, (-1, boxes.shape[1] * grid * grid)), "int32")
         weight = ops.expand_dims(weight_y, 3) * ops.expand_dims(weight_x, 2)
-        values = ops.reshape(take(flat, place), (-1, boxes.shape[1], grid, grid, channels))
+        values = ops.reshape(
+            take(flat, place), (-1, boxes.shape[1], grid, grid, channels)
+        )
         return values * ops.cast(ops.expand_dims(weight, -1), values.dtype)
 
     sampled = (

@@ -22,6 +22,8 @@ CLASS_NAMES = (
     "vest dress",
     "sling dress",
 )
+# First backbone stage that moves, by the name of a training stage; "heads" moves none.
+TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,11 @@ def boundary_f(pred_mask: np.ndarray, gt_mask: np.ndarray) -> float:
     if not all(outline.any() for outline in outlines):
         return 0.0
     precision, recall = (
-        float((ndimage.distance_transform_edt(~outlines[1 - i])[outlines[i]] <= reach).mean())
+        float(
+            (
+                ndimage.distance_transform_edt(~outlines[1 - i])[outlines[i]] <= reach
+            ).mean()
+        )
         for i in (0, 1)
     )
     total = precision + recall

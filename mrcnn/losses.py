@@ -5,7 +5,9 @@ from keras import ops
 
 def binary_cross_entropy(logits, truth):
     """Return the element-wise cross entropy of logits and truth in {0, 1}."""
-    return ops.maximum(logits, 0.0) - logits * truth + ops.log1p(ops.exp(-ops.abs(logits)))
+    return (
+        ops.maximum(logits, 0.0) - logits * truth + ops.log1p(ops.exp(-ops.abs(logits)))
+    )
 
 
 def smooth_l1(difference, beta: float = 1.0):

@@ -194,7 +194,9 @@ class MaskRCNN(keras.Model):
             "mask": losses.mask_loss(mask_logits, ops.stop_gradient(gt_masks), weights),
         }
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
         """Add the five losses that `call` computed, and track each."""
         del x, y, sample_weight, training
         for name, value in y_pred.items():

@@ -79,7 +79,9 @@ def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
     inner = size - 2 * round(size * MARGIN)
     scale = inner / max(height, width)
     shape = max(1, round(width * scale)), max(1, round(height * scale))
-    small = Image.fromarray(image).resize(shape, Image.Resampling.BILINEAR, reducing_gap=2)
+    small = Image.fromarray(image).resize(
+        shape, Image.Resampling.BILINEAR, reducing_gap=2
+    )
     canvas = np.full((size, size, 3), PAD_VALUE, np.float32)
     left, top = (size - shape[0]) // 2, (size - shape[1]) // 2
     canvas[top : top + shape[1], left : left + shape[0]] = np.asarray(small)

@@ -29,9 +29,7 @@ def match_anchors(anchors, gt_boxes, gt_labels, train: TrainConfig):
         ops.logical_and(iou >= per_garment - 1e-5, per_garment > 1e-3), axis=2
     )
     positive = ops.logical_or(best >= train.rpn_positive_iou, is_best)
-    negative = ops.logical_and(
-        best < train.rpn_negative_iou, ops.logical_not(positive)
-    )
+    negative = ops.logical_and(best < train.rpn_negative_iou, ops.logical_not(positive))
     return positive, negative, box_ops.take(gt_boxes, match)
 
 

@@ -14,10 +14,10 @@ from data_tools.folders import SHORT_SLEEVE_TOP, read_folder
 from data_tools.paint import TEE
 from mrcnn.detections import mask_iou
 from mrcnn.evaluate import average_precision, boundary_f
-from tryon.pipeline import Options, TryOnPipeline, composite
+from tryon.pipeline import TryOnPipeline, composite
 from tryon.segment import Segmenter
 from tryon.stages import Garment
-from tryon.transfer import Painted, Frame
+from tryon.transfer import Frame, Painted
 from tryon.types import Photo
 
 Rows = list[tuple[str, dict[str, Any]]]
@@ -143,10 +143,10 @@ def evaluate_tryon(
         for name, values in results.items():
             sums[name].append(values)
     rows: Rows = []
-    for name, values in sums.items():
-        if values:
-            means = {k: float(np.mean([v[k] for v in values])) for k in values[0]}
-            rows.append((name, {"pairs": len(values), **means, "refused": refused}))
+    for name, done in sums.items():
+        if done:
+            means = {k: float(np.mean([v[k] for v in done])) for k in done[0]}
+            rows.append((name, {"pairs": len(done), **means, "refused": refused}))
     return rows
 
 
@@ -173,7 +173,10 @@ def _try_triple(pipeline: TryOnPipeline, stem: Path) -> dict[str, dict[str, floa
     truth = read_photo(path("_C.jpg")).image
     labels = read_label_map(path("_C.labels.png"))
     try:
-        person, garment = pipeline.find(user, "user", None), pipeline.find(shop, "shop", None)
+        person, garment = (
+            pipeline.find(user, "user", None),
+            pipeline.find(shop, "shop", None),
+        )
     except Refusal:
         return {}
     out1 = pipeline.transfer(person, garment)
@@ -254,5 +257,7 @@ def format_rows(rows: Rows) -> Iterator[str]:
         if list(values) != last:
             last = list(values)
             yield f"{'':<22}" + "".join(f"{column:>14}" for column in last)
-        cells = (f"{v:>14.3f}" if isinstance(v, float) else f"{v:>14}" for v in values.values())
+        cells = (
+            f"{v:>14.3f}" if isinstance(v, float) else f"{v:>14}" for v in values.values()
+        )
         yield f"{name:<22}" + "".join(cells)

@@ -9,6 +9,7 @@ import os
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -16,7 +17,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from tryon.errors import Refusal, TryOnError
 from tryon.types import Photo
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 89_478_485  # Pillow's own bound; a 64-megapixel phone photo passes
 MIN_SIDE = 96  # pixels: below it there is no garment to see
 _JPEG_QUALITY = 95
@@ -38,6 +39,7 @@ def read_photo(path: Path) -> Photo:
     Raises:
         Refusal: `unreadable_image` or `too_small`, naming the file.
     """
+    Image.init()  # registers the decoders
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -83,7 +85,10 @@ def _to_rgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
         return _from_deep(np.asarray(picture))
     if picture.mode == "CMYK" and profile:
         return _through_profile(picture, profile)
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+    if (
+        picture.mode in ("RGBA", "LA", "PA", "La", "RGBa")
+        or "transparency" in picture.info
+    ):
         rgba = picture.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
@@ -119,9 +124,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def write_image(
-    image: np.ndarray, path: Path, icc_profile: bytes | None = None
-) -> None:
+def write_image(image: np.ndarray, path: Path, icc_profile: bytes | None = None) -> None:
     """Write a picture under a temporary name, then rename it.
 
     Args:
@@ -139,7 +142,7 @@ def write_image(
     write_whole(path, lambda file: buffer.save(file, **options))
 
 
-def _save_options(path: Path) -> dict[str, object]:
+def _save_options(path: Path) -> dict[str, Any]:
     ending = path.suffix.lower()
     if ending == ".png":
         return {"format": "PNG", "compress_level": 4}

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compositor import control_points
+from compositor.contour import NAMES
 from compositor.cutout import mask_box
 from tryon.errors import FORCEABLE, Refusal
 from tryon.stages import Garment
@@ -17,63 +18,40 @@ class JudgeConfig:
     """Limits of what is done without `--force`."""
 
     frame_share: float = 0.3  # of the outline on the photo's edge: garment_cut_off
-    sleeve_difference: float = 0.4  # of sleeve length / garment height
+    sleeve_difference: float = 0.5  # of sleeve length / garment height
     narrowest: float = 0.4  # width / height of the garment: a side view is narrower
     confidence: float = 0.6  # class score of a garment
     agreement: float = 0.5  # IoU of the two looks
     distortion: float = 1.2  # of the warp, see `Warp`
 
 
-def check_user(garment: GarmentMask, name: str, config: JudgeConfig) -> list[Refusal]:
-    """Return what speaks against the user's garment."""
-    return _check(garment, name, "photo", config)
-
-
-def check_shop(garment: GarmentMask, name: str, config: JudgeConfig) -> list[Refusal]:
-    """Return what speaks against the shop's garment."""
-    return _check(garment, name, "picture", config)
-
-
-def _check(
-    garment: GarmentMask, name: str, kind: str, config: JudgeConfig
-) -> list[Refusal]:
+def check_garment(garment: Garment, kind: str, config: JudgeConfig) -> list[Refusal]:
+    """Return what speaks against a garment; `kind` is how its photo is called."""
+    found_garment, name = garment.found, garment.photo.name
     found = []
-    if frame_share(garment.mask) > config.frame_share:
-        found.append(
-            Refusal(
-                "garment_cut_off",
-                f"{name}: the edge of the {kind} cuts much of the garment off; use one "
-                "that shows all of it",
-            )
+    if frame_share(found_garment.mask) > config.frame_share:
+        line = (
+            f"the edge of the {kind} cuts much of the garment off; use one with all of it"
         )
-    if proportion(garment.mask) < config.narrowest:
-        found.append(
-            Refusal("view_mismatch", f"{name}: looks like a side view; use a front view")
-        )
-    if garment.instance.score < config.confidence or garment.agreement < config.agreement:
-        found.append(
-            Refusal(
-                "low_confidence",
-                f"{name}: not sure where the garment is (score "
-                f"{garment.instance.score:.2f}, agreement {garment.agreement:.2f}); use a "
-                f"clearer {kind}",
-            )
-        )
+        found.append(Refusal("garment_cut_off", f"{name}: {line}"))
+    if proportion(found_garment.mask) < config.narrowest:
+        line = "looks like a side view; use a front view"
+        found.append(Refusal("view_mismatch", f"{name}: {line}"))
+    score, agreement = found_garment.instance.score, found_garment.agreement
+    if score < config.confidence or agreement < config.agreement:
+        line = f"not sure where the garment is (score {score:.2f}, agreement {agreement:.2f})"
+        found.append(Refusal("low_confidence", f"{name}: {line}; use a clearer {kind}"))
     return found
 
 
 def check_pair(user: Garment, shop: Garment, config: JudgeConfig) -> list[Refusal]:
     """Return what speaks against putting the shop's garment on the user."""
-    lengths = [sleeve_length(g.found.mask) for g in (user, shop)]
-    if None not in lengths and abs(lengths[0] - lengths[1]) > config.sleeve_difference:  # type: ignore[operator]
-        return [
-            Refusal(
-                "sleeve_mismatch",
-                f"{shop.photo.name}: its sleeves ({lengths[1]:.2f} of its height) and the "
-                f"user's ({lengths[0]:.2f}) differ too much",
-            )
-        ]
-    return []
+    mine, new = sleeve_length(user.found.mask), sleeve_length(shop.found.mask)
+    if mine is None or new is None or abs(mine - new) <= config.sleeve_difference:
+        return []
+    line = f"its sleeves ({new:.2f} of its height) and the user's ({mine:.2f}) differ"
+    message = f"{shop.photo.name}: {line} too much; use a garment with like sleeves"
+    return [Refusal("sleeve_mismatch", message)]
 
 
 def enforce(found: list[Refusal], force: bool) -> list[str]:
@@ -104,11 +82,9 @@ def proportion(mask: NDArray[np.bool_]) -> float:
 
 
 def sleeve_length(mask: NDArray[np.bool_]) -> float | None:
-    """Return shoulder to sleeve hem over the garment's height; None when unseen."""
+    """Return armpit to sleeve hem over the garment's height; None when unseen."""
     points = control_points(mask)
-    names = [(f"shoulder_{s}", f"sleeve_outer_{s}") for s in ("left", "right")]
-    from compositor.contour import NAMES
-
+    names = [(f"armpit_{s}", f"sleeve_inner_{s}") for s in ("left", "right")]
     seen = [
         float(np.linalg.norm(points[a] - points[b]))
         for a, b in names

@@ -151,8 +151,8 @@ class TryOnPipeline:
 
     def _judge(self, user: Garment, shop: Garment, force: bool) -> list[str]:
         found = [
-            *judge.check_user(user.found, user.photo.name, self.limits),
-            *judge.check_shop(shop.found, shop.photo.name, self.limits),
+            *judge.check_garment(user, "photo", self.limits),
+            *judge.check_garment(shop, "picture", self.limits),
             *judge.check_pair(user, shop, self.limits),
         ]
         return judge.enforce(found, force)

@@ -50,9 +50,7 @@ class Segmenter:
         config = MaskRCNNConfig.from_dict(card.values["config"])
         return cls(KerasPredictor(config, card.path))
 
-    def __call__(
-        self, image: np.ndarray, pick: int | None = None
-    ) -> GarmentMask | None:
+    def __call__(self, image: np.ndarray, pick: int | None = None) -> GarmentMask | None:
         """Find the short-sleeve top of a photo.
 
         Args:
@@ -102,7 +100,9 @@ class Segmenter:
             closer[y1:y2, x1:x2] = np.mean(seen, axis=0)
         return clean_mask(closer >= self.config.mask_threshold), agreement
 
-    def _window(self, box: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    def _window(
+        self, box: np.ndarray, size: tuple[int, int]
+    ) -> tuple[int, int, int, int]:
         x1, y1, x2, y2 = box
         margin = self.config.margin * max(x2 - x1, y2 - y1)
         height, width = size
@@ -146,7 +146,7 @@ def describe(found: Detections) -> tuple[Instance, ...]:
             int(label),
             CLASS_NAMES[int(label) - 1],
             float(score),
-            tuple(float(v) for v in box),
+            (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
             float((mask >= 0.5).sum() / total),
         )
         for box, label, score, mask in zip(

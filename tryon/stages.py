@@ -1,4 +1,4 @@
-"""Masks -> mattes -> S1, S2, S3, at the size they are worked on and at the photo's own."""
+"""Masks -> mattes -> S1, S2, S3, at the working size and at the photo's own."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -87,9 +87,7 @@ def train_segmenter(
             photo_augmenter(),
         )
 
-    yield from run_stages(
-        model, train, make_batches, out_dir, first_stage=first_stage
-    )
+    yield from run_stages(model, train, make_batches, out_dir, first_stage=first_stage)
     weights = out_dir / "segmenter.weights.h5"
     trained = MaskRCNN(config)  # anew: without the optimizer's state
     trained.load_weights(out_dir / "model.weights.h5")

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from compositor import fit_warp
 from cyclegan.config import UniversalConfig, to_dict
+from cyclegan.data import to_model_range
 from cyclegan.train import resume, train
 from cyclegan.universal import UniversalTrainer
 from cyclegan.weights import save_float16
@@ -166,7 +167,7 @@ def paint_sample(
         valid_a float32 (S, S, 1).
     """
     mask = pair.mask[..., None]
-    tint = rng.uniform(0.25, 1.15) * rng.uniform(0.9, 1.1, 3)
+    tint = rng.uniform(0.55, 1.15) * rng.uniform(0.9, 1.1, 3)
     contrast = rng.uniform(0.7, 1.4)
     light = np.maximum(pair.light.astype(np.float32), 0.02) ** contrast
     room = light[..., None] * tint
@@ -175,9 +176,9 @@ def paint_sample(
     warped_b = paint.paint(design_b, shop_chart, _shop_light(mask.shape[:2], rng))
     warped_a = paint.paint(design_a, chart, _shop_light(mask.shape[:2], rng))
     truth_b = paint.paint(design_b, shop_chart, room)
-    planes = {"s2": s2 * mask, "truth_b": truth_b * mask}
+    planes: dict[str, NDArray[np.generic]] = {"s2": s2 * mask, "truth_b": truth_b * mask}
     planes |= {"warped_b": warped_b, "warped_a": warped_a}
-    scaled = {k: np.float32(v / 127.5 - 1.0) for k, v in planes.items()}
+    scaled = {k: to_model_range(v) for k, v in planes.items()}
     scaled["s2"] = np.where(mask, scaled["s2"], np.float32(0))
     flags = {"mask": mask, "valid": pair.valid[..., None], "valid_a": mask}
     sample = scaled | {k: v.astype(np.float32) for k, v in flags.items()}
@@ -190,7 +191,8 @@ def _shop_light(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     coarse = rng.normal(0, 0.1, (6, 6))
     zoom = (shape[0] / 6, shape[1] / 6)
     field = np.exp(ndimage.zoom(coarse, zoom, order=1))[..., None]
-    return np.float32(field * rng.uniform(0.8, 1.3) * rng.uniform(0.95, 1.05, 3))
+    lit = field * rng.uniform(0.8, 1.3) * rng.uniform(0.95, 1.05, 3)
+    return lit.astype(np.float32)
 
 
 def painted_batches(

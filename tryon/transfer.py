@@ -6,32 +6,25 @@ the pattern's colours with the photo's fine folds.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from compositor import Warp, fit_warp, relight, shading, warp_image
 from compositor.raster import sample_raster
-from cyclegan.config import CycleGANConfig, UniversalConfig, from_dict
+from cyclegan.config import Config, CycleGANConfig, from_dict
 from cyclegan.data import to_model_range
 from cyclegan.networks import apply_prediction_numpy
 from cyclegan.predict import Predictor
+from tryon.errors import MissingModel
 from tryon.images import shrink
 from tryon.stages import STYLE_SIZE, Garment
 from tryon.zoo import ModelCard, pattern_card, shipped_card
 
 Array = NDArray[np.float32]
+RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
 FRAME_MARGIN = 0.06  # around the shirt in the networks' square, share of its side
-
-
-class Transferred(Protocol):
-    """A garment that can be drawn row by row, at any size."""
-
-    warp: Warp | None
-
-    def draw(self, ys: Array, xs: Array) -> Array:
-        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +65,6 @@ def look(frame: Frame, values: NDArray[np.generic], outside: float) -> Array:
     factor = max(1, int(frame.side / frame.size))
     blurred = values.astype(np.float32)
     if factor > 1:
-        from scipy import ndimage
-
         blurred = ndimage.uniform_filter(blurred, (factor, factor, 0))
     ys, xs = frame.places
     height, width = values.shape[:2]
@@ -95,7 +86,7 @@ class Relit:
     frame: Frame
     prediction: Array  # (S, S, 6): log gain, residual
 
-    def draw(self, ys: Array, xs: Array) -> Array:
+    def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
         colours, _ = warp_image(self.style, self.style_mask, self.warp, ys, xs)
         light = sample_raster(self.prediction, self.frame.corners, ys, xs)
@@ -110,9 +101,12 @@ class Painted:
     frame: Frame
     warp: Warp | None = None
 
-    def draw(self, ys: Array, xs: Array) -> Array:
+    def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
         return sample_raster(self.colours, self.frame.corners, ys, xs)
+
+
+Transferred = Relit | Painted  # a garment that can be drawn row by row, at any size
 
 
 def shrink_style(garment: Garment) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -131,7 +125,10 @@ def style_warp(
 ) -> tuple[Warp, NDArray[np.uint8], NDArray[np.bool_]]:
     """Fit the map from the user's shirt to S1; returns it with S1's photo and mask."""
     style, mask = shrink_style(shop)
-    return fit_warp(mask, user.found.mask), style, mask
+    warp = fit_warp(mask, user.found.mask)
+    # The outermost pixels hold some of the background: no colour is taken from them.
+    inner = ndimage.binary_erosion(mask, iterations=RIM, border_value=1)
+    return warp, style, inner if inner.any() else mask
 
 
 class UniversalTransfer:
@@ -150,7 +147,7 @@ class UniversalTransfer:
     def from_card(cls, card: ModelCard | None = None) -> "UniversalTransfer":
         """Load the shipped universal generator, or the one of a card."""
         card = card or shipped_card("universal")
-        return cls(Predictor(_config(card, UniversalConfig), card.path))
+        return cls(Predictor(_config(card), card.path))
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
@@ -184,26 +181,29 @@ class PatternTransfer:
 
     Args:
         predictor: of the pattern's generator.
+        config: of the same.
         name: the pattern.
     """
 
-    def __init__(self, predictor: Predictor, name: str):
-        self.predictor, self.name = predictor, name
+    def __init__(self, predictor: Predictor, config: CycleGANConfig, name: str):
+        self.predictor, self.config, self.name = predictor, config, name
 
     @classmethod
     def from_card(cls, name: str) -> "PatternTransfer":
         """Load a pattern by name or by its card's path."""
         card = pattern_card(name)
-        return cls(Predictor(_config(card, CycleGANConfig), card.path), name)
+        config = _config(card)
+        if not isinstance(config, CycleGANConfig):
+            raise MissingModel(f"{card.path}: is no pattern; train one")
+        return cls(Predictor(config, card.path), config, str(card.values["name"]))
 
     def __call__(self, user: Garment, shop: Garment | None) -> Painted:
         """Translate S2 into the pattern."""
         del shop
-        config = self.predictor.config
-        frame = Frame.around(user.box, config.image_size)
-        s2 = pattern_input(user, frame, config.background)
-        out = (self.predictor(s2)[0, ..., :3] + 1.0) * 127.5
-        return Painted(out, frame)
+        frame = Frame.around(user.box, self.config.image_size)
+        s2 = pattern_input(user, frame, self.config.background)
+        out = (self.predictor(s2)[0] + 1.0) * 127.5
+        return Painted(out.astype(np.float32), frame)
 
 
 def pattern_input(user: Garment, frame: Frame, background: float) -> Array:
@@ -227,8 +227,8 @@ def classical_garment(user: Garment, shop: Garment) -> Array:
     return relight(colours, shading(user.work, user.alpha))
 
 
-def _config(card: ModelCard, kind: type):  # type: ignore[no-untyped-def]
-    config = from_dict(card.values["config"])
-    if not isinstance(config, kind):
-        raise ValueError(f"expected a {kind.__name__} in {card.path}, got {config}")
-    return config
+def _config(card: ModelCard) -> Config:
+    try:
+        return from_dict(card.values["config"])
+    except (TypeError, ValueError) as error:
+        raise MissingModel(f"{card.path}: its card holds no config ({error})") from error

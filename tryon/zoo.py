@@ -101,7 +101,9 @@ def pattern_folders() -> tuple[Path, ...]:
 
 def list_patterns() -> list[str]:
     """Return the names of all patterns at hand, sorted."""
-    found = {card.stem for f in pattern_folders() if f.is_dir() for card in f.glob("*.json")}
+    found = {
+        card.stem for f in pattern_folders() if f.is_dir() for card in f.glob("*.json")
+    }
     return sorted(found)
 
 

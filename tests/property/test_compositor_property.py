@@ -22,9 +22,7 @@ QUICK = settings(max_examples=40, deadline=None)
 def scenes(draw):
     size = (draw(SIDES), draw(SIDES))
     image = npst.arrays(np.uint8, (*size, 3))
-    alpha = npst.arrays(
-        np.float32, size, elements=st.sampled_from([0.0, 0.25, 0.5, 1.0])
-    )
+    alpha = npst.arrays(np.float32, size, elements=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
     return draw(image), draw(image), draw(alpha)
 
 

@@ -37,7 +37,7 @@ def main(context: click.Context, backend: str, verbose: bool, quiet: bool) -> No
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
     logging.basicConfig(level=level, format="%(name)s: %(message)s")
-    context.obj = {"quiet": quiet}
+    context.obj = {"quiet": quiet, "verbose": verbose}
 
 
 main.add_command(run)

@@ -2,11 +2,10 @@
 
 import platform
 import sys
-from importlib import metadata
 
 import click
 
-from tryon.cli.shared import echo_json
+from tryon.cli.shared import echo_json, load_keras
 
 _PACKAGES = (
     "tensorflow",
@@ -24,9 +23,10 @@ _ONLY_FOR_TRAINING = ("imgaug",)
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(as_json: bool) -> None:
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
     """Show versions, backend, models and their licences; exit 1 when something lacks."""
-    rows, problems = _collect()
+    rows, problems = _collect(context)
     if as_json:
         echo_json({"rows": dict(rows), "problems": problems})
     else:
@@ -38,7 +38,7 @@ def doctor(as_json: bool) -> None:
         sys.exit(1)
 
 
-def _collect() -> tuple[list[tuple[str, str]], list[str]]:
+def _collect(context: click.Context) -> tuple[list[tuple[str, str]], list[str]]:
     rows = [("python", platform.python_version()), ("machine", platform.platform())]
     problems: list[str] = []
     for package in _PACKAGES:
@@ -47,19 +47,30 @@ def _collect() -> tuple[list[tuple[str, str]], list[str]]:
         if version is None and package not in _ONLY_FOR_TRAINING:
             problems.append(f"{package} is missing; install tryon again")
     if not problems:
-        _collect_backend(rows)
+        _collect_backend(context, rows, problems)
     _collect_models(rows, problems)
     return rows, problems
 
 
 def _version(package: str) -> str | None:
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _collect_backend(rows: list[tuple[str, str]]) -> None:
+def _collect_backend(
+    context: click.Context, rows: list[tuple[str, str]], problems: list[str]
+) -> None:
+    from tryon.errors import TryOnError
+
+    try:
+        load_keras(context)
+    except TryOnError as error:
+        problems.append(str(error))
+        return
     import keras
 
     rows.append(("backend", keras.backend.backend()))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tryon.cli.shared import echo_json, progress, user_errors
+from tryon.cli.shared import echo_json, load_keras, progress, user_errors
 
 _DATA = click.Path(path_type=Path, file_okay=False, exists=True)
 
@@ -25,6 +25,7 @@ def segmentation(
     context: click.Context, data: Path, model: str | None, as_json: bool
 ) -> None:
     """Mask IoU, boundary F, AP, misses and false finds on DATA."""
+    load_keras(context)
     from tryon import evaluate as evaluation
     from tryon.segment import Segmenter
     from tryon.zoo import load_card
@@ -46,6 +47,7 @@ def segmentation(
 @user_errors
 def tryon(context: click.Context, data: Path, as_json: bool) -> None:
     """SSIM and CIEDE2000 against rendered truth, beside simple baselines."""
+    load_keras(context)
     from tryon import evaluate as evaluation
     from tryon.pipeline import TryOnPipeline
 

@@ -1,15 +1,23 @@
 """`tryon run`: one pair."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from tryon.cli.shared import FOLDER, PHOTO, STAGES, echo_json, progress, user_errors
+from tryon.cli.shared import (
+    FOLDER,
+    PHOTO,
+    STAGES,
+    Progress,
+    echo_json,
+    load_keras,
+    progress,
+    user_errors,
+)
 
 if TYPE_CHECKING:
-    from tryon.pipeline import Options
-    from tryon.types import TryOnResult
+    from tryon.types import Photo, TryOnResult
 
 
 @click.command()
@@ -74,8 +82,14 @@ def run(
     _check_out(out, no_clobber)
     try:
         with progress(context, len(STAGES)) as tell:
-            options = _options(force, instance, seed)
-            result = _dress(user_path, shop_path, pattern, options, tell)
+            photos = _read(user_path, shop_path, tell)
+            tell("load")
+            load_keras(context)
+            from tryon.pipeline import Options, TryOnPipeline
+
+            pipeline = TryOnPipeline.from_pretrained(pattern)
+            options = Options(force=force, instance=instance, seed=seed)
+            result = pipeline(*photos, options, tell)
             tell("write")
             _write(result, out, artifacts)
     except Refusal as refusal:
@@ -101,29 +115,12 @@ def _check_out(out: Path, no_clobber: bool) -> None:
         raise TryOnError(f"{out}: is there already; leave --no-clobber out to replace it")
 
 
-def _options(force: bool, instance: int | None, seed: int) -> "Options":
-    from tryon.pipeline import Options
-
-    return Options(force=force, instance=instance, seed=seed)
-
-
-def _dress(
-    user_path: Path,
-    shop_path: Path,
-    pattern: str | None,
-    options: "Options",
-    tell: Any,
-) -> "TryOnResult":
+def _read(user_path: Path, shop_path: Path, tell: Progress) -> tuple["Photo", "Photo"]:
+    """Read both photos, before seconds go into loading models."""
     from tryon.images import read_photo
 
-    # Photos first: a bad file is told before seconds go into loading models.
     tell("read")
-    user_image, shop_image = read_photo(user_path), read_photo(shop_path)
-    tell("load")
-    from tryon.pipeline import TryOnPipeline
-
-    pipeline = TryOnPipeline.from_pretrained(pattern)
-    return pipeline(user_image, shop_image, options, tell)
+    return read_photo(user_path), read_photo(shop_path)
 
 
 def _write(result: "TryOnResult", out: Path, artifacts: Path | None) -> None:
@@ -137,4 +134,6 @@ def _write(result: "TryOnResult", out: Path, artifacts: Path | None) -> None:
     for name, draw in result.layers.items():
         write_image(draw(), artifacts / f"{name}.png")
     write_image(result.image, artifacts / "out2.png", result.icc_profile)
-    write_text(json.dumps(dict(result.report), indent=1) + "\n", artifacts / "report.json")
+    write_text(
+        json.dumps(dict(result.report), indent=1) + "\n", artifacts / "report.json"
+    )

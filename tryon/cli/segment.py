@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tryon.cli.shared import FOLDER, PHOTO, progress, user_errors
+from tryon.cli.shared import FOLDER, PHOTO, load_keras, progress, user_errors
 
 if TYPE_CHECKING:
     from tryon.segment import Segmenter
@@ -43,7 +43,7 @@ def segment(
             tell(path.name)
             try:
                 photo = read_photo(path)
-                segmenter = segmenter or _load()
+                segmenter = segmenter or _load(context)
                 written = _segment_one(segmenter, photo, out, instance)
             except TryOnError as error:
                 failures.append(str(error))
@@ -65,7 +65,8 @@ def _check_stems(photos: tuple[Path, ...]) -> None:
         )
 
 
-def _load() -> "Segmenter":
+def _load(context: click.Context) -> "Segmenter":
+    load_keras(context)
     from tryon.segment import Segmenter
 
     return Segmenter.from_pretrained()
@@ -96,9 +97,10 @@ def _segment_one(
         mask, cutout = garment.full_alpha, garment.cut()
         facts = describe_found(found, photo.size[1] / work.shape[1])
     stem = out / photo.path.stem
-    names = [stem.with_name(stem.name + end) for end in (".mask.png", ".cutout.png", ".json")]
+    names = [
+        stem.with_name(stem.name + end) for end in (".mask.png", ".cutout.png", ".json")
+    ]
     write_image(mask, names[0])
     write_image(cutout, names[1])
     write_text(json.dumps(facts, indent=1) + "\n", names[2])
     return names
-

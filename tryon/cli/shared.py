@@ -1,8 +1,12 @@
 """What the commands share: options, progress, errors in one line."""
 
+import contextlib
 import functools
+import importlib
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+Progress = Callable[[str], None]
 STAGES = ("load", "read", "segment", "matte", "transfer", "composite", "judge", "write")
 
 PHOTO = click.Path(path_type=Path, dir_okay=False)
@@ -39,7 +44,7 @@ def echo_json(values: Any) -> None:
 
 
 @contextmanager
-def progress(context: click.Context, length: int) -> Iterator[Callable[[str], None]]:
+def progress(context: click.Context, length: int) -> Iterator[Progress]:
     """Show a bar on stderr; yields a function that is told each stage.
 
     Nothing is shown with `--quiet` or when stderr is no terminal.
@@ -54,3 +59,37 @@ def progress(context: click.Context, length: int) -> Iterator[Callable[[str], No
             bar.update(1, stage)
 
         yield tell
+
+
+def load_keras(context: click.Context) -> None:
+    """Import Keras and its backend; what TensorFlow prints while it starts is dropped.
+
+    Raises:
+        TryOnError: when the chosen backend is not installed.
+    """
+    from tryon.errors import TryOnError
+
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    verbose = bool(context.obj and context.obj["verbose"])
+    try:
+        with contextlib.nullcontext() if verbose else _silent_stderr():
+            importlib.import_module("keras")
+    except ImportError as error:
+        raise TryOnError(
+            f"the backend {backend} cannot be loaded ({error}); install it or choose "
+            "another --backend"
+        ) from error
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Send file descriptor 2 elsewhere: TensorFlow's C++ code writes to it directly."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as sink:
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

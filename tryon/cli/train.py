@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tryon.cli.shared import FOLDER, user_errors
+from tryon.cli.shared import FOLDER, load_keras, user_errors
 
 if TYPE_CHECKING:
     from mrcnn.config import Stage
@@ -17,7 +17,9 @@ _EXISTING = click.Path(path_type=Path, exists=True)
 _OUT = click.option(
     "-o", "--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the files."
 )
-_SEED = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+_SEED = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Random seed."
+)
 
 
 @click.group()
@@ -51,8 +53,10 @@ def train() -> None:
 )
 @click.option("--batch-size", default=8, show_default=True, help="Photos a step.")
 @_SEED
+@click.pass_context
 @user_errors
 def segmenter(
+    context: click.Context,
     data: tuple[Path, ...],
     out: Path,
     backbone_weights: Path | None,
@@ -64,12 +68,12 @@ def segmenter(
     seed: int,
 ) -> None:
     """Fine-tune the Mask R-CNN on folders of annotated photos."""
+    recipe_stages = tuple(_stage(text) for text in stages)
+    _load_training(context)
     from mrcnn.config import MaskRCNNConfig, TrainConfig
     from tryon.train_segmenter import train_segmenter
 
-    recipe = TrainConfig(
-        stages=tuple(_stage(text) for text in stages), batch_size=batch_size, seed=seed
-    )
+    recipe = TrainConfig(stages=recipe_stages, batch_size=batch_size, seed=seed)
     config = MaskRCNNConfig(backbone=backbone, image_size=image_size)
     rows = train_segmenter(list(data), out, config, recipe, backbone_weights, start)
     for row in rows:
@@ -77,15 +81,25 @@ def segmenter(
     click.echo(out / "segmenter.json")
 
 
+def _load_training(context: click.Context) -> None:
+    """Load Keras and imgaug, or say what is missing."""
+    from tryon.errors import TryOnError
+
+    load_keras(context)
+    try:
+        import data_tools.augment  # noqa: F401
+    except ImportError as error:
+        raise TryOnError(str(error)) from error
+
+
 def _stage(text: str) -> "Stage":
-    from mrcnn.backbone import TRAINABLE_FROM
-    from mrcnn.config import Stage
+    from mrcnn.config import TRAINABLE_FROM, Stage
 
     parts = re.fullmatch(r"([^:]+):(\d+):([-+.\deE]+)", text)
     if parts is None or parts[1] not in TRAINABLE_FROM or int(parts[2]) < 1:
         raise click.UsageError(
-            f"--stage {text!r}: expected LAYERS:STEPS:RATE as in 4+:1000:5e-4, LAYERS one "
-            f"of {', '.join(TRAINABLE_FROM)}"
+            f"--stage {text!r}: expected LAYERS:STEPS:RATE as in 4+:1000:5e-4, "
+            f"LAYERS one of {', '.join(TRAINABLE_FROM)}"
         )
     return Stage(parts[1], int(parts[2]), float(parts[3]))
 
@@ -116,8 +130,10 @@ def _stage(text: str) -> "Stage":
 @click.option("--epochs", default=8, show_default=True, help="Epochs in all.")
 @click.option("--steps", default=100, show_default=True, help="Steps an epoch.")
 @_SEED
+@click.pass_context
 @user_errors
 def pattern(
+    context: click.Context,
     name: str,
     shop: tuple[Path, ...],
     users: Path | None,
@@ -133,6 +149,7 @@ def pattern(
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise click.UsageError("NAME: use letters, digits, - and _")
+    _load_training(context)
     from cyclegan.config import CycleGANConfig
     from tryon import train_pattern as training
     from tryon.segment import Segmenter
@@ -159,11 +176,19 @@ def pattern(
 @click.option("--steps", default=200, show_default=True, help="Steps an epoch.")
 @click.option("--batch-size", default=4, show_default=True, help="Pictures a step.")
 @_SEED
+@click.pass_context
 @user_errors
 def universal(
-    data: tuple[Path, ...], out: Path, epochs: int, steps: int, batch_size: int, seed: int
+    context: click.Context,
+    data: tuple[Path, ...],
+    out: Path,
+    epochs: int,
+    steps: int,
+    batch_size: int,
+    seed: int,
 ) -> None:
     """Train the universal generator on folders of rendered people."""
+    _load_training(context)
     from cyclegan.config import UniversalConfig
     from tryon.train_universal import train_universal
 

@@ -34,9 +34,7 @@ def test_patch_weights_hold_the_share_of_the_mask():
     mask = np.zeros((1, 4, 4, 1), np.float32)
     mask[:, :2, :3] = 1
     got = losses.patch_weights(ops.convert_to_tensor(mask), ops.zeros((1, 2, 2, 1)))
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(got)[0, :, :, 0], [[1, 0.5], [0, 0]]
-    )
+    np.testing.assert_allclose(ops.convert_to_numpy(got)[0, :, :, 0], [[1, 0.5], [0, 0]])
 
 
 def test_generator_loss_by_hand():

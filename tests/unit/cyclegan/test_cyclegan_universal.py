@@ -39,9 +39,7 @@ def test_steps_move_their_own_networks(trainer, universal_batch):
     assert _same(before, discriminator.get_weights())
 
 
-def test_plain_terms_fall_by_gain_rather_than_residual(
-    universal_config, universal_batch
-):
+def test_plain_terms_fall_by_gain_rather_than_residual(universal_config, universal_batch):
     config = dataclasses.replace(
         universal_config, lambda_adversarial=0.0, lambda_cycle=0.0, lambda_identity=0.0
     )

@@ -1,0 +1,268 @@
+"""Each command as a user runs it, with the shipped models on the example pair."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from tryon.cli import main
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch):
+    """Run a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRYON_HOME", str(tmp_path / "home"))
+
+    def run(*args):
+        return CliRunner().invoke(main, [str(a) for a in args])
+
+    return run
+
+
+def read(path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def test_run_writes_the_result_and_prints_its_path(cli, me_path, tee_path):
+    done = cli("run", "--user", me_path, "--shop", tee_path)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "me__tee.png\n"
+    assert read("me__tee.png").shape == read(me_path).shape
+
+
+def test_run_artifacts_keep_the_promise(cli, me_path, tee_path):
+    done = cli(
+        "run", "--user", me_path, "--shop", tee_path, "-o", "o.png", "--artifacts", "art"
+    )
+    assert done.exit_code == 0, done.output
+    names = {"s1.png", "s2.png", "s3.png", "out1.png", "out2.png", "report.json"}
+    assert {p.name for p in Path("art").iterdir()} == names
+    user, out2 = read(me_path), read("art/out2.png")
+    s1, s2, s3, out1 = (read(f"art/{name}.png") for name in ("s1", "s2", "s3", "out1"))
+    assert s1.shape == (*read(tee_path).shape[:2], 4)
+    assert s2.shape == s3.shape == out1.shape == (*user.shape[:2], 4)
+    outside = s2[..., 3] == 0
+    assert 0.5 < outside.mean() < 0.95
+    assert np.array_equal(out2[outside], user[outside])
+    assert np.array_equal(s3[..., 3], 255 - s2[..., 3])
+    assert np.array_equal(read("o.png"), out2)
+
+
+def test_run_puts_the_blue_tee_on(cli, me_path, tee_path):
+    cli("run", "--user", me_path, "--shop", tee_path, "-o", "o.png", "--artifacts", "a")
+    shirt = read("a/s2.png")[..., 3] == 255
+    before, after = read(me_path)[shirt].mean(0), read("o.png")[shirt].mean(0)
+    assert before[2] < before[0] + 10, "the example person wears cream"
+    assert after[2] > after[0] + 50, "the example tee is blue"
+
+
+def test_run_json_holds_report_and_licences(cli, me_path, tee_path):
+    done = cli("run", "--user", me_path, "--shop", tee_path, "--json", "-o", "o.png")
+    report = json.loads(done.stdout)
+    assert report["status"] == "done"
+    assert 0 < report["score"] <= 1
+    assert report["output"] == "o.png"
+    assert set(report["seconds"]) == {
+        "segment", "matte", "transfer", "composite", "judge",
+    }  # fmt: skip
+    assert report["licences"]["code"] == "Apache-2.0"
+    assert set(report["licences"]["weights"]) == {"segmenter", "universal"}
+    assert all(len(model["sha256"]) == 64 for model in report["models"])
+
+
+def test_run_is_the_same_every_time(cli, me_path, tee_path):
+    for name in ("a.png", "b.png"):
+        cli("run", "--user", me_path, "--shop", tee_path, "-o", name)
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_run_with_the_shipped_pattern(cli, me_path, tee_path):
+    args = ("--pattern", "stripe", "-o", "o.png", "--json", "--artifacts", "a")
+    done = cli("run", "--user", me_path, "--shop", tee_path, *args)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["generator"] == "stripe"
+    outside = read("a/s2.png")[..., 3] == 0
+    assert np.array_equal(read("o.png")[outside], read(me_path)[outside])
+
+
+@pytest.mark.parametrize(
+    ("user", "shop", "reason"),
+    [
+        ("text.jpg", "tee", "unreadable_image"),
+        ("missing.jpg", "tee", "unreadable_image"),
+        ("tiny.png", "tee", "too_small"),
+        ("noise.png", "tee", "no_garment_in_user_photo"),
+        ("me", "noise.png", "no_garment_in_shop_photo"),
+    ],
+)
+def test_refusals_are_one_line_and_leave_nothing(
+    cli, me_path, tee_path, tmp_path, user, shop, reason
+):
+    Path("text.jpg").write_text("not a picture")
+    Image.new("RGB", (20, 20)).save("tiny.png")
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    Image.fromarray(noise).save("noise.png")
+    before = sorted(tmp_path.iterdir())
+    paths = {"me": me_path, "tee": tee_path}
+    done = cli(
+        "run", "--user", paths.get(user, user), "--shop", paths.get(shop, shop), "--json"
+    )
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["reason"] == reason
+    assert len(lines(done.stderr)) == 1
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_unknown_pattern_names_the_command_that_trains_it(cli, me_path, tee_path):
+    done = cli("run", "--user", me_path, "--shop", tee_path, "--pattern", "plaid")
+    assert done.exit_code == 1
+    assert "tryon train pattern plaid" in done.stderr
+    assert len(lines(done.stderr)) == 1
+
+
+@pytest.mark.parametrize("out", ["result.bmp", "result", "x.gif"])
+def test_unknown_output_format_is_told_before_work(cli, me_path, tee_path, out):
+    done = cli("run", "--user", me_path, "--shop", tee_path, "-o", out)
+    assert done.exit_code == 1
+    assert not Path(out).exists()
+
+
+def test_no_clobber_keeps_the_old_file(cli, me_path, tee_path):
+    Path("o.png").write_text("mine")
+    done = cli(
+        "run", "--user", me_path, "--shop", tee_path, "-o", "o.png", "--no-clobber"
+    )
+    assert done.exit_code == 1
+    assert Path("o.png").read_text() == "mine"
+
+
+def test_wrong_usage_is_2(cli):
+    assert cli("run").exit_code == 2
+    assert cli("-v", "-q", "doctor").exit_code == 2
+    assert cli("segment").exit_code == 2
+    assert cli("train", "pattern", "../x", "--shop", ".").exit_code == 2
+
+
+def test_segment_writes_three_files_a_photo(cli, me_path, tee_path):
+    Image.new("RGB", (300, 200), "green").save("empty.png")
+    done = cli("segment", me_path, tee_path, "empty.png", "-o", "seg")
+    assert done.exit_code == 0, done.output
+    assert len(lines(done.stdout)) == 9
+    mask, cutout = read("seg/me.mask.png"), read("seg/me.cutout.png")
+    assert mask.dtype == np.uint8
+    assert mask.shape == read(me_path).shape[:2]
+    assert np.array_equal(cutout[..., 3], mask)
+    facts = json.loads(Path("seg/me.json").read_text())
+    chosen = facts["instances"][facts["chosen"]]
+    assert set(chosen) >= {"label", "score", "box", "area", "landmarks"}
+    assert chosen["label"] == 1
+    assert read("seg/empty.mask.png").max() == 0
+    assert json.loads(Path("seg/empty.json").read_text())["chosen"] is None
+
+
+def test_segment_goes_on_after_a_bad_photo(cli, me_path):
+    Path("bad.jpg").write_bytes(b"")
+    done = cli("segment", "bad.jpg", me_path, "-o", "seg")
+    assert done.exit_code == 1
+    assert "bad.jpg" in done.stderr
+    assert Path("seg/me.mask.png").exists()
+    assert not Path("seg/bad.mask.png").exists()
+
+
+def test_segment_refuses_names_that_collide(cli, me_path, tmp_path):
+    Image.new("RGB", (200, 200)).save("me.png")
+    assert cli("segment", me_path, "me.png", "-o", "seg").exit_code == 2
+
+
+def test_doctor_lists_models(cli):
+    done = cli("doctor")
+    assert done.exit_code == 0, done.output
+    for name in ("model segmenter", "model universal", "model stripe", "keras"):
+        assert name in done.stdout
+
+
+def test_evaluate_runs_on_a_folder_of_masks(cli, me_path, tee_path):
+    cli("segment", tee_path, "-o", "seg")
+    Path("val").mkdir()
+    Image.fromarray(read(tee_path)).save("val/tee.jpg", quality=95)
+    solid = read("seg/tee.mask.png") > 127
+    Image.fromarray(solid).save("val/tee.png")
+    done = cli("evaluate", "segmentation", "val", "--json")
+    assert done.exit_code == 0, done.output
+    row = json.loads(done.stdout)["shop"]
+    assert row["photos"] == 1
+    assert row["IoU mean"] > 0.95
+    assert row["misses"] == 0
+
+
+def test_evaluate_says_what_it_expects(cli):
+    Path("nothing").mkdir()
+    done = cli("evaluate", "segmentation", "nothing")
+    assert done.exit_code == 1
+    assert "nothing" in done.stderr
+
+
+@pytest.mark.slow
+def test_train_pattern_then_use_it(cli, me_path, tee_path):
+    pytest.importorskip("cv2", reason="training needs the extra 'train'")
+    Path("users").mkdir()
+    Image.open(me_path).save("users/me.jpg")
+    args = ("train", "pattern", "mine", "--shop", tee_path, "--users", "users")
+    done = cli(*args, "--epochs", 1, "--steps", 2, "-o", "run")
+    assert done.exit_code == 0, done.output
+    assert Path("run/sheet-001.png").exists()
+    assert lines(Path("run/log.csv").read_text())[0].startswith("epoch,step")
+    again = cli(*args, "--epochs", 2, "--steps", 2, "-o", "run")
+    assert again.exit_code == 0, again.output
+    assert len(lines(Path("run/log.csv").read_text())) == 3, "resumed, not begun anew"
+    used = cli("run", "--user", me_path, "--shop", tee_path, "--pattern", "mine")
+    assert used.exit_code == 0, used.output
+
+
+def test_a_real_process_prints_one_line_each_way(tmp_path, me_path):
+    (tmp_path / "bad.jpg").write_text("x")
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "tryon", "segment", "bad.jpg", str(me_path), "-o", "seg"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert len(lines(done.stdout)) == 3
+    assert len(lines(done.stderr)) == 1, done.stderr
+    assert "bad.jpg" in done.stderr
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from tryon.cli import main\n"
+        "try: main(['run', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('keras', 'numpy', 'PIL', 'scipy') if m in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip().endswith("[]")

@@ -1,0 +1,204 @@
+"""The pipeline with drawn photos and fake parts: no weights, no network."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tryon import judge
+from tryon.errors import REASONS, Refusal
+from tryon.pipeline import Options, TryOnPipeline
+from tryon.stages import WORK_SIZE, Garment, work_image
+from tryon.transfer import Frame, Painted, look
+from tryon.types import GarmentMask, Instance, Photo
+
+
+def draw_tee(size=(240, 200), colour=(200, 40, 40), box=(60, 50, 140, 190)):
+    """Draw a tee of one colour on grey; returns (photo, mask)."""
+    image = np.full((*size, 3), 120, np.uint8)
+    mask = np.zeros(size, bool)
+    x1, y1, x2, y2 = box
+    mask[y1:y2, x1:x2] = True
+    mask[y1 : y1 + 40, x1 - 25 : x2 + 25] = True
+    image[mask] = colour
+    return Photo(image), mask
+
+
+def found(mask, score=0.9, agreement=0.9, label=1):
+    instance = Instance(
+        label, "short sleeve top", score, (0, 0, 1, 1), float(mask.mean())
+    )
+    return GarmentMask(mask, (instance,), 0, agreement)
+
+
+class FakeSegmenter:
+    """Takes every pixel that is not grey for a garment."""
+
+    score, agreement = 0.9, 0.9
+
+    def __call__(self, image, pick=None):
+        mask = (np.abs(image.astype(int) - 120) > 30).any(axis=-1)
+        return found(mask, self.score, self.agreement) if mask.any() else None
+
+
+class FakeTransfer:
+    """Fills the shirt with the shop garment's mean colour."""
+
+    name = "fake"
+
+    def __call__(self, user, shop):
+        colour = shop.work[shop.found.mask].mean(axis=0)
+        frame = Frame.around(user.box, 4)
+        return Painted(np.broadcast_to(colour, (4, 4, 3)).astype(np.float32), frame)
+
+
+@pytest.fixture
+def pipeline_of_fakes():
+    return TryOnPipeline(FakeSegmenter(), FakeTransfer())
+
+
+def test_outside_the_matte_nothing_changes(pipeline_of_fakes):
+    user, _ = draw_tee()
+    shop, _ = draw_tee(colour=(20, 60, 220))
+    result = pipeline_of_fakes(user, shop)
+    s2 = result.layers["s2"]()
+    outside = s2[..., 3] == 0
+    assert np.array_equal(result.image[outside], user.image[outside])
+    inside = s2[..., 3] == 255
+    assert np.abs(result.image[inside].mean(0) - (20, 60, 220)).max() < 3
+
+
+def test_layers_have_the_photos_sizes(pipeline_of_fakes):
+    user, _ = draw_tee()
+    shop, _ = draw_tee(size=(300, 260), colour=(20, 60, 220))
+    layers = {name: draw() for name, draw in pipeline_of_fakes(user, shop).layers.items()}
+    assert layers["s1"].shape == (300, 260, 4)
+    for name in ("s2", "s3", "out1"):
+        assert layers[name].shape == (240, 200, 4)
+    assert np.array_equal(layers["s2"][..., 3], layers["out1"][..., 3])
+
+
+def test_a_large_photo_keeps_its_size_and_pixels(pipeline_of_fakes):
+    user, _ = draw_tee()
+    large = Photo(np.kron(user.image, np.ones((8, 8, 1), np.uint8)))
+    assert max(large.size) > WORK_SIZE
+    shop, _ = draw_tee(colour=(20, 60, 220))
+    result = pipeline_of_fakes(large, shop)
+    assert result.image.shape == large.image.shape
+    outside = result.layers["s2"]()[..., 3] == 0
+    assert 0.4 < outside.mean() < 0.95
+    assert np.array_equal(result.image[outside], large.image[outside])
+
+
+def test_the_photo_itself_is_left_alone(pipeline_of_fakes):
+    user, _ = draw_tee()
+    before = user.image.copy()
+    pipeline_of_fakes(user, draw_tee(colour=(20, 60, 220))[0])
+    assert np.array_equal(user.image, before)
+
+
+def test_stages_are_told_in_order(pipeline_of_fakes):
+    told = []
+    pipeline_of_fakes(draw_tee()[0], draw_tee()[0], tell=told.append)
+    assert told == ["segment", "matte", "transfer", "composite", "judge"]
+
+
+@pytest.mark.parametrize(
+    ("role", "reason"),
+    [("user", "no_garment_in_user_photo"), ("shop", "no_garment_in_shop_photo")],
+)
+def test_no_garment_is_refused_by_role(pipeline_of_fakes, role, reason):
+    tee, empty = draw_tee()[0], Photo(np.full((200, 200, 3), 120, np.uint8))
+    pair = (empty, tee) if role == "user" else (tee, empty)
+    with pytest.raises(Refusal) as error:
+        pipeline_of_fakes(*pair)
+    assert error.value.reason == reason
+
+
+def test_cut_off_is_refused_even_with_force(pipeline_of_fakes):
+    image = np.full((200, 160, 3), 120, np.uint8)
+    image[:, 10:] = (200, 40, 40)  # three of four sides lie on the frame
+    with pytest.raises(Refusal) as error:
+        pipeline_of_fakes(draw_tee()[0], Photo(image), Options(force=True))
+    assert error.value.reason == "garment_cut_off"
+
+
+def test_low_confidence_warns_with_force(pipeline_of_fakes):
+    pipeline_of_fakes.segmenter.score = 0.1
+    pair = draw_tee()[0], draw_tee()[0]
+    with pytest.raises(Refusal) as error:
+        pipeline_of_fakes(*pair)
+    assert error.value.reason == "low_confidence"
+    report = pipeline_of_fakes(*pair, Options(force=True)).report
+    assert len(report["warnings"]) == 2
+    assert all("low_confidence" in line for line in report["warnings"])
+
+
+def test_view_mismatch_of_a_narrow_garment(pipeline_of_fakes):
+    image = np.full((300, 200, 3), 120, np.uint8)
+    image[40:260, 70:130] = (200, 40, 40)
+    with pytest.raises(Refusal) as error:
+        pipeline_of_fakes(Photo(image), draw_tee()[0])
+    assert error.value.reason == "view_mismatch"
+
+
+def test_sleeve_mismatch(pipeline_of_fakes, monkeypatch):
+    lengths = iter([0.2, 0.9, 0.2, 0.9])
+    monkeypatch.setattr(judge, "sleeve_length", lambda mask: next(lengths))
+    pair = draw_tee()[0], draw_tee()[0]
+    with pytest.raises(Refusal) as error:
+        pipeline_of_fakes(*pair)
+    assert error.value.reason == "sleeve_mismatch"
+    assert pipeline_of_fakes(*pair, Options(force=True)).report["warnings"]
+
+
+def test_sleeve_length_grows_with_the_sleeve():
+    short, long = (draw_tee(size=(240, 240), box=(80, 40, 160, 200))[1] for _ in range(2))
+    long[40:80, 5:235] = True
+    lengths = [judge.sleeve_length(mask) for mask in (short, long)]
+    assert None not in lengths
+    assert lengths[1] > lengths[0] + 0.15
+
+
+def test_every_reason_is_known():
+    with pytest.raises(ValueError, match="expected a reason"):
+        Refusal("boredom", "x")
+    assert len(set(REASONS)) == 8
+
+
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [(np.ones((4, 4), bool), 1.0), (np.pad(np.ones((2, 2), bool), 2), 0.0)],
+)
+def test_frame_share(mask, expected):
+    assert judge.frame_share(mask) == expected
+
+
+def test_total_score_falls_with_each_fault():
+    good = found(np.ones((4, 4), bool), 1.0, 1.0)
+    best = judge.total_score(good, good, 0.0, 0.0)
+    assert best == pytest.approx(1.0)
+    assert judge.total_score(replace(good, agreement=0.5), good, 0.0, 0.0) < best
+    assert judge.total_score(good, good, 1.0, 0.0) < best
+    assert judge.total_score(good, good, 0.0, 20.0) < best
+
+
+def test_garment_places_map_pixel_centres():
+    user, mask = draw_tee()
+    garment = Garment(user, work_image(user), found(mask))
+    ys, xs = garment.places(slice(3, 6), slice(0, 2))
+    assert ys.tolist() == [3, 4, 5]
+    assert xs.tolist() == [0, 1]
+
+
+def test_look_through_a_frame_of_the_pictures_own_size_is_the_picture():
+    image = np.random.default_rng(0).uniform(0, 255, (16, 16, 3)).astype(np.float32)
+    frame = Frame((8.0, 8.0), 16.0, 16)
+    assert np.allclose(look(frame, image, 0.0), image, atol=1e-3)
+
+
+def test_look_fills_the_outside():
+    frame = Frame((8.0, 8.0), 32.0, 16)
+    seen = look(frame, np.full((16, 16, 1), 9.0, np.float32), -1.0)
+    assert seen[0, 0, 0] == -1
+    assert seen[8, 8, 0] == 9
