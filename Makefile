@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_WHEEL := $(wildcard bootstrap/pip-*.whl)
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-test
 
@@ -17,9 +18,9 @@ help:  ## Show this help
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "tryon needs Python 3.11 to 3.13: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
-	  $(PYTHON) -m venv --without-pip $(VENV) && \
-	  $(BIN)/python bootstrap/pip-*.whl/pip install --quiet --no-index bootstrap/pip-*.whl; }
+	$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
+	  rm -rf $(VENV) && $(PYTHON) -m venv --without-pip $(VENV) && \
+	  $(BIN)/python $(PIP_WHEEL)/pip install --quiet --no-index $(PIP_WHEEL); }
 
 $(RUN_READY): setup.py | $(BIN)/python
 	$(PIP) --editable .

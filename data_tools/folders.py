@@ -54,8 +54,8 @@ def read_folder(folder: Path, split: str) -> list[AnnotatedPhoto]:
         photos = [p for part in parts for p in _read_one(part, split)]
     if not photos:
         raise FileNotFoundError(
-            f"expected annotated photos ({split}) in {folder}: <id>.jpg with <id>.png, or "
-            "rendered pNNN_X.jpg with pNNN_X.labels.png"
+            f"expected annotated photos ({split}) in {folder}: <id>.jpg with <id>.png, "
+            "or rendered pNNN_X.jpg with pNNN_X.labels.png"
         )
     return photos
 
@@ -69,7 +69,8 @@ def _read_one(folder: Path, split: str) -> list[AnnotatedPhoto]:
     for above in (place, place.parent):
         if (above / "labels.json").exists():
             return _read_people(place, above)
-    return _read_shop(place) + _read_other(place.parent / "other", split)
+    above = place.parent if place.name in ("train", "val") else place
+    return _read_shop(place) + _read_other(above / "other", split)
 
 
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
@@ -96,6 +97,7 @@ def _read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
         names.index(name): label
         for label, group in _OTHER_GARMENTS.items()
         for name in group
+        if name in names
     }
     photos = []
     for image, mask in _pairs(folder):

@@ -48,6 +48,12 @@ def pairwise_iou(boxes_a, boxes_b):
     return overlap / ops.maximum(union, 1e-6)
 
 
+def pad(boxes, share: float):
+    """Grow boxes (..., 4) by a share of their size at each side; nothing is clipped."""
+    margin = (boxes[..., 2:] - boxes[..., :2]) * share
+    return ops.concatenate([boxes[..., :2] - margin, boxes[..., 2:] + margin], axis=-1)
+
+
 def box_area(boxes):
     """Return the areas (...,) of boxes (..., 4)."""
     return ops.prod(ops.maximum(boxes[..., 2:] - boxes[..., :2], 0.0), axis=-1)
@@ -123,21 +129,24 @@ def roi_align(levels, boxes, level_index, size: int, strides, sampling: int = 1)
     shapes = [(f.shape[1], f.shape[2]) for f in levels]
     offsets = [sum(h * w for h, w in shapes[:i]) for i in range(len(shapes))]
 
-    def of_level(values):  # per-level constants -> (B, N, 1)
-        table = ops.convert_to_tensor([float(v) for v in values], "float32")
+    def of_level(values, dtype="float32"):  # per-level constants -> (B, N, 1)
+        table = ops.convert_to_tensor(list(values), dtype)
         return ops.expand_dims(ops.take(table, level_index), -1)
 
     grid = size * sampling
     heights, widths = of_level([h for h, _ in shapes]), of_level([w for _, w in shapes])
-    stride, offset = of_level(strides), of_level(offsets)
+    stride = of_level(strides)
+    # Places in `flat` may exceed what float32 counts exactly.
+    columns, offset = ops.cast(widths, "int32"), of_level(offsets, "int32")
     step = (ops.arange(grid, dtype="float32") + 0.5) / grid
     x1, y1, x2, y2 = ops.split(ops.cast(boxes, "float32") / stride, 4, axis=-1)
     y0, y1_, fy = _corners(y1 + (y2 - y1) * step, heights)  # (B, N, grid)
     x0, x1_, fx = _corners(x1 + (x2 - x1) * step, widths)
 
     def read(y, x, weight_y, weight_x):
-        place = ops.expand_dims(y * widths + offset, 3) + ops.expand_dims(x, 2)
-        place = ops.cast(ops.reshape(place, (-1, boxes.shape[1] * grid * grid)), "int32")
+        y, x = ops.cast(y, "int32"), ops.cast(x, "int32")
+        place = ops.expand_dims(y * columns + offset, 3) + ops.expand_dims(x, 2)
+        place = ops.reshape(place, (-1, boxes.shape[1] * grid * grid))
         weight = ops.expand_dims(weight_y, 3) * ops.expand_dims(weight_x, 2)
         values = ops.reshape(
             take(flat, place), (-1, boxes.shape[1], grid, grid, channels)

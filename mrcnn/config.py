@@ -44,6 +44,7 @@ class MaskRCNNConfig:
     nms_threshold: float = 0.5  # IoU between final detections, over all classes
     max_detections: int = 8
     box_roi_size: int = 7  # RoIAlign cells a side for the box head
+    mask_margin: float = 0.1  # masks are drawn on boxes larger by this share each side
     mask_roi_size: int = 28  # RoIAlign cells a side for the mask head
     mask_output_size: int = 56  # 1 or 2 times mask_roi_size; 14 and 28: the paper
     canonical_size: float = 112.0  # RoIs of this side are read from P4 - 1
@@ -54,9 +55,15 @@ class MaskRCNNConfig:
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot work together."""
-        if self.image_size % 64:
+        if self.image_size < 64 or self.image_size % 64:
             raise ValueError(
                 f"expected image_size to be a multiple of 64, got {self.image_size}"
+            )
+        counts = (self.max_detections, self.proposals, self.pre_nms)
+        if not 1 <= counts[0] <= counts[1] <= counts[2]:
+            raise ValueError(
+                "expected 1 <= max_detections <= proposals <= pre_nms, got "
+                f"{counts[0]}, {counts[1]}, {counts[2]}"
             )
         if self.mask_output_size not in (self.mask_roi_size, 2 * self.mask_roi_size):
             raise ValueError(

@@ -113,7 +113,6 @@ def random_view(example: Example, size: int, rng: np.random.Generator) -> Exampl
     Convention:
         The window is an affine map from view pixels to photo pixels.
     """
-    height, width = example.image.shape[:2]
     centre, span = _window(example, rng)
     angle = np.deg2rad(rng.normal(0, 6))
     flip = -1.0 if rng.random() < 0.5 else 1.0
@@ -157,7 +156,8 @@ def _resample(image, matrix, size, method, scale: float) -> np.ndarray:
     picture, factor = Image.fromarray(image), max(1, int(scale))
     if factor > 1:
         picture = picture.reduce(factor)
-    data = _pixel_centres(matrix / factor, scale=1.0)
+    # PIL reads at pixel centres (x + .5, y + .5) on both sides, as our windows do.
+    data = tuple((matrix / factor).ravel())
     fill = (PAD_VALUE,) * 3 if image.ndim == 3 else 0
     moved = picture.transform(
         (size, size), Image.Transform.AFFINE, data, method, fillcolor=fill
@@ -168,11 +168,6 @@ def _resample(image, matrix, size, method, scale: float) -> np.ndarray:
 def _resample_mask(mask, matrix, size, scale: float) -> np.ndarray:
     grey = mask.astype(np.uint8) * 255
     return _resample(grey, matrix, size, Image.Resampling.BILINEAR, scale) >= 128
-
-
-def _pixel_centres(matrix: np.ndarray, scale: float) -> tuple[float, ...]:
-    # PIL samples at (x + .5, y + .5) on both sides, as our windows do.
-    return tuple((matrix * scale).ravel())
 
 
 def pack_truth(

@@ -32,16 +32,15 @@ def boundary_f(pred_mask: np.ndarray, gt_mask: np.ndarray) -> float:
     outlines = [_outline(pred_mask), _outline(gt_mask)]
     if not all(outline.any() for outline in outlines):
         return 0.0
-    precision, recall = (
-        float(
-            (
-                ndimage.distance_transform_edt(~outlines[1 - i])[outlines[i]] <= reach
-            ).mean()
-        )
-        for i in (0, 1)
-    )
+    precision, recall = (_share_near(outlines[i], outlines[1 - i], reach) for i in (0, 1))
     total = precision + recall
     return 2 * precision * recall / total if total else 0.0
+
+
+def _share_near(outline: np.ndarray, other: np.ndarray, reach: float) -> float:
+    """Return the share of an outline that lies within `reach` pixels of the other."""
+    away = ndimage.distance_transform_edt(~other)
+    return float((away[outline] <= reach).mean())
 
 
 def _outline(mask: np.ndarray) -> np.ndarray:
@@ -68,7 +67,8 @@ def average_precision(
         truth = _coco_truth(gt_masks)
         rows = _coco_rows(pred_masks, pred_scores)
         if not rows:
-            return {"AP": 0.0, "AP50": 0.0, "AP75": 0.0}
+            nothing = 0.0 if truth.anns else -1.0
+            return dict.fromkeys(("AP", "AP50", "AP75"), nothing)
         run = COCOeval(truth, truth.loadRes(rows), "segm")
         run.evaluate()
         run.accumulate()
@@ -86,7 +86,8 @@ def _coco_truth(gt_masks: Sequence[Sequence[np.ndarray]]) -> COCO:
     truth = COCO()
     truth.dataset = {
         "info": {},
-        "images": [{"id": i} for i in range(len(gt_masks))],
+        # Sizes are asked for but not used: the masks are run-length coded already.
+        "images": [{"id": i, "height": 0, "width": 0} for i in range(len(gt_masks))],
         "categories": [{"id": 1}],
         "annotations": [{"id": n, **a} for n, a in enumerate(annotations, 1)],
     }

@@ -35,7 +35,7 @@ class MaskRCNN(keras.Model):
 
     Returns:
         For images a dict: `boxes` (B, D, 4), `labels` (B, D) int, `scores` (B, D; 0 for
-        none), `masks` (B, D, m, m) in [0, 1] over the box. For a dict of ground truth the
+        none), `masks` (B, D, m, m) in [0, 1] over `mask_boxes` (B, D, 4). For a dict of ground truth the
         five losses, scalars, by the names of `LOSS_NAMES`.
 
     References:
@@ -133,8 +133,16 @@ class MaskRCNN(keras.Model):
         )
         boxes = box_ops.take(boxes, kept)
         labels = ops.take_along_axis(ops.cast(labels, "int32"), kept, axis=1)
-        masks = ops.sigmoid(self.draw_masks(pyramid, boxes, labels))
-        return {"boxes": boxes, "labels": labels, "scores": scores, "masks": masks}
+        # A box may be a little too small: around it the mask head sees the whole edge.
+        mask_boxes = box_ops.pad(boxes, config.mask_margin)
+        masks = ops.sigmoid(self.draw_masks(pyramid, mask_boxes, labels))
+        return {
+            "boxes": boxes,
+            "labels": labels,
+            "scores": scores,
+            "mask_boxes": mask_boxes,
+            "masks": masks,
+        }
 
     # === Training ===
 
@@ -184,10 +192,11 @@ class MaskRCNN(keras.Model):
             boxes, box_ops.take(truth["gt_boxes"], match), box_ops.BOX_VARIANCE
         )
         pred_deltas = pick_class(deltas[:, :first], labels, config.class_agnostic)
+        mask_boxes = box_ops.pad(boxes, config.mask_margin)
         gt_masks = targets.crop_masks(
-            truth["gt_masks"], boxes, match, config.mask_output_size
+            truth["gt_masks"], mask_boxes, match, config.mask_output_size
         )
-        mask_logits = self.draw_masks(pyramid, boxes, labels)
+        mask_logits = self.draw_masks(pyramid, mask_boxes, labels)
         return {
             "class": losses.class_loss(logits, rois["labels"], rois["weights"]),
             "box": losses.box_loss(pred_deltas, ops.stop_gradient(gt_deltas), weights),

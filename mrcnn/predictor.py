@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import keras
 import numpy as np
 from PIL import Image
 
@@ -52,7 +51,7 @@ class KerasPredictor:
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where a photo lies in the network's square input: input = photo * scale + offset."""
+    """Where a photo lies in the square input: input = photo * scale + offset."""
 
     scale: float
     offset: tuple[float, float]  # x, y
@@ -107,7 +106,8 @@ def detect(
     views = [canvas, canvas[:, ::-1]] if mirror else [canvas]
     raw = {name: np.array(value) for name, value in predictor(np.stack(views)).items()}
     if mirror:
-        raw["boxes"][1][:, [0, 2]] = predictor.image_size - raw["boxes"][1][:, [2, 0]]
+        for name in ("boxes", "mask_boxes"):
+            raw[name][1][:, [0, 2]] = predictor.image_size - raw[name][1][:, [2, 0]]
         raw["masks"][1] = raw["masks"][1][..., ::-1]
     return [
         _in_photo({name: value[i] for name, value in raw.items()}, frame, threshold)
@@ -118,8 +118,9 @@ def detect(
 def _in_photo(
     raw: dict[str, np.ndarray], frame: Letterbox, threshold: float
 ) -> Detections:
-    keep = np.flatnonzero(raw["scores"] >= threshold)
-    masks = [paste_mask(raw["masks"][i], raw["boxes"][i], frame) for i in keep]
+    found = (raw["scores"] >= threshold) & (raw["scores"] > 0)  # 0: an empty place
+    keep = np.flatnonzero(found)
+    masks = [paste_mask(raw["masks"][i], raw["mask_boxes"][i], frame) for i in keep]
     return Detections(
         boxes=frame.to_photo(raw["boxes"][keep]),
         labels=raw["labels"][keep].astype(np.int64),
@@ -137,7 +138,8 @@ def paste_mask(mask: np.ndarray, box: np.ndarray, frame: Letterbox) -> np.ndarra
         frame: where the photo lies in the input.
 
     Returns:
-        float32 (H, W) in [0, 1], 0 outside the box, bilinear between cells.
+        float32 (H, W) in [0, 1], bilinear between cells. At the box's edge the mask has
+        faded to a half, half a cell farther out to 0.
     """
     height, width = frame.size
     x1, y1, x2, y2 = (box - np.tile(frame.offset, 2)) / frame.scale

@@ -86,8 +86,9 @@ def run_stages(
         epochs = max(1, round(stage.steps / len(batches)))
         for epoch in range(epochs):
             # initial_epoch makes Keras continue, not start over, at every call.
+            # No shuffling: the batches are drawn at random, from their own seed.
             history = model.fit(
-                batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0
+                batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, shuffle=False
             ).history
             row = {name: values[-1] for name, values in history.items()}
             step = done - stage.steps + (epoch + 1) * len(batches)

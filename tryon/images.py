@@ -54,6 +54,8 @@ def read_photo(path: Path) -> Photo:
         ) from error
     except FileNotFoundError as error:
         raise _unreadable(path, "there is no such file; check the path") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error
     except UnidentifiedImageError as error:
         raise _unreadable(path, "it is no picture; save it as JPEG or PNG") from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
@@ -67,8 +69,8 @@ def _decode(picture: Image.Image, path: Path) -> Photo:
     if min(picture.size) < MIN_SIDE:
         raise Refusal(
             "too_small",
-            f"{path}: {picture.width}x{picture.height} pixels; use a photo of at least "
-            f"{MIN_SIDE} pixels a side",
+            f"{shown(path)}: {picture.width}x{picture.height} pixels; use a photo of at "
+            f"least {MIN_SIDE} pixels a side",
         )
     picture.load()
     upright = ImageOps.exif_transpose(picture)
@@ -79,7 +81,7 @@ def _decode(picture: Image.Image, path: Path) -> Photo:
 
 
 def _to_rgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    if picture.mode == "RGB":
+    if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture
     if picture.mode.startswith(("I", "F")):
         return _from_deep(np.asarray(picture))
@@ -117,7 +119,13 @@ def _through_profile(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _unreadable(path: Path, why: str) -> Refusal:
-    return Refusal("unreadable_image", f"{path}: {why}")
+    return Refusal("unreadable_image", f"{shown(path)}: {why}")
+
+
+def shown(path: Path) -> str:
+    """Return a path as messages show it: on one line, whatever its name holds."""
+    name = str(path)
+    return name if name.isprintable() else ascii(name)
 
 
 def _first_line(error: BaseException) -> str:
@@ -149,8 +157,9 @@ def _save_options(path: Path) -> dict[str, Any]:
     if ending in (".jpg", ".jpeg"):
         return {"format": "JPEG", "quality": _JPEG_QUALITY, "subsampling": 0}
     if ending == ".webp":
-        return {"format": "WEBP", "lossless": True}
-    raise TryOnError(f"{path}: expected an output name in .png, .jpg or .webp")
+        # exact: colours under full transparency are kept too
+        return {"format": "WEBP", "lossless": True, "exact": True}
+    raise TryOnError(f"{shown(path)}: expected an output name in .png, .jpg or .webp")
 
 
 def write_text(text: str, path: Path) -> None:
@@ -177,9 +186,10 @@ def write_whole(path: Path, write) -> None:  # type: ignore[no-untyped-def]
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         temporary = None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: too large for WebP
+        reason = getattr(error, "strerror", None) or error
         raise TryOnError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place"
+            f"{shown(path)}: cannot be written ({reason}); choose another place"
         ) from error
     finally:
         if temporary is not None:

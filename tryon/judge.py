@@ -17,7 +17,7 @@ from tryon.types import GarmentMask
 class JudgeConfig:
     """Limits of what is done without `--force`."""
 
-    frame_share: float = 0.3  # of the outline on the photo's edge: garment_cut_off
+    frame_share: float = 0.4  # of the outline on the photo's edge: garment_cut_off
     sleeve_difference: float = 0.5  # of sleeve length / garment height
     narrowest: float = 0.4  # width / height of the garment: a side view is narrower
     confidence: float = 0.6  # class score of a garment
@@ -27,19 +27,19 @@ class JudgeConfig:
 
 def check_garment(garment: Garment, kind: str, config: JudgeConfig) -> list[Refusal]:
     """Return what speaks against a garment; `kind` is how its photo is called."""
-    found_garment, name = garment.found, garment.photo.name
+    seen, name = garment.found, garment.photo.name
     found = []
-    if frame_share(found_garment.mask) > config.frame_share:
+    if frame_share(seen.mask) > config.frame_share:
         line = (
             f"the edge of the {kind} cuts much of the garment off; use one with all of it"
         )
         found.append(Refusal("garment_cut_off", f"{name}: {line}"))
-    if proportion(found_garment.mask) < config.narrowest:
+    if proportion(seen.mask) < config.narrowest:
         line = "looks like a side view; use a front view"
         found.append(Refusal("view_mismatch", f"{name}: {line}"))
-    score, agreement = found_garment.instance.score, found_garment.agreement
+    score, agreement = seen.instance.score, seen.agreement
     if score < config.confidence or agreement < config.agreement:
-        line = f"not sure where the garment is (score {score:.2f}, agreement {agreement:.2f})"
+        line = f"not sure where the garment is (score {score:.2f}, looks {agreement:.2f})"
         found.append(Refusal("low_confidence", f"{name}: {line}; use a clearer {kind}"))
     return found
 

@@ -24,6 +24,8 @@ from tryon.zoo import ModelCard, pattern_card, shipped_card
 
 Array = NDArray[np.float32]
 RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
+FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
+FOLD_STRENGTH = 0.8  # share of their contrast that is kept
 FRAME_MARGIN = 0.06  # around the shirt in the networks' square, share of its side
 
 
@@ -85,12 +87,16 @@ class Relit:
     style_mask: NDArray[np.bool_]
     frame: Frame
     prediction: Array  # (S, S, 6): log gain, residual
+    folds: Array  # (h, w, 1): log gain of fine folds, at the user's working size
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
         colours, _ = warp_image(self.style, self.style_mask, self.warp, ys, xs)
         light = sample_raster(self.prediction, self.frame.corners, ys, xs)
-        return apply_prediction_numpy(colours, light[..., :3], light[..., 3:])
+        height, width = self.folds.shape[:2]
+        corners = (0.0, 0.0, width - 1.0, height - 1.0)
+        gain = light[..., :3] + sample_raster(self.folds, corners, ys, xs)
+        return apply_prediction_numpy(colours, gain, light[..., 3:])
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,26 @@ class UniversalTransfer:
         warp, style, style_mask = style_warp(user, shop)
         frame = Frame.around(user.box, self.predictor.config.image_size)
         batch = universal_input(user, frame, warp, style, style_mask)
-        return Relit(warp, style, style_mask, frame, self.predictor(batch)[0])
+        prediction = self.predictor(batch)[0]
+        folds = fine_folds(user, frame)
+        return Relit(warp, style, style_mask, frame, prediction, folds)
+
+
+def fine_folds(user: Garment, frame: Frame) -> Array:
+    """Return the folds of S2 that are too fine for the network to draw.
+
+    The network's light is smooth; creases come from the photo itself (`shading`), less
+    what of them is coarser than `FOLD_SCALE` of the frame.
+
+    Returns:
+        float32 (h, w, 1), log gain of linear light at the working size, 0 outside.
+    """
+    inside = (user.alpha > 0).astype(np.float32)
+    light = np.log(shading(user.work, user.alpha)) * inside
+    sigma = FOLD_SCALE * frame.side
+    weight = ndimage.gaussian_filter(inside, sigma)
+    coarse = ndimage.gaussian_filter(light, sigma) / np.maximum(weight, 1e-3)
+    return (FOLD_STRENGTH * (light - coarse) * inside)[..., None]
 
 
 def universal_input(

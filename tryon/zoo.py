@@ -63,7 +63,11 @@ def load_card(path: Path) -> ModelCard:
     missing = [f for f in _CARD_FIELDS if not isinstance(values, dict) or f not in values]
     if missing:
         raise MissingModel(f"{path}: the model card lacks {', '.join(missing)}")
-    card = ModelCard(path.parent / Path(values["file"]).name, values)
+    file = values["file"]
+    # Weights lie beside their card: a path that leads elsewhere is refused.
+    if not isinstance(file, str) or Path(file).name != file:
+        raise MissingModel(f"{path}: the model card names no file beside it ({file!r})")
+    card = ModelCard(path.parent / file, values)
     _check_hash(card)
     return card
 
@@ -71,7 +75,7 @@ def load_card(path: Path) -> ModelCard:
 def _check_hash(card: ModelCard) -> None:
     try:
         found = sha256_of(card.path)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise MissingModel(
             f"{card.path}: the weights are missing; install the package again or train "
             "the model again"

@@ -1,0 +1,119 @@
+import csv
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.data import TrainingBatches
+from mrcnn.model import LOSS_NAMES, MaskRCNN
+from mrcnn.train import WarmupCosine, run_stages, save_checkpoint
+
+
+def test_warmup_rises_and_the_cosine_falls():
+    rate = WarmupCosine(0.1, warmup=10, total=110)
+    values = np.array([float(rate(step)) for step in range(130)])
+    assert values[0] == pytest.approx(0.01)
+    assert values[9] == pytest.approx(0.1)
+    assert values[60] == pytest.approx(0.1 * 0.51)  # halfway
+    assert values[110:] == pytest.approx(0.002)  # 2 % to the end and beyond
+    assert (np.diff(values[10:111]) < 0).all()
+
+
+@pytest.mark.parametrize(("warmup", "total"), [(0, 10), (0, 0), (5, 5)])
+def test_warmup_of_any_length(warmup, total):
+    rate = WarmupCosine(1.0, warmup, total)
+    values = [float(rate(step)) for step in range(12)]
+    assert all(0 < value <= 1 for value in values)
+
+
+def test_the_schedule_is_serialised():
+    rate = WarmupCosine(0.1, 2, 8)
+    again = WarmupCosine.from_config(rate.get_config())
+    assert float(again(3)) == float(rate(3))
+
+
+@pytest.fixture
+def start(config, train_config, shirts):
+    """Return a function that begins a run and gives the model and its rows."""
+
+    def run(folder, seed=0, first_stage=0, steps_per_epoch=1):
+        keras.utils.set_random_seed(seed)
+        model = MaskRCNN(config, train_config)
+        batches = []
+
+        def make_batches(steps):
+            batches.append(
+                TrainingBatches(shirts.__getitem__, [1] * 4, 64, train_config, steps)
+            )
+            return batches[-1]
+
+        rows = run_stages(
+            model, train_config, make_batches, folder, steps_per_epoch, first_stage
+        )
+        return model, rows, batches
+
+    return run
+
+
+def test_a_run_writes_its_log_and_weights(start, tmp_path, config, train_config):
+    model, rows, batches = start(tmp_path)
+    rows = list(rows)
+    assert [(row["stage"], row["step"]) for row in rows] == [
+        (0, 1),
+        (0, 2),
+        (1, 3),
+        (1, 4),
+    ]
+    assert all(np.isfinite(row[name]) for row in rows for name in LOSS_NAMES)
+    with (tmp_path / "log.csv").open(newline="") as file:
+        logged = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in logged] == [row["loss"] for row in rows]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "log.csv",
+        "model.weights.h5",
+    ]
+    assert [made.epoch for made in batches] == [2, 2]  # every epoch saw other views
+    again = MaskRCNN(config, train_config)
+    again.load_weights(tmp_path / "model.weights.h5")
+    for mine, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_the_seed_decides_the_run(start, tmp_path):
+    losses = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        _, rows, _ = start(tmp_path / name, steps_per_epoch=2)
+        losses.append([row["loss"] for row in rows])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_the_first_stage_leaves_the_backbone_alone(start, tmp_path):
+    model, rows, _ = start(tmp_path, steps_per_epoch=2)
+    before = [np.array(w) for w in model.backbone.get_weights()]
+    next(rows)
+    unmoved = zip(before, model.backbone.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in unmoved)
+    next(rows)
+    moved = zip(before, model.backbone.get_weights(), strict=True)
+    assert not all(np.array_equal(a, b) for a, b in moved)
+    for layer in model.backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            assert not np.asarray(layer.moving_mean).any()
+
+
+def test_stages_that_are_done_are_skipped(start, tmp_path):
+    _, rows, _ = start(tmp_path, first_stage=1, steps_per_epoch=2)
+    assert [(row["stage"], row["step"]) for row in rows] == [(1, 4)]
+
+
+def test_a_failing_checkpoint_keeps_the_last_one(tmp_path):
+    class Broken:
+        def save_weights(self, path):
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left")
+
+    (tmp_path / "model.weights.h5").write_bytes(b"before")
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(Broken(), tmp_path / "model.weights.h5")
+    assert (tmp_path / "model.weights.h5").read_bytes() == b"before"
