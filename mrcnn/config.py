@@ -82,9 +82,11 @@ class MaskRCNNConfig:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"expected keys among {sorted(known)}, got {unknown}")
-        return cls(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        )
+        ready: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**ready)
 
 
 @dataclass(frozen=True)

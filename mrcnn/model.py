@@ -35,8 +35,8 @@ class MaskRCNN(keras.Model):
 
     Returns:
         For images a dict: `boxes` (B, D, 4), `labels` (B, D) int, `scores` (B, D; 0 for
-        none), `masks` (B, D, m, m) in [0, 1] over `mask_boxes` (B, D, 4). For a dict of ground truth the
-        five losses, scalars, by the names of `LOSS_NAMES`.
+        none), `masks` (B, D, m, m) in [0, 1] over `mask_boxes` (B, D, 4). For a dict of
+        ground truth the five losses, scalars, by the names of `LOSS_NAMES`.
 
     References:
         He et al., "Mask R-CNN", ICCV 2017.

@@ -83,3 +83,19 @@ def shirts():
         draw_shirt(64, 12, 22, 32, (230, 60, 20), 1),
         draw_shirt(64, 4, 4, 48, (20, 180, 80), 2),
     ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def eager():
+    """Trace no graphs: a few steps of a tiny model are over before a trace is.
+
+    `tests/backends` runs the compiled steps.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

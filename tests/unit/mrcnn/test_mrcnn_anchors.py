@@ -34,6 +34,6 @@ def test_the_order_is_row_octave_ratio(config):
 def test_levels_go_from_fine_to_coarse(config):
     anchors = make_anchors(config)
     sides = np.sqrt(np.prod(anchors[:, 2:] - anchors[:, :2], axis=1))
-    assert sides[0] == 4 * 8
+    assert np.isclose(sides[0], 4 * 8)
     assert np.isclose(sides[-1], 4 * 64 * 1.41)
-    assert (np.diff(sides[::6]) >= 0).all()
+    assert (np.diff(sides[::6]) > -1e-3).all()

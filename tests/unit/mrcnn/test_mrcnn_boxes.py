@@ -65,6 +65,11 @@ def test_area(box, area):
     assert float(box_ops.box_area(np.array(box, np.float32))) == area
 
 
+def test_pad_grows_every_side():
+    padded = box_ops.pad(np.array([[10, 20, 30, 60], [5, 5, 5, 5]], np.float32), 0.1)
+    np.testing.assert_allclose(numpy(padded), [[8, 16, 32, 64], [5, 5, 5, 5]])
+
+
 def test_take_gathers_per_picture():
     values = np.arange(2 * 3 * 2).reshape(2, 3, 2).astype(np.float32)
     indices = np.array([[2, 0], [1, 1]], np.int32)

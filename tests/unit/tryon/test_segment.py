@@ -29,6 +29,7 @@ class FakePredictor:
             if len(ys):
                 out["boxes"][i, 0] = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
                 out["scores"][i, 0] = self.score
+        out["mask_boxes"] = out["boxes"].copy()
         return out
 
 

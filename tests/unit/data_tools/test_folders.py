@@ -1,0 +1,170 @@
+"""The three forms of annotated folders, drawn in a temporary folder."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_tools.folders import read_folder
+
+LABELS = ["null", "skin", "t-shirt", "jacket", "dress", "shirt", "bag"]
+SIZE = 20, 30
+
+
+def photo(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", SIZE[::-1], "gray").save(path)
+
+
+def label_map(path, *parts, mode="L"):
+    """Write a map of rectangles: (value, top, bottom, left, right)."""
+    values = np.zeros(SIZE, np.uint8)
+    for value, top, bottom, left, right in parts:
+        values[top:bottom, left:right] = value
+    picture = Image.fromarray(values)
+    if mode == "P":
+        picture.putpalette([c for i in range(256) for c in (255 - i, i, 0)])
+    picture.convert(mode).save(path)
+
+
+def pair(folder, name, *parts, mode="L"):
+    photo(folder / f"{name}.jpg")
+    label_map(folder / f"{name}.png", *parts, mode=mode)
+
+
+@pytest.fixture
+def people(tmp_path):
+    folder = tmp_path / "people"
+    shirt, jacket = (2, 5, 15, 5, 20), (3, 5, 15, 20, 28)
+    pair(folder / "train", "0001", shirt, mode="P")
+    pair(folder / "train", "0002", shirt, (5, 15, 20, 5, 20))
+    pair(folder / "train", "0003", (5, 0, 9, 0, 30), jacket)
+    pair(folder / "train", "0004", (2, 0, 1, 0, 2), (4, 5, 19, 5, 25))
+    pair(folder / "val", "0005", shirt)
+    photo(folder / "train" / "0006.jpg")  # without a map
+    (folder / "labels.json").write_text(json.dumps(LABELS))
+    with (folder / "short_sleeve.csv").open("w", newline="") as file:
+        rows = [("id", "split", "sure", "labels"), ("0001", "train", 1, "t-shirt")]
+        rows += [("0002", "train", 0, "t-shirt shirt"), ("0005", "val", 1, "t-shirt")]
+        csv.writer(file).writerows(rows)
+    return folder
+
+
+@pytest.fixture
+def shop(tmp_path):
+    folder = tmp_path / "shop"
+    pair(folder / "train", "a", (255, 5, 15, 5, 20))
+    pair(folder / "train", "b", (255, 5, 15, 5, 20), mode="1")
+    pair(folder / "val", "c", (255, 0, 20, 0, 30))
+    for index in range(7):
+        photo(folder / "other" / ("pants", "hat")[index % 2] / f"{index}.jpg")
+    return folder
+
+
+@pytest.fixture
+def rendered(tmp_path):
+    folder = tmp_path / "rendered"
+    for name in ("p007_A", "p007_A_shop", "p299_B", "p300_A", "p309_A", "p310_A"):
+        photo(folder / f"{name}.jpg")
+        label_map(
+            folder / f"{name}.labels.png",
+            (1, 0, 5, 0, 30),
+            (2, 5, 15, 5, 20),
+            (3, 15, 20, 0, 9),
+        )
+        photo(folder / f"{name}.tex.jpg")
+    return folder
+
+
+def names(photos):
+    return [photo.image_path.stem for photo in photos]
+
+
+def area(photo):
+    return {label: int(mask.sum()) for label, mask in photo.garments()}
+
+
+def test_people_are_split_by_folder(people):
+    assert names(read_folder(people, "train")) == ["0001", "0002", "0003", "0004"]
+    assert names(read_folder(people, "val")) == ["0005"]
+
+
+def test_short_sleeves_are_class_one(people):
+    first, second, *_ = read_folder(people, "train")
+    assert first.source == second.source == "people"
+    assert area(first) == {1: 150}  # a palette keeps its indices
+    assert area(second) == {1: 225}  # two classes, one garment
+    assert first.garments()[0][1].dtype == bool
+
+
+def test_other_people_teach_other_classes(people):
+    *_, third, fourth = read_folder(people, "train")
+    assert third.source == fourth.source == "people-other"
+    assert area(third) == {2: 238, 4: 80}  # the jacket lies over the shirt
+    assert area(fourth) == {10: 280}  # a speck of cloth is not taught
+
+
+def test_a_split_folder_of_people_can_be_named_itself(people):
+    assert names(read_folder(people / "val", "val")) == ["0005"]
+
+
+def test_shop_photos_and_their_others(shop):
+    photos = read_folder(shop, "train")
+    assert names(photos)[:2] == ["a", "b"]
+    assert [p.source for p in photos] == ["shop"] * 2 + ["shop-other"] * 5
+    assert [area(p) for p in photos] == [{1: 150}] * 2 + [{}] * 5
+    assert photos[0].image().shape == (*SIZE, 3)
+    assert photos[0].image().dtype == np.uint8
+
+
+def test_every_other_photo_is_in_one_split(shop):
+    train, val = (
+        {p.image_path for p in read_folder(shop, split) if p.source == "shop-other"}
+        for split in ("train", "val")
+    )
+    assert len(train) == 5
+    assert len(val) == 2
+    assert not train & val
+
+
+def test_a_flat_folder_is_read_without_its_neighbours(tmp_path):
+    pair(tmp_path / "mine", "a", (255, 5, 15, 5, 20))
+    photo(tmp_path / "other" / "pants" / "0.jpg")
+    photo(tmp_path / "other" / "pants" / "1.jpg")
+    assert names(read_folder(tmp_path / "mine", "train")) == ["a"]
+
+
+def test_a_flat_folder_has_its_own_others(tmp_path):
+    pair(tmp_path / "mine", "a", (255, 5, 15, 5, 20))
+    photo(tmp_path / "mine" / "other" / "pants" / "0.jpg")
+    assert names(read_folder(tmp_path / "mine", "val")) == ["a", "0"]
+
+
+def test_rendered_people_are_split_by_number(rendered):
+    train, val = read_folder(rendered, "train"), read_folder(rendered, "val")
+    assert names(train) == ["p007_A", "p007_A_shop", "p299_B", "p310_A"]
+    assert names(val) == ["p300_A", "p309_A"]
+    assert {p.source for p in train} == {"rendered"}
+    assert area(train[0]) == {1: 150}
+
+
+def test_a_folder_of_folders_is_all_of_them(people, shop, rendered):
+    photos = read_folder(people.parent, "train")
+    sources = {photo.source for photo in photos}
+    assert sources == {"people", "people-other", "shop", "shop-other", "rendered"}
+    assert len(photos) == 4 + 7 + 4
+
+
+@pytest.mark.parametrize("content", ["nothing", "photos", "missing", "file"])
+def test_what_is_no_such_folder_is_refused(tmp_path, content):
+    folder = tmp_path / "data"
+    if content == "file":
+        folder.write_text("no folder")
+    elif content != "missing":
+        folder.mkdir()
+    if content == "photos":
+        photo(folder / "a.jpg")
+    with pytest.raises(FileNotFoundError, match="expected .*data"):
+        read_folder(folder, "train")
