@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PIP_WHEEL := $(wildcard bootstrap/pip-*.whl)
+PIP_WHEEL := $(wildcard .ci/bootstrap/pip-*.whl)
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-test
 
@@ -14,7 +14,7 @@ help:  ## Show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Debian's python3 may lack ensurepip (package python3-venv): then pip is started from its
-# own wheel, which lies in bootstrap/.
+# own wheel, which lies in .ci/bootstrap/.
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "tryon needs Python 3.11 to 3.13: make PYTHON=python3.12 ..."; exit 1; }

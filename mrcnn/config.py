@@ -43,6 +43,7 @@ class MaskRCNNConfig:
     rpn_nms_threshold: float = 0.7  # IoU
     nms_threshold: float = 0.5  # IoU between final detections, over all classes
     max_detections: int = 8
+    prior_odds: float = 1.0  # how much likelier class 1 is in use than it was in training
     box_roi_size: int = 7  # RoIAlign cells a side for the box head
     mask_margin: float = 0.1  # masks are drawn on boxes larger by this share each side
     mask_roi_size: int = 28  # RoIAlign cells a side for the mask head

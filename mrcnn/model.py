@@ -6,6 +6,7 @@ fills hold zero boxes and zero scores.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from mrcnn import boxes as box_ops
@@ -118,7 +119,9 @@ class MaskRCNN(keras.Model):
         """Name the proposals, drop doubles and draw the masks of what is left."""
         config = self.config
         logits, deltas = self.name_boxes(pyramid, proposals)
-        shares = ops.softmax(logits, axis=-1)[..., 1:]
+        shift = np.zeros(config.num_classes + 1, np.float32)
+        shift[1] = np.log(config.prior_odds)  # Bayes: other odds, same evidence
+        shares = ops.softmax(logits + shift, axis=-1)[..., 1:]
         labels = ops.argmax(shares, axis=-1) + 1
         real = ops.cast(box_ops.box_area(proposals) > 1.0, "float32")
         scores = ops.max(shares, axis=-1) * real

@@ -70,7 +70,7 @@ def run_stages(
         train: the recipe.
         make_batches: gives the batches of a stage, from the steps per epoch.
         out_dir: an existing folder.
-        steps_per_epoch: steps between two yields.
+        steps_per_epoch: steps between two yields, at most.
         first_stage: stages before this one are skipped (they were done earlier).
 
     Yields:
@@ -82,8 +82,8 @@ def run_stages(
         if number < first_stage:
             continue
         compile_stage(model, stage, train)
-        batches = make_batches(min(steps_per_epoch, stage.steps))
-        epochs = max(1, round(stage.steps / len(batches)))
+        epochs = math.ceil(stage.steps / steps_per_epoch)
+        batches = make_batches(stage.steps // epochs)
         for epoch in range(epochs):
             # initial_epoch makes Keras continue, not start over, at every call.
             # No shuffling: the batches are drawn at random, from their own seed.

@@ -89,3 +89,13 @@ def test_weights_come_back(model, shirts, tmp_path):
     expected = model.predict_on_batch(images)
     for name, value in other.predict_on_batch(images).items():
         np.testing.assert_allclose(value, expected[name], atol=1e-4)
+
+
+@pytest.mark.parametrize(("odds", "expected"), [(1e30, True), (1e-30, False)])
+def test_prior_odds_decide_between_classes(config, train_config, shirts, odds, expected):
+    keras.utils.set_random_seed(0)
+    made = MaskRCNN(dataclasses.replace(config, prior_odds=odds), train_config)
+    found = made.predict_on_batch(batch_of(shirts[:2])["images"])
+    real = found["scores"] > 0
+    assert real.any()
+    assert ((found["labels"][real] == 1) == expected).all()
