@@ -8,6 +8,8 @@ once mirrored, so that the outline is drawn from many more pixels.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from compositor import clean_mask
 from mrcnn.config import CLASS_NAMES, MaskRCNNConfig
@@ -24,7 +26,8 @@ _ANY_SCORE = 0.05  # the second look knows already that a garment is there
 class SegmentConfig:
     """How garments are looked for."""
 
-    score_threshold: float = 0.5  # class scores below it are no find
+    score_threshold: float = 0.3  # class scores below it are no find (see JudgeConfig)
+    seen_share: float = 0.3  # of a part of the garment that both looks must have seen
     mask_threshold: float = 0.5  # probability from which a pixel is garment
     overlap_threshold: float = 0.6  # of two finds nested so far, the better stays
     margin: float = 0.3  # surroundings of the second look, share of the box's side
@@ -98,7 +101,8 @@ class Segmenter:
         if seen:
             closer[:] = 0
             closer[y1:y2, x1:x2] = np.mean(seen, axis=0)
-        return clean_mask(closer >= self.config.mask_threshold), agreement
+        solid = clean_mask(closer >= self.config.mask_threshold)
+        return keep_seen(solid, first >= 0.5, self.config.seen_share), agreement
 
     def _window(
         self, box: np.ndarray, size: tuple[int, int]
@@ -112,6 +116,26 @@ class Segmenter:
             min(width, int(np.ceil(x2 + margin))),
             min(height, int(np.ceil(y2 + margin))),
         )
+
+
+def keep_seen(mask: np.ndarray, first: np.ndarray, share: float) -> NDArray[np.bool_]:
+    """Drop parts that the first look saw nothing of: a bag or skirt nearby.
+
+    Args:
+        mask: bool (h, w) of the closer look.
+        first: bool (h, w) of the first one.
+        share: of a part's area that must lie in `first`.
+
+    Returns:
+        bool (h, w); `mask` itself when nothing would be left.
+    """
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    seen = ndimage.mean(first, parts, np.arange(count + 1))
+    kept = np.asarray(seen) >= share
+    kept[0] = False
+    return kept[parts] if kept.any() else mask
 
 
 def best_match(found: Detections, mask: np.ndarray) -> tuple[np.ndarray, float]:

@@ -22,11 +22,11 @@ from tryon.zoo import write_card
 # How often each source is drawn. The few street photos of short sleeves are what users'
 # photos look like, so they weigh as much as the many flat lays.
 SOURCE_SHARES = {
-    "people": 0.36,
-    "people-other": 0.2,
-    "shop": 0.18,
-    "shop-other": 0.14,
-    "rendered": 0.12,
+    "people": 0.46,
+    "people-other": 0.17,
+    "shop": 0.15,
+    "shop-other": 0.12,
+    "rendered": 0.1,
 }
 
 

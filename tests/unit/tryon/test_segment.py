@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mrcnn.detections import Detections
-from tryon.segment import Segmenter, drop_nested
+from tryon.segment import Segmenter, drop_nested, keep_seen
 
 
 class FakePredictor:
@@ -73,3 +73,13 @@ def test_drop_nested_keeps_the_better_one():
         np.zeros((3, 4), np.float32), np.ones(3, int), np.array([0.9, 0.8, 0.7]), masks
     )
     assert drop_nested(found, 0.6).scores.tolist() == [0.9, 0.7]
+
+
+def test_parts_that_only_the_closer_look_saw_are_dropped():
+    mask = np.zeros((8, 8), bool)
+    mask[:3, :3] = mask[:3, 5:] = mask[6:, :] = True  # two halves of a shirt, a bag
+    first = np.zeros((8, 8), bool)
+    first[:3] = True
+    kept = keep_seen(mask, first, 0.3)
+    assert np.array_equal(kept, mask & first)
+    assert np.array_equal(keep_seen(mask, np.zeros_like(mask), 0.3), mask)
