@@ -11,7 +11,7 @@ from compositor.cutout import mask_box
 
 Plane = NDArray[np.float32]
 
-BAND_SHARE = 0.012  # half width of the matte's band, as a share of sqrt(mask area)
+BAND_SHARE = 0.02  # half width of the matte's band, as a share of sqrt(mask area)
 PINHOLE_SHARE = 0.002  # holes up to this share of the mask are filled
 EPSILON = 1e-4  # guided filter's regularisation, colours in [0, 1]
 REACH = 1.75  # colours are compared this many bands away
