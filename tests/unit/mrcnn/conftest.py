@@ -85,7 +85,7 @@ def shirts():
     ]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def eager():
     """Trace no graphs: a few steps of a tiny model are over before a trace is.
 
