@@ -26,6 +26,18 @@ CLASS_NAMES = (
 TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
 
 
+def _known_values(config: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Return parsed JSON as a config's arguments, or refuse what it does not know."""
+    known = {field.name for field in dataclasses.fields(config)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"expected keys among {sorted(known)}, got {unknown}")
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
+
+
 @dataclass(frozen=True)
 class MaskRCNNConfig:
     """Architecture of a `MaskRCNN`. Sizes in pixels of the network's input."""
@@ -79,15 +91,24 @@ class MaskRCNNConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "MaskRCNNConfig":
         """Build a config from parsed JSON; lists become tuples."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ValueError(f"expected keys among {sorted(known)}, got {unknown}")
-        ready: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return cls(**ready)
+        return cls(**_known_values(cls, values))
+
+
+@dataclass(frozen=True)
+class RefinerConfig:
+    """Architecture of the refiner. Sizes in pixels of its input."""
+
+    backbone: str = "mobilenet_v2"
+    image_size: int = 256  # height and width of the view, a multiple of 64
+    num_classes: int = len(CLASS_NAMES)  # without background
+    landmarks: int = 25  # of a short-sleeve top
+    widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder, strides 2 to 32
+    class_width: int = 128
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "RefinerConfig":
+        """Build a config from parsed JSON; lists become tuples."""
+        return cls(**_known_values(cls, values))
 
 
 @dataclass(frozen=True)

@@ -85,13 +85,14 @@ def _segment_one(
     from tryon.stages import Garment, work_image
 
     work = work_image(photo)
-    found = segmenter(work, instance)
+    everything = segmenter.find(work)
+    found = segmenter.choose(work, everything, instance)
     if found is None:
         mask = np.zeros(photo.size, np.uint8)
         cutout = np.zeros((*photo.size, 4), np.uint8)
-        others = describe(segmenter.find(work))
+        instances = describe(everything)
         scale = photo.size[1] / work.shape[1]
-        facts = {"instances": describe_instances(others, scale), "chosen": None}
+        facts = {"instances": describe_instances(instances, scale), "chosen": None}
     else:
         garment = Garment(photo, work, found)
         mask, cutout = garment.full_alpha, garment.cut()
