@@ -1,6 +1,9 @@
 """The hub types: what every reader of annotations gives and every consumer takes."""
 
-from collections.abc import Callable, Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -61,6 +64,23 @@ class Garment:
             raise ValueError(f"expected landmarks (K, 3), got {points.shape}")
 
 
+class BadPhotoError(ValueError):
+    """A photo or its annotation cannot be read; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an annotation says, short of its masks.
+
+    Attributes:
+        source: DeepFashion2's "shop" or "user"; "" where that is not labelled.
+        garments: label and attributes of each.
+    """
+
+    source: str
+    garments: list[tuple[int, dict[str, int]]]
+
+
 def no_garments() -> list[Garment]:
     """Read a photo in which nothing is marked."""
     return []
@@ -77,6 +97,7 @@ class AnnotatedPhoto:
         read_foreground: reads what stays when the background is swapped, bool (H, W);
             None where that is not known.
         open_image: opens the photo's bytes; None opens `image_path`.
+        read_facts: reads labels and attributes alone; None goes through the garments.
     """
 
     image_path: Path
@@ -84,17 +105,63 @@ class AnnotatedPhoto:
     read_garments: Callable[[], list[Garment]] = no_garments
     read_foreground: Callable[[], NDArray[np.bool_]] | None = None
     open_image: Callable[[], IO[bytes]] | None = None
+    read_facts: Callable[[], Facts] | None = None
 
     def image(self) -> NDArray[np.uint8]:
-        """Return the photo, upright, uint8 (H, W, 3)."""
-        file = self.image_path if self.open_image is None else self.open_image()
-        with Image.open(file) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        """Return the photo, upright, uint8 (H, W, 3).
+
+        Raises:
+            BadPhotoError: when it cannot be read.
+        """
+        with self._named():
+            file = self.image_path if self.open_image is None else self.open_image()
+            with Image.open(file) as picture:
+                return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
     def garments(self) -> list[Garment]:
-        """Return the garments of which something is seen."""
-        return [garment for garment in self.read_garments() if garment.mask.any()]
+        """Return the garments of which something is seen.
+
+        Raises:
+            BadPhotoError: when the annotation cannot be read.
+        """
+        with self._named():
+            return [garment for garment in self.read_garments() if garment.mask.any()]
 
     def foreground(self) -> NDArray[np.bool_] | None:
-        """Return what stays when the background is swapped, bool (H, W), or None."""
-        return None if self.read_foreground is None else self.read_foreground()
+        """Return what stays when the background is swapped, bool (H, W), or None.
+
+        Raises:
+            BadPhotoError: when the annotation cannot be read.
+        """
+        with self._named():
+            return None if self.read_foreground is None else self.read_foreground()
+
+    def facts(self) -> Facts:
+        """Return labels and attributes.
+
+        Raises:
+            BadPhotoError: when the annotation cannot be read.
+        """
+        with self._named():
+            if self.read_facts is not None:
+                return self.read_facts()
+            found = self.read_garments()
+            return Facts("", [(item.label, dict(item.attributes)) for item in found])
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the photo in whatever its bytes or its annotation lead to."""
+        try:
+            yield
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            zlib.error,
+            zipfile.BadZipFile,
+            Image.DecompressionBombError,
+        ) as error:
+            raise BadPhotoError(f"{self.image_path}: {error!r}") from error

@@ -1,46 +1,126 @@
-"""Tells the forms of annotated photos apart by what lies in a folder."""
+"""Tells the forms of annotated photos apart by what lies in a folder or file."""
 
+import json
+from functools import partial
 from pathlib import Path
 
+from data_tools import pack
 from data_tools.annotations import AnnotatedPhoto
+from data_tools.filters import PhotoFilter, filter_photos
 from data_tools.formats import label_maps
+from data_tools.formats.coco import read_coco
+from data_tools.formats.deepfashion2 import read_deepfashion2
+from data_tools.formats.via import read_via
+
+POLYGONS = ("segmentation", "landmarks")
+_SPLITS = {"train": ("train",), "val": ("val", "validation")}  # names of their folders
+_IMAGE_FOLDERS = ("", "images", "image", "../images", "../image")  # beside a JSON
+_FORMS = (
+    "<id>.jpg with <id>.png, rendered pNNN_X.jpg with pNNN_X.labels.png, DeepFashion2's "
+    "image/ with annos/, a COCO or VIA .json, or a .zip of `tryon data pack`"
+)
 
 
-def read_folder(folder: Path, split: str) -> list[AnnotatedPhoto]:
-    """Read a folder of annotated photos, or a folder of such folders.
+def read_folder(
+    folder: Path,
+    split: str,
+    polygons: str = "segmentation",
+    wanted: PhotoFilter | None = None,
+) -> list[AnnotatedPhoto]:
+    """Read a folder of annotated photos, a folder of such folders, or one file.
 
     Args:
-        folder: see `data_tools.formats`; a folder `train` or `val` is its own split.
+        folder: see `data_tools.formats`. A folder `train` or `val`, a .json and a .zip
+            are their own split.
         split: "train" or "val".
+        polygons: where the form knows both: "segmentation" as drawn, or "landmarks",
+            the polygon through them.
+        wanted: which photos are taken; None takes all, and then opens no annotation of
+            DeepFashion2 before it is used.
 
     Returns:
         The photos, sorted by path.
 
     Raises:
-        FileNotFoundError: when nothing there is in a form that is known.
+        FileNotFoundError: when nothing there is in a form that is known, or passes.
+        ValueError: when `polygons` or a file is not as expected.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"expected a folder of annotated photos, got {folder}")
-    photos = _read_one(folder, split)
-    if not photos:
-        parts = sorted(path for path in folder.iterdir() if path.is_dir())
-        photos = [p for part in parts for p in _read_one(part, split)]
+    if polygons not in POLYGONS:
+        raise ValueError(f"expected polygons in {POLYGONS}, got {polygons!r}")
+    if folder.is_file():
+        photos = _read_file(folder, polygons)
+    elif folder.is_dir():
+        photos = _read_one(folder, split, polygons)
+        if not photos:
+            parts = sorted(path for path in folder.iterdir() if path.is_dir())
+            photos = [p for part in parts for p in _read_one(part, split, polygons)]
+    else:
+        raise FileNotFoundError(f"expected annotated photos, got {folder}")
     if not photos:
         raise FileNotFoundError(
-            f"expected annotated photos ({split}) in {folder}: <id>.jpg with <id>.png, "
-            "or rendered pNNN_X.jpg with pNNN_X.labels.png"
+            f"expected annotated photos ({split}) in {folder}: {_FORMS}"
         )
-    return photos
+    kept = filter_photos(photos, wanted or PhotoFilter())
+    if not kept:
+        raise FileNotFoundError(
+            f"expected photos that pass the filter in {folder}, got none of {len(photos)}"
+        )
+    return kept
 
 
-def _read_one(folder: Path, split: str) -> list[AnnotatedPhoto]:
+def _read_one(folder: Path, split: str, polygons: str) -> list[AnnotatedPhoto]:
+    """Read one folder; an empty list when its form is not known."""
+    places = [folder / name for name in _SPLITS[split]]
+    place = next((path for path in places if path.is_dir()), folder)
+    if (place / "annos").is_dir() and (place / "image").is_dir():
+        return read_deepfashion2(place, polygons)
     if any(folder.glob("*.labels.png")):
         return label_maps.read_rendered(folder, split)
-    place = folder / split if (folder / split).is_dir() else folder
-    if not any(place.glob("*.png")):
-        return []
+    if any(place.glob("*.png")) and any(place.glob("*.jpg")):
+        return _read_label_maps(place, split)
+    files = list(place.glob("*.json"))
+    return _read_json(files[0], polygons) if len(files) == 1 else []
+
+
+def _read_label_maps(place: Path, split: str) -> list[AnnotatedPhoto]:
     for above in (place, place.parent):
         if (above / "labels.json").exists():
             return label_maps.read_people(place, above)
     above = place.parent if place.name in ("train", "val") else place
     return label_maps.read_shop(place) + label_maps.read_other(above / "other", split)
+
+
+def _read_file(path: Path, polygons: str) -> list[AnnotatedPhoto]:
+    if path.suffix.lower() == ".zip":
+        return pack.read_packed(path, polygons)
+    return _read_json(path, polygons)
+
+
+def _read_json(path: Path, polygons: str) -> list[AnnotatedPhoto]:
+    """Read COCO's or VIA's JSON.
+
+    Raises:
+        ValueError: when the file holds neither.
+    """
+    place = partial(_beside, path.parent)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if {"images", "annotations", "categories"} <= set(values):
+            return read_coco(values, place, polygons, lambda name: None)
+        return read_via(values, place)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected COCO's or VIA's JSON, with photos beside it ({error!r})"
+        ) from error
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """Return the place of a photo that a JSON names; where none is, beside the JSON.
+
+    Raises:
+        ValueError: when the name leads out of the folder.
+    """
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"expected a photo's name without .. or root, got {name!r}")
+    places = [folder / part / name for part in _IMAGE_FOLDERS]
+    return next((path for path in places if path.is_file()), places[0])

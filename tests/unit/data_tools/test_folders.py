@@ -175,14 +175,17 @@ def test_a_folder_of_folders_is_all_of_them(people, shop, rendered):
     assert len(photos) == 4 + 7 + 4
 
 
-@pytest.mark.parametrize("content", ["nothing", "photos", "missing", "file"])
+@pytest.mark.parametrize("content", ["nothing", "photos", "missing"])
 def test_what_is_no_such_folder_is_refused(tmp_path, content):
     folder = tmp_path / "data"
-    if content == "file":
-        folder.write_text("no folder")
-    elif content != "missing":
+    if content != "missing":
         folder.mkdir()
     if content == "photos":
         photo(folder / "a.jpg")
     with pytest.raises(FileNotFoundError, match="expected .*data"):
         read_folder(folder, "train")
+
+
+def test_polygons_have_two_sources(shop):
+    with pytest.raises(ValueError, match="expected polygons in .* got 'boxes'"):
+        read_folder(shop, "train", "boxes")
