@@ -64,7 +64,11 @@ class Garment:
             raise ValueError(f"expected landmarks (K, 3), got {points.shape}")
 
 
-class BadPhotoError(ValueError):
+class DataError(ValueError):
+    """A file is not in the form that was expected; the message names it."""
+
+
+class BadPhotoError(DataError):
     """A photo or its annotation cannot be read; the message names the file."""
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from data_tools import pack
-from data_tools.annotations import AnnotatedPhoto
+from data_tools.annotations import AnnotatedPhoto, DataError
 from data_tools.filters import PhotoFilter, filter_photos
 from data_tools.formats import label_maps
 from data_tools.formats.coco import read_coco
@@ -43,7 +43,8 @@ def read_folder(
 
     Raises:
         FileNotFoundError: when nothing there is in a form that is known, or passes.
-        ValueError: when `polygons` or a file is not as expected.
+        DataError: when a file is not as expected.
+        ValueError: when `polygons` is not as expected.
     """
     if polygons not in POLYGONS:
         raise ValueError(f"expected polygons in {POLYGONS}, got {polygons!r}")
@@ -100,7 +101,7 @@ def _read_json(path: Path, polygons: str) -> list[AnnotatedPhoto]:
     """Read COCO's or VIA's JSON.
 
     Raises:
-        ValueError: when the file holds neither.
+        DataError: when the file holds neither.
     """
     place = partial(_beside, path.parent)
     try:
@@ -109,7 +110,7 @@ def _read_json(path: Path, polygons: str) -> list[AnnotatedPhoto]:
             return read_coco(values, place, polygons, lambda name: None)
         return read_via(values, place)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(
+        raise DataError(
             f"{path}: expected COCO's or VIA's JSON, with photos beside it ({error!r})"
         ) from error
 

@@ -25,6 +25,7 @@ from data_tools.annotations import (
     SHORT_SLEEVE_TOP,
     AnnotatedPhoto,
     BadPhotoError,
+    DataError,
     Garment,
 )
 from data_tools.formats.coco import read_coco
@@ -141,7 +142,7 @@ def read_packed(path: Path, polygons: str = "segmentation") -> list[AnnotatedPho
     """Read what `pack_photos` wrote; photos are unpacked one by one, when they are used.
 
     Raises:
-        ValueError: when the file is no such zip.
+        DataError: when the file is no such zip.
     """
     try:
         # Open as long as its photos are: to read the list of members takes a while.
@@ -151,7 +152,7 @@ def read_packed(path: Path, polygons: str = "segmentation") -> list[AnnotatedPho
     except (
         zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError,
     ) as error:  # fmt: skip
-        raise ValueError(
+        raise DataError(
             f"{path}: expected a zip of `tryon data pack` ({error!r})"
         ) from error
 
