@@ -166,7 +166,7 @@ class _StepCallback(keras.callbacks.Callback):
 
 
 def open_board(model: MaskRCNN, out_dir: Path) -> keras.callbacks.TensorBoard | None:
-    """Return what writes `tensorboard/`; None, with a note, where it cannot be written."""
+    """Return what writes `tensorboard/`; None, with a note, where nothing can."""
     has_package = importlib.util.find_spec("tensorboard") is not None
     if keras.backend.backend() != "tensorflow" or not has_package:
         _log.warning(

@@ -113,60 +113,45 @@ def segmenter_run(renders, out, **options):
     return dataclasses.replace(SegmenterRun(choice, out, TINY, recipe), **options)
 
 
-def test_train_segmenter_ships_a_card(renders, tmp_path):
-    out, steps = tmp_path / "out", []
-    run = segmenter_run(renders, out)
-    rows = list(train_segmenter(run, lambda: steps.append(1)))
-    assert np.isfinite(rows[0]["loss"])
-    assert len(steps) == run.steps == 2
-    card = load_card(out / "segmenter.json")
-    assert card.values["data"] == ["4 photos (rendered)"]
-    assert MaskRCNNConfig.from_dict(card.values["config"]) == TINY
-    assert json.loads((out / "config.json").read_text())["image_size"] == 64
-    has_board = importlib.util.find_spec("tensorboard") is not None
-    assert any((out / "tensorboard").rglob("events*")) == has_board
-
-
-def test_the_averages_ship_and_both_are_resumed(renders, tmp_path):
+def test_a_segmenter_run_from_photos_to_card(renders, tmp_path, monkeypatch):
+    """One run, for a run takes seconds: card, averages, worst cases, log, resume."""
+    monkeypatch.setattr(training_data, "HELD_OUT_EVERY", 2)
     recipe = TrainConfig(
         stages=(Stage("heads", 2, 1e-2),), batch_size=2, roi_samples=8, ema=0.9
     )
-    run = segmenter_run(renders, tmp_path / "out", recipe=recipe)
-    list(train_segmenter(run))
-    shipped, last = MaskRCNN(TINY), MaskRCNN(TINY)
-    shipped.load_weights(run.out_dir / "segmenter.weights.h5")
-    last.load_weights(run.out_dir / "model.weights.h5")
-    moved = [
-        float(np.abs(a - b).max())
-        for a, b in zip(shipped.get_weights(), last.get_weights(), strict=True)
-    ]
-    assert max(moved) > 1e-3, "the average is not the last step"
-    assert not list(train_segmenter(dataclasses.replace(run, resume=True)))
-    again = MaskRCNN(TINY)
-    again.load_weights(run.out_dir / "segmenter.weights.h5")
-    for a, b in zip(shipped.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_the_worst_held_out_photos_are_drawn(renders, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_data, "HELD_OUT_EVERY", 2)
-    run = segmenter_run(renders, tmp_path / "out")
-    (row,) = train_segmenter(run)
+    run, steps = segmenter_run(renders, tmp_path / "out", recipe=recipe), []
+    (row,) = train_segmenter(run, lambda: steps.append(1))
+    assert np.isfinite(row["loss"])
     assert 0 <= row["held_out_iou"] <= 1
+    assert len(steps) == run.steps == 2
     with Image.open(run.out_dir / "worst" / "epoch-001.jpg") as sheet:
         assert sheet.height > 200
+    has_board = importlib.util.find_spec("tensorboard") is not None
+    assert any((run.out_dir / "tensorboard").rglob("events*")) == has_board
+
     card = load_card(run.out_dir / "segmenter.json")
     assert card.values["data"] == ["2 photos (rendered)"]
+    assert MaskRCNNConfig.from_dict(card.values["config"]) == TINY
+    assert json.loads((run.out_dir / "config.json").read_text())["image_size"] == 64
 
+    shipped, last, again = MaskRCNN(TINY), MaskRCNN(TINY), MaskRCNN(TINY)
+    shipped.load_weights(run.out_dir / "segmenter.weights.h5")
+    last.load_weights(run.out_dir / "model.weights.h5")
+    assert largest_difference(shipped, last) > 1e-3, "the average is not the last step"
+    assert not list(train_segmenter(dataclasses.replace(run, resume=True)))
+    again.load_weights(run.out_dir / "segmenter.weights.h5")
+    assert largest_difference(shipped, again) == 0
 
-def test_a_run_is_not_overwritten(renders, tmp_path):
-    run = segmenter_run(renders, tmp_path / "out")
-    list(train_segmenter(run))
     with pytest.raises(TryOnError, match="resume it"):
         list(train_segmenter(run))
     other = DataChoice([DataPart(renders)], limit=1)
     with pytest.raises(TryOnError, match="got other: data"):
         list(train_segmenter(dataclasses.replace(run, data=other, resume=True)))
+
+
+def largest_difference(one, other):
+    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
 
 
 def test_held_out_places():
