@@ -15,7 +15,7 @@ from data_tools.annotations import AnnotatedPhoto, DataError
 from mrcnn.backbone import load_imagenet
 from mrcnn.checkpoint import RunError
 from mrcnn.config import MaskRCNNConfig, TrainConfig
-from mrcnn.data import Example, TrainingBatches
+from mrcnn.data import TrainingBatches
 from mrcnn.model import MaskRCNN
 from mrcnn.train import averaged_weights, plan_epochs, run_stages
 from tryon.errors import TryOnError
@@ -105,8 +105,6 @@ def _train(run: SegmenterRun, on_step: Callable[[], None]) -> Iterator[dict[str,
             load, data.shares, size, run.recipe, steps, augment, run.workers, epoch
         )
 
-    held_out = ExampleLoader(data.held_out)
-    examples = [held_out(index) for index in range(len(data.held_out))]
     rows = run_stages(
         model,
         run.recipe,
@@ -115,7 +113,7 @@ def _train(run: SegmenterRun, on_step: Callable[[], None]) -> Iterator[dict[str,
         STEPS_PER_EPOCH,
         run.resume,
         settings={"data": _described(run.data, data)},
-        look=lambda epoch: look_at_worst(model, examples, run.out_dir, epoch),
+        look=lambda epoch: look_at_worst(model, data.held_out, run.out_dir, epoch),
         callbacks=(_StepCallback(on_step),),
     )
     board = open_board(model, run.out_dir)
@@ -179,12 +177,14 @@ def open_board(model: MaskRCNN, out_dir: Path) -> keras.callbacks.TensorBoard | 
 
 
 def look_at_worst(
-    model: MaskRCNN, examples: Sequence[Example], out_dir: Path, epoch: int
+    model: MaskRCNN, photos: Sequence[AnnotatedPhoto], out_dir: Path, epoch: int
 ) -> dict[str, float]:
     """Write the held-out photos with the least IoU; returns the mean over all."""
-    if not examples:
+    if not photos:
         return {}
-    cases = sorted((judge_case(model, e) for e in examples), key=lambda case: case.iou)
+    load = ExampleLoader(photos)
+    cases = [judge_case(model, load(index)) for index in range(len(photos))]
+    cases.sort(key=lambda case: case.iou)
     (out_dir / "worst").mkdir(exist_ok=True)
     write_image(draw_cases(cases[:WORST]), out_dir / "worst" / f"epoch-{epoch:03d}.jpg")
     return {"held_out_iou": float(np.mean([case.iou for case in cases]))}

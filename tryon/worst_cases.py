@@ -31,7 +31,7 @@ class ModelPredictor:
 
 @dataclass(frozen=True)
 class Case:
-    """A photo, uint8 (H, W, 3); truth and guess, bool (H, W); and their IoU."""
+    """A small photo, uint8 (h, w, 3); truth and guess, bool (h, w); and their IoU."""
 
     image: NDArray[np.uint8]
     truth: NDArray[np.bool_]
@@ -46,7 +46,12 @@ def judge_case(model: MaskRCNN, example: Example) -> Case:
     guess = np.any(found.masks >= 0.5, axis=0) if len(found) else np.zeros(size, bool)
     truth = np.any(example.masks, axis=0) if len(example.masks) else np.zeros(size, bool)
     iou = float(mask_iou(guess, truth)) if guess.any() or truth.any() else 1.0
-    return Case(example.image, truth, guess, iou)
+    return Case(
+        np.asarray(_fit(example.image)),
+        np.asarray(_fit(truth)),
+        np.asarray(_fit(guess)),
+        iou,
+    )
 
 
 def draw_cases(cases: Sequence[Case]) -> NDArray[np.uint8]:
@@ -72,7 +77,8 @@ def _tint(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8
     return tinted.astype(np.uint8)
 
 
-def _fit(view: NDArray[np.uint8]) -> Image.Image:
+def _fit(view: NDArray[np.generic]) -> Image.Image:
+    """Bring a picture or a mask to the sheet's height."""
     picture = Image.fromarray(view)
     width = max(1, min(4 * _HEIGHT, round(picture.width * _HEIGHT / picture.height)))
-    return picture.resize((width, _HEIGHT), Image.Resampling.BILINEAR)
+    return picture.resize((width, _HEIGHT))
