@@ -19,7 +19,7 @@ TRAIN = [
     "matplotlib>=3.9",
     "shapely>=2.0",
 ]
-TRAIN += ["six>=1.16"]
+TRAIN += ["six>=1.16", "tensorboard>=2.18"]
 TEST = ["pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100"]
 CHECK = [
     "ruff==0.15.*",

@@ -22,6 +22,7 @@ CLASS_NAMES = (
     "vest dress",
     "sling dress",
 )
+PRECISIONS = ("float32", "mixed_bfloat16")
 # First backbone stage that moves, by the name of a training stage; "heads" moves none.
 TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
 
@@ -129,6 +130,8 @@ class TrainConfig:
     warmup_steps: int = 50
     weight_decay: float = 1e-4
     gradient_norm: float = 10.0  # global clip
+    ema: float = 0.0  # momentum of the weights' moving average, as 0.999; 0: none is kept
+    precision: str = "float32"  # or "mixed_bfloat16": what the layers compute in
     max_instances: int = 4  # ground-truth garments kept in one picture
     rpn_samples: int = 64  # anchors in the RPN losses of one picture
     rpn_positive_iou: float = 0.6
@@ -137,3 +140,12 @@ class TrainConfig:
     roi_positives: int = 4  # of these, at most so many with a garment (and a mask)
     roi_positive_iou: float = 0.5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no recipe."""
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"expected ema in [0, 1), got {self.ema}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"expected precision in {PRECISIONS}, got {self.precision!r}"
+            )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tryon.cli.shared import FOLDER, load_keras, user_errors
+from tryon.cli.data_options import FILTERS, POLYGONS, WeightedData, read_filters
+from tryon.cli.shared import FOLDER, load_keras, progress, user_errors
 
 if TYPE_CHECKING:
     from mrcnn.config import Stage
@@ -36,7 +37,9 @@ def train() -> None:
 
 
 @train.command()
-@click.argument("data", nargs=-1, required=True, type=_DATA, metavar="DATA...")
+@click.argument(
+    "data", nargs=-1, required=True, type=WeightedData(), metavar="DATA[=WEIGHT]..."
+)
 @_OUT
 @click.option("--backbone-weights", type=_WEIGHTS, help="ImageNet weights, .weights.h5.")
 @click.option(
@@ -55,37 +58,90 @@ def train() -> None:
     show_default=True,
     help="Layers: heads, 5+, 4+, 3+ or all. May be given several times.",
 )
-@click.option("--start", type=_WEIGHTS, help="Go on from these weights.")
+@click.option("--start", type=_WEIGHTS, help="Start from these weights.")
+@click.option("--resume", is_flag=True, help="Go on with the run that lies in --out.")
+@POLYGONS
+@FILTERS
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Train on N photos alone, chosen by the seed.",
+)
 @click.option(
     "--image-size", default=320, show_default=True, help="Network input, pixels."
 )
 @click.option("--batch-size", default=8, show_default=True, help="Photos a step.")
+@_PRECISION
+@click.option(
+    "--ema",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    help="Momentum of a moving average of the weights, as 0.999; 0 keeps none.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Threads that prepare photos; more for a GPU.",
+)
 @_SEED
 @click.pass_context
 @user_errors
 def segmenter(
     context: click.Context,
-    data: tuple[Path, ...],
+    data: tuple[tuple[Path, float | None], ...],
     out: Path,
     backbone_weights: Path | None,
     backbone: str,
     stages: tuple[str, ...],
     start: Path | None,
+    resume: bool,
+    polygons: str,
+    filters: tuple[str, ...],
+    limit: int | None,
     image_size: int,
     batch_size: int,
+    precision: str,
+    ema: float,
+    workers: int,
     seed: int,
 ) -> None:
-    """Fine-tune the Mask R-CNN on folders of annotated photos."""
+    """Fine-tune the Mask R-CNN on annotated photos.
+
+    DATA is a folder of photos with masks, of rendered people or of DeepFashion2, a COCO
+    or VIA .json, or a .zip of `tryon data pack`; WEIGHT says how often it is drawn.
+    """
     recipe_stages = tuple(_stage(text) for text in stages)
+    wanted = read_filters(filters)
     _load_training(context)
     from mrcnn.config import MaskRCNNConfig, TrainConfig
-    from tryon.train_segmenter import train_segmenter
+    from tryon.train_segmenter import SegmenterRun, train_segmenter
+    from tryon.training_data import DataChoice, DataPart
 
-    recipe = TrainConfig(stages=recipe_stages, batch_size=batch_size, seed=seed)
-    config = MaskRCNNConfig(backbone=backbone, image_size=image_size)
-    rows = train_segmenter(list(data), out, config, recipe, backbone_weights, start)
-    for row in rows:
-        _tell(row)
+    parts = [DataPart(path, weight) for path, weight in data]
+    recipe = TrainConfig(
+        stages=recipe_stages,
+        batch_size=batch_size,
+        ema=ema,
+        precision=precision,
+        seed=seed,
+    )
+    run = SegmenterRun(
+        DataChoice(parts, polygons, wanted, limit),
+        out,
+        MaskRCNNConfig(backbone=backbone, image_size=image_size),
+        recipe,
+        backbone_weights,
+        start,
+        resume,
+        workers,
+    )
+    with progress(context, run.steps) as tell:
+        for row in train_segmenter(run, lambda: tell("")):
+            _tell(row)
     click.echo(out / "segmenter.json")
 
 
