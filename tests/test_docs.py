@@ -75,7 +75,7 @@ def test_shipped_files_stay_small():
     [
         (mrcnn, {"CLASS_NAMES", "Detections", "MaskRCNNConfig", "TrainConfig"}),
         (cyclegan, {"CycleGANConfig", "UniversalConfig"}),
-        (data_tools, {"AnnotatedPhoto", "read_folder"}),
+        (data_tools, {"AnnotatedPhoto", "Garment", "read_folder"}),
         (
             compositor,
             {

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from skimage import color, metrics
 
 from compositor import clean_mask
-from data_tools.annotations import AnnotatedPhoto
-from data_tools.folders import SHORT_SLEEVE_TOP, read_folder
+from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto
+from data_tools.folders import read_folder
 from data_tools.paint import TEE
 from mrcnn.detections import mask_iou
 from mrcnn.evaluate import average_precision, boundary_f
@@ -57,7 +57,7 @@ def evaluate_segmentation(
 
 
 def _truth(photo: AnnotatedPhoto) -> NDArray[np.bool_]:
-    masks = [mask for label, mask in photo.garments() if label == SHORT_SLEEVE_TOP]
+    masks = [g.mask for g in photo.garments() if g.label == SHORT_SLEEVE_TOP]
     size = photo.image().shape[:2]
     return np.any(masks, axis=0) if masks else np.zeros(size, bool)
 

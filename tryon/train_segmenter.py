@@ -33,8 +33,8 @@ SOURCE_SHARES = {
 def load_example(photos: list[AnnotatedPhoto], index: int) -> Example:
     """Read one annotated photo from disk."""
     image, garments = photos[index].image(), photos[index].garments()
-    masks = np.array([mask for _, mask in garments], bool)
-    labels = np.array([label for label, _ in garments], np.int64)
+    masks = np.array([garment.mask for garment in garments], bool)
+    labels = np.array([garment.label for garment in garments], np.int64)
     return Example(image, masks.reshape(-1, *image.shape[:2]), labels)
 
 

@@ -75,6 +75,8 @@ def rendered(tmp_path):
             (3, 15, 20, 0, 9),
         )
         photo(folder / f"{name}.tex.jpg")
+    item = {"landmarks": [1, 2, 2] * 25, "viewpoint": 2, "occlusion": 1, "style": 0}
+    (folder / "p007_A.json").write_text(json.dumps({"source": "user", "item1": item}))
     return folder
 
 
@@ -83,7 +85,7 @@ def names(photos):
 
 
 def area(photo):
-    return {label: int(mask.sum()) for label, mask in photo.garments()}
+    return {garment.label: int(garment.mask.sum()) for garment in photo.garments()}
 
 
 def test_people_are_split_by_folder(people):
@@ -96,7 +98,7 @@ def test_short_sleeves_are_class_one(people):
     assert first.source == second.source == "people"
     assert area(first) == {1: 150}  # a palette keeps its indices
     assert area(second) == {1: 225}  # two classes, one garment
-    assert first.garments()[0][1].dtype == bool
+    assert first.garments()[0].mask.dtype == bool
 
 
 def test_other_people_teach_other_classes(people):
@@ -148,6 +150,22 @@ def test_rendered_people_are_split_by_number(rendered):
     assert names(val) == ["p300_A", "p309_A"]
     assert {p.source for p in train} == {"rendered"}
     assert area(train[0]) == {1: 150}
+
+
+def test_renders_have_landmarks_and_a_foreground(rendered):
+    worn, shop, *_ = read_folder(rendered, "train")
+    (tee,) = worn.garments()
+    assert tee.landmarks.shape == (25, 3)
+    assert tee.attributes == {"viewpoint": 2, "occlusion": 1}
+    assert worn.foreground().sum() == 5 * 30 + 150 + 5 * 9  # body, tee, trousers
+    assert shop.garments()[0].landmarks is None
+
+
+def test_foregrounds_of_photos(people, shop):
+    assert read_folder(people, "train")[2].foreground().sum() == 270 + 80 - 4 * 8
+    tee, *_, other = read_folder(shop, "train")
+    assert tee.foreground().sum() == 150
+    assert other.foreground() is None
 
 
 def test_a_folder_of_folders_is_all_of_them(people, shop, rendered):
