@@ -108,13 +108,11 @@ def _shop_garments(path: Path) -> list[Garment]:
 
 
 def _rendered_garments(path: Path, json_path: Path) -> list[Garment]:
-    landmarks, attributes = None, {}
-    if json_path.exists():
-        landmarks, attributes = read_item_facts(
-            json.loads(json_path.read_text())["item1"]
-        )
     mask = read_map(path) == _RENDERED_TEE
-    return [Garment(SHORT_SLEEVE_TOP, mask, landmarks, attributes)]
+    if not json_path.exists():
+        return [Garment(SHORT_SLEEVE_TOP, mask)]
+    item = json.loads(json_path.read_text())["item1"]
+    return [Garment(SHORT_SLEEVE_TOP, mask, *read_item_facts(item))]
 
 
 def _joined_classes(wanted: dict[int, int], path: Path) -> list[Garment]:
