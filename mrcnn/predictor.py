@@ -1,24 +1,33 @@
 """From a photo to `Detections`: padding in, padding out, masks pasted back.
 
 `letterbox` and `Letterbox.to_photo` stand side by side on purpose: what one does the
-other undoes. `Predictor` is the seam behind which a faster runtime can stand.
+other undoes. `Predictor` is the seam between the network and everything else. Behind it
+stands Keras, or OpenVINO, which starts in a second; Keras is imported only where it runs.
 """
 
+import dataclasses
+import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from PIL import Image
 
 from mrcnn.config import MaskRCNNConfig
-from mrcnn.data import PAD_VALUE
 from mrcnn.detections import Detections
-from mrcnn.model import MaskRCNN
+from mrcnn.runtime import fingerprint, open_network
 
+if TYPE_CHECKING:
+    from mrcnn.model import MaskRCNN
+
+Runtime = Literal["auto", "keras", "openvino"]
+PAD_VALUE = 127  # grey beyond the photo's edge, as in `data`, which imports Keras
 # A rim of grey, as share of the input: a shirt cut by the frame ends inside the network's
 # view, so that its edge is drawn and not guessed.
 MARGIN = 0.05
+_log = logging.getLogger(__name__)
 
 
 class Predictor(Protocol):
@@ -40,13 +49,73 @@ class KerasPredictor:
 
     def __init__(self, config: MaskRCNNConfig, weights: Path):
         self.image_size = config.image_size
-        self._model = MaskRCNN(config)
-        self._model.load_weights(weights)
+        self._model = _build(config, weights)
         self._model.compile(jit_compile=False)
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network on a batch (B, S, S, 3)."""
         return self._model.predict_on_batch(images)
+
+
+class OpenVinoPredictor:
+    """A `MaskRCNN` behind the seam, run by OpenVINO.
+
+    Args:
+        config: architecture.
+        weights: a `.weights.h5` file, float16 or float32.
+        cache_dir: where the converted network is kept.
+
+    Raises:
+        ImportError, OSError, RuntimeError: see `runtime.open_network`.
+    """
+
+    def __init__(self, config: MaskRCNNConfig, weights: Path, cache_dir: Path):
+        self.image_size = config.image_size
+        shape = (config.image_size, config.image_size, 3)
+        # The code of the network is part of what it is: a mended one is converted anew.
+        code = sorted(Path(__file__).parent.glob("*.py"))
+        key = fingerprint(weights, json.dumps(dataclasses.asdict(config)), *code)
+        self._network = open_network(
+            lambda: _build(config, weights), shape, key, cache_dir
+        )
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the network on a batch (B, S, S, 3)."""
+        return self._network(images)
+
+
+def load_predictor(
+    config: MaskRCNNConfig, weights: Path, cache_dir: Path, runtime: Runtime = "auto"
+) -> Predictor:
+    """Load a network into the runtime that suits this machine, or into a given one.
+
+    Args:
+        config: architecture.
+        weights: a `.weights.h5` file.
+        cache_dir: where OpenVINO's form of the network is kept.
+        runtime: "auto" takes OpenVINO, and Keras where that cannot be had: it is not
+            installed, the cache cannot be written, or the backend cannot convert.
+
+    Raises:
+        ImportError, OSError, RuntimeError: with "openvino", for the same reasons.
+    """
+    if runtime == "keras":
+        return KerasPredictor(config, weights)
+    try:
+        return OpenVinoPredictor(config, weights, cache_dir)
+    except (ImportError, OSError, RuntimeError) as error:
+        if runtime == "openvino":
+            raise
+        _log.info("the network runs in Keras, OpenVINO cannot be used: %s", error)
+        return KerasPredictor(config, weights)
+
+
+def _build(config: MaskRCNNConfig, weights: Path) -> "MaskRCNN":
+    from mrcnn.model import MaskRCNN  # Keras takes seconds to import
+
+    model = MaskRCNN(config)
+    model.load_weights(weights)
+    return model
 
 
 @dataclass(frozen=True)

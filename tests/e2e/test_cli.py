@@ -200,12 +200,35 @@ def test_evaluate_runs_on_a_folder_of_masks(cli, me_path, tee_path):
     Image.fromarray(read(tee_path)).save("val/tee.jpg", quality=95)
     solid = read("seg/tee.mask.png") > 127
     Image.fromarray(solid).save("val/tee.png")
-    done = cli("evaluate", "segmentation", "val", "--json")
+    done = cli("evaluate", "segmentation", "val", "--json", "--sheet", "sheet.jpg")
     assert done.exit_code == 0, done.output
-    row = json.loads(done.stdout)["shop"]
+    values = json.loads(done.stdout)
+    row = values["shop"]
     assert row["photos"] == 1
     assert row["IoU mean"] > 0.95
+    assert row["mask AP50"] == pytest.approx(1)
     assert row["misses"] == 0
+    (photo,) = values["photos"]
+    assert photo["name"] == "tee.jpg"
+    assert photo["iou"] == row["IoU mean"]
+    assert read("sheet.jpg").shape == (300, 1440, 3)
+
+
+def test_evaluate_prints_a_table_of_a_few_photos(cli):
+    Path("val").mkdir()
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (200, 200), "green").save(f"val/{name}.jpg")
+        Image.new("L", (200, 200), 255).save(f"val/{name}.png")
+    done = cli("evaluate", "segmentation", "val", "--limit", 2)
+    assert done.exit_code == 0, done.output
+    head, row = lines(done.stdout)
+    assert "boundary F" in head
+    assert row.split()[:2] == ["shop", "2"]
+
+
+def test_evaluate_tells_a_wrong_sheet_before_work(cli):
+    Path("val").mkdir()
+    assert cli("evaluate", "segmentation", "val", "--sheet", "s.bmp").exit_code == 2
 
 
 def test_evaluate_says_what_it_expects(cli):
