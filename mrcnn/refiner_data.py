@@ -22,11 +22,14 @@ class Region:
 
     Attributes:
         image: uint8 (H, W, 3), RGB.
-        mask: bool (H, W), the truth; None when it is not known.
+        mask: bool (H, W), or of a view float32 in [0, 1], the truth; None when it is not
+            known.
         hint: float32 (H, W) in [0, 1], the first mask; None spoils `mask` instead.
         label: 1-based id into `CLASS_NAMES`, 0 for none of them, -1 when not known.
         landmarks: float32 (K, 3), x and y in pixels and 2 seen, 1 hidden, 0 outside;
             None when they are not known.
+        foreground: bool (H, W), what stays when an augmenter swaps the background; None
+            when that is not known.
     """
 
     image: np.ndarray
@@ -34,6 +37,7 @@ class Region:
     hint: np.ndarray | None
     label: int
     landmarks: np.ndarray | None = None
+    foreground: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that there is something to look at."""
@@ -57,6 +61,7 @@ class RefinerBatches(keras.utils.PyDataset):
         seed: of all draws.
         augment: changes a view's colours and covers parts of it; None leaves it.
         workers: threads that draw.
+        epoch: number of the first epoch; every epoch has other views.
     """
 
     def __init__(
@@ -70,13 +75,14 @@ class RefinerBatches(keras.utils.PyDataset):
         seed: int = 0,
         augment: Change | None = None,
         workers: int = 1,
+        epoch: int = 0,
     ):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
         self.load, self.augment, self.steps = load, augment, steps
         self.size, self.batch_size, self.landmarks = size, batch_size, landmarks
         total = np.asarray(shares, np.float64)
         self.shares = total / total.sum()
-        self.seed = seed
+        self.seed, self.epoch = seed, epoch
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -84,7 +90,7 @@ class RefinerBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int):
         """Return one batch: the inputs dict of `RefinerTrainer` in a tuple."""
-        rng = np.random.default_rng([self.seed, index])
+        rng = np.random.default_rng([self.seed, self.epoch, index])
         picks = rng.choice(len(self.shares), self.batch_size, p=self.shares)
         rows = [self._row(int(pick), rng) for pick in picks]
         return ({name: np.stack([row[name] for row in rows]) for name in rows[0]},)
@@ -146,30 +152,31 @@ def _crop(region: Region, bounds: np.ndarray, rng: np.random.Generator) -> Regio
     if right - left < 16 or bottom - top < 16:
         return region
     part = np.s_[top:bottom, left:right]
-    points = region.landmarks
-    return Region(
-        region.image[part],
-        None if region.mask is None else region.mask[part],
-        None if region.hint is None else region.hint[part],
-        region.label,
-        None if points is None else points - np.float32([left, top, 0]),
+    mask, hint, foreground = (
+        None if plane is None else plane[part]
+        for plane in (region.mask, region.hint, region.foreground)
     )
+    points = region.landmarks
+    if points is not None:
+        points = points - np.float32([left, top, 0])
+    return Region(region.image[part], mask, hint, region.label, points, foreground)
 
 
 def _warp(region: Region, matrix: np.ndarray, size: int, mirrored: bool) -> Region:
-    planes = [None if p is None else p for p in (region.mask, region.hint)]
-    mask, hint = (
+    planes = [
         None
         if plane is None
-        else resample(np.uint8(np.clip(plane, 0, 1) * 255), matrix, size) / 255.0
-        for plane in planes
-    )
+        else resample(np.uint8(np.clip(plane, 0, 1) * 255), matrix, size) / np.float32(255)
+        for plane in (region.mask, region.hint, region.foreground)
+    ]
+    mask, hint, foreground = planes
     return Region(
         resample(region.image, matrix, size),
-        None if mask is None else mask.astype(np.float32),
-        None if hint is None else hint.astype(np.float32),
+        mask,
+        hint,
         region.label,
         _move_points(region, matrix, size, mirrored),
+        foreground,
     )
 
 

@@ -1,10 +1,12 @@
-"""Losses of the refiner, and the model that `fit` trains."""
+"""Losses of the refiner, and the model that `mrcnn.train.run_stages` trains."""
 
 import keras
 import numpy as np
 from keras import ops
 
+from mrcnn.config import RefinerConfig, TrainConfig
 from mrcnn.losses import binary_cross_entropy, weighted_mean
+from mrcnn.refiner import build_refiner
 
 LOSS_NAMES = ("mask", "class", "heatmap", "place", "seen")
 WEIGHTS = {"mask": 1.0, "class": 0.4, "heatmap": 0.15, "place": 4.0, "seen": 0.1}
@@ -16,7 +18,8 @@ class RefinerTrainer(keras.Model):
     """A refiner with its losses.
 
     Args:
-        refiner: a model of `build_refiner`.
+        config: architecture. Defaults to `RefinerConfig()`.
+        train: the recipe. Defaults to `TrainConfig()`.
 
     Call arguments:
         inputs: a dict of `mrcnn.refiner_data.pack_region`'s arrays, batched.
@@ -25,10 +28,20 @@ class RefinerTrainer(keras.Model):
         The five losses, scalars, by the names of `LOSS_NAMES`.
     """
 
-    def __init__(self, refiner: keras.Model):
+    def __init__(
+        self, config: RefinerConfig | None = None, train: TrainConfig | None = None
+    ):
         super().__init__(name="refiner_trainer", dtype="float32")
-        self.refiner = refiner
+        self.config = config or RefinerConfig()
+        self.refiner = build_refiner(self.config)
+        self.seed = keras.random.SeedGenerator((train or TrainConfig()).seed)
         self.trackers = {name: keras.metrics.Mean(name) for name in LOSS_NAMES}
+        self.built = True
+
+    @property
+    def backbone(self) -> keras.Model:
+        """The part that may start from ImageNet weights."""
+        return self.refiner.get_layer(f"{self.config.backbone}_backbone")
 
     def call(self, inputs, training=False):
         pred = self.refiner(inputs["views"], training=training)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -66,8 +66,15 @@ class TrainingPhotos:
     held_out: list[AnnotatedPhoto]
 
 
-def gather_photos(choice: DataChoice, seed: int) -> TrainingPhotos:
+def gather_photos(
+    choice: DataChoice, seed: int, sources: Mapping[str, float] = SOURCE_SHARES
+) -> TrainingPhotos:
     """Read the places, hold photos out and choose.
+
+    Args:
+        choice: the places.
+        seed: of the choice.
+        sources: how often each source is drawn, relative.
 
     Raises:
         FileNotFoundError: see `read_folder`.
@@ -78,7 +85,7 @@ def gather_photos(choice: DataChoice, seed: int) -> TrainingPhotos:
         for part in choice.parts
     ]
     photos = [photo for part in parts for photo in part]
-    shares = drawing_shares(parts, [part.weight for part in choice.parts])
+    shares = drawing_shares(parts, [part.weight for part in choice.parts], sources)
     held = held_out_places(len(photos))
     rest = [index for index in range(len(photos)) if index not in held]
     if choice.limit is not None:
@@ -97,27 +104,31 @@ def held_out_places(count: int) -> set[int]:
 
 
 def drawing_shares(
-    parts: Sequence[Sequence[AnnotatedPhoto]], weights: Sequence[float | None]
+    parts: Sequence[Sequence[AnnotatedPhoto]],
+    weights: Sequence[float | None],
+    sources: Mapping[str, float] = SOURCE_SHARES,
 ) -> list[float]:
     """Return how often each photo is drawn, part after part.
 
     Within a part, and over all parts when none has a weight, sources keep
-    `SOURCE_SHARES`. Else parts are drawn by their weights; one without counts 1.
+    `sources`. Else parts are drawn by their weights; one without counts 1.
     """
     if all(weight is None for weight in weights):
-        return _by_source([photo for part in parts for photo in part])
+        return _by_source([photo for part in parts for photo in part], sources)
     shares = []
     for part, weight in zip(parts, weights, strict=True):
-        own = _by_source(part)
+        own = _by_source(part, sources)
         scale = (1.0 if weight is None else weight) / sum(own)
         shares += [share * scale for share in own]
     return shares
 
 
-def _by_source(photos: Sequence[AnnotatedPhoto]) -> list[float]:
+def _by_source(
+    photos: Sequence[AnnotatedPhoto], sources: Mapping[str, float]
+) -> list[float]:
     counts = Counter(photo.source for photo in photos)
     return [
-        SOURCE_SHARES.get(photo.source, OTHER_SHARE) / counts[photo.source]
+        sources.get(photo.source, OTHER_SHARE) / counts[photo.source]
         for photo in photos
     ]
 
