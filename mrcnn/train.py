@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import keras
-from keras import ops
+import numpy as np
 
 from mrcnn import checkpoint
 from mrcnn.backbone import set_trainable
@@ -54,6 +54,10 @@ class AveragedAdamW(keras.optimizers.AdamW):
     def use_averages(self, variables) -> None:
         """Write the averages over the weights; without averages nothing happens."""
         super().finalize_variable_values(variables)
+        # Copies: on JAX the weights would share the averages' memory, and the next step
+        # gives the memory of the weights away.
+        for variable in variables:
+            variable.assign(np.array(variable))
 
 
 @contextmanager
@@ -62,7 +66,7 @@ def averaged_weights(model: MaskRCNN) -> Iterator[None]:
     if not model.optimizer.use_ema:
         yield
         return
-    kept = [ops.convert_to_numpy(weight) for weight in model.trainable_variables]
+    kept = [np.array(weight) for weight in model.trainable_variables]
     model.optimizer.use_averages(model.trainable_variables)
     try:
         yield
