@@ -88,7 +88,7 @@ def _view(
     image: np.ndarray, mask: np.ndarray, window: np.ndarray, size: int
 ) -> np.ndarray:
     """Return float32 (S, S, 4): the picture and the first mask through a window."""
-    hint = resample(np.uint8(np.rint(mask * 255)), window, size)
+    hint = resample(np.rint(mask * 255).astype(np.uint8), window, size)
     return np.dstack([resample(image, window, size), hint]).astype(np.float32)
 
 

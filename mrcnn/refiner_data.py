@@ -44,6 +44,13 @@ class Region:
         if self.mask is None and self.hint is None:
             raise ValueError("expected a mask or a hint, got neither")
 
+    @property
+    def meant(self) -> np.ndarray:
+        """The mask, or else the hint: where the thing is."""
+        known = self.hint if self.mask is None else self.mask
+        assert known is not None
+        return known
+
 
 Change = Callable[[Region, np.random.Generator], Region]
 
@@ -98,7 +105,7 @@ class RefinerBatches(keras.utils.PyDataset):
     def _row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         view = random_region(self.load(index, rng), self.size, rng)
         if view.hint is None:
-            view = replace(view, hint=spoil_mask(view.mask, rng))
+            view = replace(view, hint=spoil_mask(view.meant, rng))
         if self.augment is not None:
             view = self.augment(view, rng)
         return pack_region(view, self.landmarks)
@@ -121,11 +128,9 @@ def random_region(
     Convention:
         The window is a projective map from view pixels to photo pixels.
     """
-    what = region.hint if region.mask is None else region.mask
     if shake and rng.random() < 0.25:
-        region = _crop(region, mask_bounds(what), rng)
-        what = region.hint if region.mask is None else region.mask
-    centre, span = square_window(mask_bounds(what))
+        region = _crop(region, mask_bounds(region.meant), rng)
+    centre, span = square_window(mask_bounds(region.meant))
     centre = centre + rng.normal(0, 0.06 * shake, 2) * span
     span *= np.exp(rng.normal(0.05 * shake, 0.16 * shake))
     angle = np.deg2rad(rng.normal(0, 9 * shake))
@@ -158,7 +163,7 @@ def _crop(region: Region, bounds: np.ndarray, rng: np.random.Generator) -> Regio
     )
     points = region.landmarks
     if points is not None:
-        points = points - np.float32([left, top, 0])
+        points = points - np.array([left, top, 0], np.float32)
     return Region(region.image[part], mask, hint, region.label, points, foreground)
 
 
@@ -166,7 +171,8 @@ def _warp(region: Region, matrix: np.ndarray, size: int, mirrored: bool) -> Regi
     planes = [
         None
         if plane is None
-        else resample(np.uint8(np.clip(plane, 0, 1) * 255), matrix, size) / np.float32(255)
+        else resample(np.uint8(np.clip(plane, 0, 1) * 255), matrix, size)
+        / np.float32(255)
         for plane in (region.mask, region.hint, region.foreground)
     ]
     mask, hint, foreground = planes
@@ -215,17 +221,19 @@ def spoil_mask(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         hint[y1:y2, x1:x2] = 0.5
         return hint
     grid = int(np.exp(rng.uniform(np.log(10), np.log(64))))
-    cells = Image.fromarray(mask.astype(np.float32)).resize((grid, grid), Image.BOX)
+    cells = Image.fromarray(mask.astype(np.float32)).resize(
+        (grid, grid), Image.Resampling.BOX
+    )
     coarse = np.asarray(cells, np.float32)
     noise = ndimage.zoom(rng.normal(0, 1, (6, 6)), grid / 6, order=1)[:grid, :grid]
     noise = np.pad(noise, [(0, grid - n) for n in noise.shape], mode="edge")
-    coarse = coarse + noise * rng.uniform(0, 0.3)
+    coarse = (coarse + noise * rng.uniform(0, 0.3)).astype(np.float32)
     for _ in range(rng.poisson(0.7)):
-        coarse = np.where(_ellipse(grid, rng), float(rng.random() < 0.5), coarse)
+        coarse[_ellipse(grid, rng)] = float(rng.random() < 0.5)
     steep = rng.uniform(4, 14)
     coarse = 1 / (1 + np.exp(-steep * (coarse - rng.uniform(0.35, 0.65))))
     soft = Image.fromarray(coarse.astype(np.float32))
-    hint = np.asarray(soft.resize((size, size), Image.BILINEAR))
+    hint = np.asarray(soft.resize((size, size), Image.Resampling.BILINEAR))
     shift = np.rint(rng.normal(0, 0.015, 2) * size).astype(int)
     return np.roll(hint, shift, (0, 1)).astype(np.float32)
 
@@ -246,16 +254,18 @@ def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
         `known` float32 (3,): whether mask, label and landmarks are.
     """
     size = len(view.image)
-    mask = np.zeros((size, size)) if view.mask is None else view.mask
+    nothing = np.zeros((size, size), np.float32)
+    mask = nothing if view.mask is None else view.mask
+    hint = nothing if view.hint is None else view.hint
     halves = mask.reshape(size // 2, 2, size // 2, 2).mean(axis=(1, 3))
     points = np.zeros((landmarks, 3), np.float32)
     if view.landmarks is not None:
-        points[:] = view.landmarks / np.float32([size, size, 1])
+        points[:] = view.landmarks / np.array([size, size, 1])
     known = [view.mask is not None, view.label >= 0, view.landmarks is not None]
     return {
-        "views": np.dstack([view.image, np.float32(255) * view.hint]).astype(np.float32),
+        "views": np.dstack([view.image, np.float32(255) * hint]).astype(np.float32),
         "gt_masks": halves.astype(np.float32),
-        "gt_label": np.int32(max(view.label, 0)),
+        "gt_label": np.array(max(view.label, 0), np.int32),
         "gt_landmarks": points,
         "known": np.array(known, np.float32),
     }

@@ -59,11 +59,8 @@ class Segmenter:
     ) -> "Segmenter":
         """Load the shipped networks, or those of the cards."""
         card = card or shipped_card("segmenter")
-        second = refiner or shipped_card("refiner")
-        config = MaskRCNNConfig.from_dict(card.values["config"])
         return cls(
-            KerasPredictor(config, card.path),
-            KerasRefiner(RefinerConfig.from_dict(second.values["config"]), second.path),
+            open_predictor(card), open_predictor(refiner or shipped_card("refiner"))
         )
 
     def __call__(self, image: np.ndarray, pick: int | None = None) -> GarmentMask | None:
@@ -135,6 +132,13 @@ class Segmenter:
         instances[chosen] = replace(instances[chosen], landmarks=reading.landmarks)
         agreement = mask_iou(mask, first >= self.config.mask_threshold)
         return GarmentMask(mask, tuple(instances), chosen, agreement)
+
+
+def open_predictor(card: ModelCard) -> Predictor:
+    """Open the network of a card."""
+    if card.values["kind"] == "refiner":
+        return KerasRefiner(RefinerConfig.from_dict(card.values["config"]), card.path)
+    return KerasPredictor(MaskRCNNConfig.from_dict(card.values["config"]), card.path)
 
 
 def as_detections(readings: list[Reading], size: tuple[int, int]) -> Detections:

@@ -128,8 +128,7 @@ def _by_source(
 ) -> list[float]:
     counts = Counter(photo.source for photo in photos)
     return [
-        sources.get(photo.source, OTHER_SHARE) / counts[photo.source]
-        for photo in photos
+        sources.get(photo.source, OTHER_SHARE) / counts[photo.source] for photo in photos
     ]
 
 

@@ -4,11 +4,11 @@ The finds of Mask R-CNN on the training photos are looked up once, before traini
 kept in the run's folder: real first masks, and real mistakes to learn from.
 """
 
-import io
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from mrcnn.detections import mask_iou
 from mrcnn.predictor import Predictor, detect
 from mrcnn.refiner_data import Change, Region
 from mrcnn.windows import mask_bounds
-from tryon.images import write_bytes
+from tryon.images import write_whole
 from tryon.segment import drop_nested
 
 _log = logging.getLogger(__name__)
@@ -64,10 +64,13 @@ class Finds:
         """Write them to an .npz file."""
         rows = [(c.photo, c.garment, c.label, c.find) for c in self.candidates]
         table = [(p, -1 if g is None else g, k) for p, g, k, _ in rows]
-        buffer = io.BytesIO()
-        names = np.array([find for *_, find in rows])
-        np.savez_compressed(buffer, table=np.array(table), names=names, **self.masks)
-        write_bytes(buffer.getvalue(), path)
+        arrays = {"table": np.array(table), "names": np.array([f for *_, f in rows])}
+        arrays |= self.masks
+
+        def write(file: IO[bytes]) -> None:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+        write_whole(path, write)
 
     @classmethod
     def load(cls, path: Path) -> "Finds":

@@ -160,7 +160,7 @@ def test_landmark_losses_count_only_points_inside():
 def test_training_learns_the_shirts(refiner_config, shirts):
     regions = [Region(s.image, s.masks[0], None, int(s.labels[0])) for s in shirts]
     batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 30)
-    trainer = RefinerTrainer(build_refiner(refiner_config))
+    trainer = RefinerTrainer(refiner_config)
     trainer.compile(optimizer=keras.optimizers.Adam(3e-3), jit_compile=False)
     first = trainer.fit(batches, epochs=1, verbose=0, shuffle=False).history
     second = trainer.fit(batches, epochs=1, verbose=0, shuffle=False).history

@@ -18,7 +18,7 @@ from mrcnn.config import MaskRCNNConfig, Stage, TrainConfig
 from mrcnn.model import MaskRCNN
 from tryon import train_pattern, train_universal, training_data
 from tryon.errors import TryOnError
-from tryon.train_segmenter import SegmenterRun, train_segmenter
+from tryon.train_segmenter import train_segmenter
 from tryon.training_data import (
     SOURCE_SHARES,
     DataChoice,
@@ -28,6 +28,7 @@ from tryon.training_data import (
     gather_photos,
     held_out_places,
 )
+from tryon.training_run import TrainingRun
 from tryon.worst_cases import Case, draw_cases
 from tryon.zoo import load_card
 
@@ -110,7 +111,7 @@ TINY = MaskRCNNConfig(
 def segmenter_run(renders, out, **options):
     recipe = TrainConfig(stages=(Stage("heads", 2, 1e-3),), batch_size=2, roi_samples=8)
     choice = DataChoice([DataPart(renders)])
-    return dataclasses.replace(SegmenterRun(choice, out, TINY, recipe), **options)
+    return dataclasses.replace(TrainingRun(choice, out, TINY, recipe), **options)
 
 
 def test_a_segmenter_run_from_photos_to_card(renders, tmp_path, monkeypatch):
