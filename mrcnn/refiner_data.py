@@ -171,7 +171,7 @@ def _warp(region: Region, matrix: np.ndarray, size: int, mirrored: bool) -> Regi
     planes = [
         None
         if plane is None
-        else resample(np.uint8(np.clip(plane, 0, 1) * 255), matrix, size)
+        else resample((np.clip(plane, 0, 1) * 255).astype(np.uint8), matrix, size)
         / np.float32(255)
         for plane in (region.mask, region.hint, region.foreground)
     ]
