@@ -192,13 +192,11 @@ class RegionLoader:
         garment = photo.garments()[candidate.garment]
         if rng.random() < HALF:
             hint = None
+        # Other classes have landmarks of their own, which the refiner does not know.
+        is_top = candidate.label == SHORT_SLEEVE_TOP
+        points = garment.landmarks if is_top else None
         return Region(
-            image,
-            garment.mask,
-            hint,
-            candidate.label,
-            garment.landmarks,
-            photo.foreground(),
+            image, garment.mask, hint, candidate.label, points, photo.foreground()
         )
 
 

@@ -29,6 +29,7 @@ _OTHER_GARMENTS = {
     10: ("dress", "romper"),
 }
 _MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
+_EITHER = "shirt"  # folder of garments that may be short-sleeve tops or not
 _RENDERED_TEE = 2
 _RENDERED_VAL = range(300, 310)
 
@@ -49,8 +50,11 @@ def read_shop(folder: Path) -> list[AnnotatedPhoto]:
 
 
 def read_other(folder: Path, split: str) -> list[AnnotatedPhoto]:
-    """Read photos of other garments; nothing is marked, every fifth is val."""
-    images = sorted(folder.glob("*/*.jpg"))
+    """Read photos of other garments; nothing is marked, every fifth is val.
+
+    Shirts are left out: some have short sleeves, and nothing says which.
+    """
+    images = sorted(p for p in folder.glob("*/*.jpg") if p.parent.name != _EITHER)
     chosen = [p for i, p in enumerate(images) if (i % 5 == 0) == (split == "val")]
     return [AnnotatedPhoto(path, "shop-other") for path in chosen]
 

@@ -121,6 +121,13 @@ def test_shop_photos_and_their_others(shop):
     assert photos[0].image().dtype == np.uint8
 
 
+def test_shirts_are_neither_one_nor_the_other(shop):
+    photo(shop / "other" / "shirt" / "1.jpg")
+    names = {p.image_path.parent.name for p in read_folder(shop, "train")}
+    assert "shirt" not in names
+    assert "pants" in names
+
+
 def test_every_other_photo_is_in_one_split(shop):
     train, val = (
         {p.image_path for p in read_folder(shop, split) if p.source == "shop-other"}

@@ -89,6 +89,19 @@ def test_regions_are_garments_their_finds_and_false_finds(photo):
     assert any(hint is not None for hint in hints)
 
 
+def test_landmarks_of_other_classes_are_not_taught(photo):
+    mask = picture()[1]
+    garments = [
+        Garment(1, mask, np.ones((25, 3), np.float32)),
+        Garment(2, mask, np.ones((33, 3), np.float32)),
+    ]
+    photo = dataclasses.replace(photo, read_garments=lambda: garments)
+    load = RegionLoader([photo], Finds([Candidate(0, 0, 1), Candidate(0, 1, 2)], {}))
+    rng = np.random.default_rng(0)
+    assert load(0, rng).landmarks.shape == (25, 3)
+    assert load(1, rng).landmarks is None
+
+
 def test_finds_come_back_from_their_file(photo, tmp_path):
     finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
     finds.save(tmp_path / "finds.npz")
