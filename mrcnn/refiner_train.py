@@ -1,7 +1,6 @@
 """Losses of the refiner, and the model that `mrcnn.train.run_stages` trains."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from mrcnn.config import RefinerConfig, TrainConfig
@@ -108,8 +107,8 @@ def landmark_losses(pred, points, known):
 
 
 def _true_heatmaps(points, height: int, width: int):
-    ys = (np.arange(height, dtype=np.float32) + 0.5) / height
-    xs = (np.arange(width, dtype=np.float32) + 0.5) / width
+    ys = (ops.arange(height, dtype="float32") + 0.5) / height
+    xs = (ops.arange(width, dtype="float32") + 0.5) / width
     away_x = (xs[None, :, None] - points[:, None, :, 0]) * (width / SPREAD)
     away_y = (ys[None, :, None] - points[:, None, :, 1]) * (height / SPREAD)
     column = ops.exp(-0.5 * away_x**2)  # (B, w, K)

@@ -1,14 +1,7 @@
 """Averages beside the weights, under each backend: none may share the other's memory."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import sys
 import keras
@@ -33,15 +26,5 @@ for _ in range(2):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_averages_come_and_go(backend, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path / "a.weights.h5")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+def test_averages_come_and_go(run_script, backend, tmp_path):
+    run_script(backend, SCRIPT, tmp_path / "a.weights.h5")
