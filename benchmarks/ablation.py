@@ -18,7 +18,7 @@ from data_tools.folders import read_folder
 from mrcnn.detections import mask_iou
 from mrcnn.evaluate import boundary_f
 from mrcnn.predictor import Predictor, detect
-from tryon.segment import open_predictor
+from tryon.segment import load_network
 from tryon.zoo import load_card
 
 SOURCES = ("people", "shop", "rendered")
@@ -35,7 +35,7 @@ def main(cards: tuple[Path, ...], data: Path, limit: int) -> None:
     print("| run | " + " | ".join(f"{s}: IoU / boundary F" for s in SOURCES) + " |")
     print("| --- " * (1 + len(SOURCES)) + "|")
     for card in cards:
-        predictor = open_predictor(load_card(card))
+        predictor = load_network(load_card(card), "segmenter")
         cells = [
             "{:.3f} / {:.3f}".format(*np.mean(list(measure(predictor, chosen)), axis=0))
             for chosen in (pick(photos, source, limit) for source in SOURCES)

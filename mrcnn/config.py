@@ -85,6 +85,11 @@ class MaskRCNNConfig:
                 f"({self.mask_roi_size}), got {self.mask_output_size}"
             )
 
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB."""
+        return self.image_size, self.image_size, 3
+
     def save(self, path: Path) -> None:
         """Write the config as JSON to `path`."""
         path.write_text(json.dumps(dataclasses.asdict(self), indent=1))
@@ -105,6 +110,11 @@ class RefinerConfig:
     landmarks: int = 25  # of a short-sleeve top
     widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder, strides 2 to 32
     class_width: int = 128
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB and the first mask."""
+        return self.image_size, self.image_size, 4
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RefinerConfig":

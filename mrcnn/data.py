@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from mrcnn.config import TrainConfig
+from mrcnn.windows import PAD_VALUE
 
-PAD_VALUE = 127  # grey beyond the photo's edge
 MIN_PIXELS = 64  # of a view: of smaller garments nothing can be learned
 
 

@@ -1,13 +1,11 @@
 """The refiner in use: finds of Mask R-CNN in, outlines, classes and landmarks out."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from scipy import special
 
-from mrcnn.config import RefinerConfig
 from mrcnn.predictor import Predictor
 from mrcnn.windows import MIRRORED, mask_bounds, resample, window_matrix
 
@@ -28,27 +26,6 @@ class Reading:
     mask: np.ndarray
     classes: np.ndarray
     landmarks: np.ndarray
-
-
-class KerasRefiner:
-    """A refiner behind the seam, run by Keras.
-
-    Args:
-        config: architecture.
-        weights: a `.weights.h5` file, float16 or float32.
-    """
-
-    def __init__(self, config: RefinerConfig, weights: Path):
-        from mrcnn.refiner import build_refiner
-
-        self.image_size = config.image_size
-        self._model = build_refiner(config)
-        self._model.load_weights(weights)
-        self._model.compile(jit_compile=False)
-
-    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the network on views (B, S, S, 4)."""
-        return self._model.predict_on_batch(images)
 
 
 def refine(

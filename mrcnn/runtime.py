@@ -19,8 +19,6 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
     import openvino
-    from openvino import Output
-    from openvino.frontend import NodeContext
 
 _FILES = ("network.xml", "network.bin")
 _SUMS = "sums.json"
@@ -114,7 +112,6 @@ def convert(
     """
     import keras
     import openvino
-    from openvino.frontend import ConversionExtension
 
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
@@ -126,9 +123,7 @@ def convert(
     model.export(saved, format="tf_saved_model", verbose=False, input_signature=signature)
     # `openvino.convert_model` would do it in one step, and tell its makers over the
     # network that it did.
-    core = openvino.Core()
-    core.add_extension(ConversionExtension("Bitcast", _sign_of_zero))
-    network = core.read_model(saved)
+    network = openvino.Core().read_model(saved)
     flatten_gathers(network)
     openvino.save_model(network, folder / _FILES[0], compress_to_fp16=False)
     shutil.rmtree(saved)
@@ -136,22 +131,11 @@ def convert(
     (folder / _SUMS).write_text(json.dumps(sums))
 
 
-def _sign_of_zero(node: "NodeContext") -> "list[Output]":
-    """Convert Bitcast, with which Keras' argmax asks for the sign bit of a zero.
-
-    OpenVINO has no such operation; the sign itself tells negative numbers as well, and
-    a negative zero, which ties with zero then, is no class score.
-    """
-    from openvino import opset13 as ops
-
-    return ops.convert(ops.sign(node.get_input(0)), "i32").outputs()
-
-
 def flatten_gathers(network: "openvino.Model") -> None:
     """Replace each Gather within rows by one Gather from all rows, in place.
 
-    OpenVINO 2026.0 to 2026.4 read beyond the indices of a Gather with `batch_dims` when
-    there are fewer than 16 of them: at best unnoticed, else a crash of the process.
+    OpenVINO (tried: 2026.2.1 and 2026.4.1) reads beyond the indices of a Gather with
+    `batch_dims` when there are fewer than 16: at best unnoticed, else the process ends.
 
     Raises:
         RuntimeError: for a Gather with `batch_dims` on other than matrices.

@@ -3,8 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from mrcnn.data import PAD_VALUE
-
+PAD_VALUE = 127  # grey beyond a photo's edge, wherever a network looks there
 # DeepFashion2's landmarks of a short-sleeve top, mirrored: left and right change places.
 MIRRORED = np.array(
     [0, 5, 4, 3, 2, 1]

@@ -84,13 +84,13 @@ class TryOnPipeline:
     @classmethod
     def from_pretrained(cls, pattern: str | None = None) -> "TryOnPipeline":
         """Load the shipped models, or a pattern by name in the generator's place."""
-        card = shipped_card("segmenter")
-        segmenter = Segmenter.from_pretrained(card)
+        looks = shipped_card("segmenter"), shipped_card("refiner")
+        segmenter = Segmenter.from_pretrained(*looks)
         if pattern is None:
             chosen = shipped_card("universal")
-            return cls(segmenter, UniversalTransfer.from_card(chosen), (card, chosen))
+            return cls(segmenter, UniversalTransfer.from_card(chosen), (*looks, chosen))
         chosen = pattern_card(pattern)
-        return cls(segmenter, PatternTransfer.from_card(pattern), (card, chosen))
+        return cls(segmenter, PatternTransfer.from_card(pattern), (*looks, chosen))
 
     def __call__(
         self,

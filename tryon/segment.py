@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compositor import clean_mask
-from mrcnn.config import CLASS_NAMES, MaskRCNNConfig, RefinerConfig
+from mrcnn.config import CLASS_NAMES
 from mrcnn.detections import Detections, mask_iou
-from mrcnn.predictor import KerasPredictor, Predictor, detect
-from mrcnn.refine import KerasRefiner, Reading, refine
+from mrcnn.predictor import Predictor, detect
+from mrcnn.refine import Reading, refine
 from mrcnn.windows import mask_bounds
+from tryon.networks import load_network
 from tryon.types import GarmentMask, Instance
 from tryon.zoo import ModelCard, shipped_card
 
@@ -58,9 +59,9 @@ class Segmenter:
         cls, card: ModelCard | None = None, refiner: ModelCard | None = None
     ) -> "Segmenter":
         """Load the shipped networks, or those of the cards."""
-        card = card or shipped_card("segmenter")
         return cls(
-            open_predictor(card), open_predictor(refiner or shipped_card("refiner"))
+            load_network(card or shipped_card("segmenter"), "segmenter"),
+            load_network(refiner or shipped_card("refiner"), "refiner"),
         )
 
     def __call__(self, image: np.ndarray, pick: int | None = None) -> GarmentMask | None:
@@ -129,16 +130,15 @@ class Segmenter:
         if not mask.any():
             return None
         instances = list(describe(found))
-        instances[chosen] = replace(instances[chosen], landmarks=reading.landmarks)
+        x1, y1, x2, y2 = map(float, mask_bounds(mask))
+        instances[chosen] = replace(
+            instances[chosen],
+            box=(x1, y1, x2, y2),
+            area=float(mask.mean()),
+            landmarks=reading.landmarks,
+        )
         agreement = mask_iou(mask, first >= self.config.mask_threshold)
         return GarmentMask(mask, tuple(instances), chosen, agreement)
-
-
-def open_predictor(card: ModelCard) -> Predictor:
-    """Open the network of a card."""
-    if card.values["kind"] == "refiner":
-        return KerasRefiner(RefinerConfig.from_dict(card.values["config"]), card.path)
-    return KerasPredictor(MaskRCNNConfig.from_dict(card.values["config"]), card.path)
 
 
 def as_detections(readings: list[Reading], size: tuple[int, int]) -> Detections:

@@ -16,7 +16,8 @@ from mrcnn.refiner_train import RefinerTrainer
 from mrcnn.train import compile_stage
 
 task, folders = sys.argv[1], [Path(name) for name in sys.argv[2:]]
-config = RefinerConfig(image_size=64, num_classes=3, widths=(4, 8, 8, 8, 8), class_width=8)
+config = RefinerConfig(
+    image_size=64, num_classes=3, widths=(4, 8, 8, 8, 8), class_width=8)
 image = np.full((64, 64, 3), 60, "uint8")
 image[16:48, 16:48] += 190
 mask = np.zeros((64, 64), "float32")

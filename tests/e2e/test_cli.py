@@ -78,7 +78,7 @@ def test_run_json_holds_report_and_licences(cli, me_path, tee_path):
         "segment", "matte", "transfer", "composite", "judge",
     }  # fmt: skip
     assert report["licences"]["code"] == "Apache-2.0"
-    assert set(report["licences"]["weights"]) == {"segmenter", "universal"}
+    assert set(report["licences"]["weights"]) == {"segmenter", "refiner", "universal"}
     assert all(len(model["sha256"]) == 64 for model in report["models"])
 
 
@@ -190,8 +190,16 @@ def test_segment_refuses_names_that_collide(cli, me_path, tmp_path):
 def test_doctor_lists_models(cli):
     done = cli("doctor")
     assert done.exit_code == 0, done.output
-    for name in ("model segmenter", "model universal", "model stripe", "keras"):
+    models = ("segmenter", "refiner", "universal", "stripe")
+    for name in (*(f"model {model}" for model in models), "keras", "segmenter runs in"):
         assert name in done.stdout
+
+
+def test_doctor_tells_a_wrong_runtime(cli, monkeypatch):
+    monkeypatch.setenv("TRYON_RUNTIME", "abacus")
+    done = cli("doctor")
+    assert done.exit_code == 1
+    assert "abacus" in done.stderr
 
 
 def test_evaluate_runs_on_a_folder_of_masks(cli, me_path, tee_path):

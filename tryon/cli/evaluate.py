@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tryon.cli.shared import PHOTO, echo_json, load_keras, progress, user_errors
+from tryon.cli.shared import (
+    PHOTO,
+    echo_json,
+    load_keras,
+    progress,
+    quiet_start,
+    user_errors,
+)
 
 if TYPE_CHECKING:
     from data_tools.annotations import AnnotatedPhoto
+    from tryon.segment import Segmenter
 
 _DATA = click.Path(path_type=Path, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -28,7 +36,14 @@ def evaluate() -> None:
 
 @evaluate.command()
 @click.argument("data", type=_DATA)
-@click.option("-m", "--model", metavar="CARD", help="A segmenter's .json card.")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    metavar="CARD",
+    help="The .json card of a segmenter or refiner, in the shipped one's place.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -47,7 +62,7 @@ def evaluate() -> None:
 def segmentation(
     context: click.Context,
     data: Path,
-    model: str | None,
+    models: tuple[str, ...],
     limit: int | None,
     sheet: Path | None,
     as_json: bool,
@@ -59,13 +74,10 @@ def segmentation(
     """
     if sheet and sheet.suffix.lower() not in (".png", ".webp", ".jpg", ".jpeg"):
         raise click.UsageError(f"{sheet}: expected a name in .png, .webp or .jpg")
-    photos = _read_photos(data, limit)
-    load_keras(context)
     from tryon import evaluate_segmentation as evaluation
-    from tryon.segment import Segmenter
-    from tryon.zoo import load_card
 
-    segmenter = Segmenter.from_pretrained(load_card(Path(model)) if model else None)
+    photos = _some(evaluation.decided(_read_photos(data)), limit)
+    segmenter = _load(context, models)
     close = sum(photo.source == "people" for photo in photos) * len(evaluation.CLOSE_UPS)
     with progress(context, len(photos) + close) as tell:
         results = list(evaluation.measure_photos(segmenter, photos, tell))
@@ -107,14 +119,34 @@ def tryon(context: click.Context, data: Path, as_json: bool) -> None:
         click.echo(line)
 
 
-def _read_photos(data: Path, limit: int | None) -> "list[AnnotatedPhoto]":
+def _load(context: click.Context, models: tuple[str, ...]) -> "Segmenter":
+    """Load the shipped networks, with those of the cards in their places."""
+    from tryon.errors import TryOnError
+    from tryon.segment import Segmenter
+    from tryon.zoo import load_card
+
+    cards = {card.values["kind"]: card for card in map(load_card, map(Path, models))}
+    if len(cards) < len(models) or not set(cards) <= {"segmenter", "refiner"}:
+        raise TryOnError(
+            "--model: expected at most one segmenter's and one refiner's card, got "
+            f"{len(models)} cards of {', '.join(cards)}"
+        )
+    with quiet_start(context):
+        return Segmenter.from_pretrained(cards.get("segmenter"), cards.get("refiner"))
+
+
+def _read_photos(data: Path) -> "list[AnnotatedPhoto]":
     from data_tools.folders import read_folder
     from tryon.errors import TryOnError
 
     try:
-        photos = read_folder(data, "val")
+        return read_folder(data, "val")
     except (FileNotFoundError, ValueError) as error:
         raise TryOnError(str(error)) from error
+
+
+def _some(photos: "list[AnnotatedPhoto]", limit: int | None) -> "list[AnnotatedPhoto]":
+    """Return at most `limit` photos of each source, evenly spaced."""
     if limit is None:
         return photos
     chosen = []

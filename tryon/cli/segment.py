@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tryon.cli.shared import FOLDER, PHOTO, load_keras, progress, user_errors
+from tryon.cli.shared import FOLDER, PHOTO, progress, quiet_start, user_errors
 
 if TYPE_CHECKING:
     from tryon.segment import Segmenter
@@ -66,10 +66,11 @@ def _check_stems(photos: tuple[Path, ...]) -> None:
 
 
 def _load(context: click.Context) -> "Segmenter":
-    load_keras(context)
+    """Load the networks; Keras is imported only where they need it."""
     from tryon.segment import Segmenter
 
-    return Segmenter.from_pretrained()
+    with quiet_start(context):
+        return Segmenter.from_pretrained()
 
 
 def _segment_one(

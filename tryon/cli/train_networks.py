@@ -149,7 +149,7 @@ def refiner(
     with first masks that are spoilt or that the Mask R-CNN found.
     """
     run = _read_run(context, options, "RefinerConfig")
-    from tryon.segment import open_predictor
+    from tryon.segment import load_network
     from tryon.train_refiner import train_refiner
     from tryon.zoo import load_card, shipped_card
 
@@ -159,7 +159,7 @@ def refiner(
     looked = _counter("photos looked at for garments")
     with progress(context, run.steps) as tell:
         rows = train_refiner(
-            run, lambda: open_predictor(card), photos, looked, lambda: tell("")
+            run, lambda: load_network(card, "segmenter"), photos, looked, lambda: tell("")
         )
         for row in rows:
             tell_row(row)

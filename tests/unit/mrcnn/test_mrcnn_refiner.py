@@ -6,7 +6,8 @@ import pytest
 
 from mrcnn.backbone import build_backbone
 from mrcnn.config import RefinerConfig
-from mrcnn.refine import KerasRefiner, refine
+from mrcnn.predictor import KerasPredictor
+from mrcnn.refine import refine
 from mrcnn.refiner import build_refiner, landmark_places
 from mrcnn.refiner_data import RefinerBatches, Region
 from mrcnn.refiner_train import RefinerTrainer, landmark_losses, mask_loss
@@ -100,10 +101,10 @@ def test_no_finds_no_readings():
     assert refine(KnowsTheHint(), photo()[0], np.zeros((0, 90, 120), np.float32)) == []
 
 
-def test_keras_refiner_gives_what_its_model_gives(refiner_config, tmp_path):
+def test_keras_predictor_runs_a_refiner(refiner_config, tmp_path):
     model = build_refiner(refiner_config)
     model.save_weights(tmp_path / "r.weights.h5")
-    refiner = KerasRefiner(refiner_config, tmp_path / "r.weights.h5")
+    refiner = KerasPredictor(refiner_config, tmp_path / "r.weights.h5")
     views = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 4)).astype(np.float32)
     expected = model.predict_on_batch(views)
     for name, value in refiner(views).items():

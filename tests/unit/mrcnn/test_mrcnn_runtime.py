@@ -11,7 +11,13 @@ import pytest
 
 from mrcnn import runtime
 from mrcnn.model import MaskRCNN
-from mrcnn.predictor import KerasPredictor, OpenVinoPredictor, load_predictor
+from mrcnn.predictor import (
+    KerasPredictor,
+    OpenVinoPredictor,
+    load_predictor,
+    runtime_of,
+)
+from mrcnn.refiner import build_refiner
 from mrcnn.runtime import fingerprint, open_network
 
 ROOT = Path(__file__).parents[3]
@@ -84,6 +90,19 @@ def test_both_runtimes_agree(config, weights, cache, views):
         assert value.shape == expected[name].shape
         np.testing.assert_allclose(value, expected[name], atol=1e-3, err_msg=name)
     assert (found["scores"] > 0).any()
+
+
+@needs_openvino
+def test_both_runtimes_agree_on_a_refiner(refiner_config, tmp_path, cache):
+    keras.utils.set_random_seed(0)
+    path = tmp_path / "r.weights.h5"
+    build_refiner(refiner_config).save_weights(path)
+    views = np.random.default_rng(2).uniform(0, 255, (2, 64, 64, 4)).astype(np.float32)
+    expected = KerasPredictor(refiner_config, path)(views)
+    found = OpenVinoPredictor(refiner_config, path, cache)(views)
+    assert set(found) == set(expected)
+    for name, value in found.items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-3, err_msg=name)
 
 
 @needs_openvino
@@ -185,6 +204,7 @@ def test_a_second_start_needs_no_keras(config, weights, cache):
     config.save(cache / "config.json")
     code = (
         "import json, sys, pathlib\n"
+        "import mrcnn.refine\n"
         "from mrcnn.config import MaskRCNNConfig\n"
         "from mrcnn.predictor import load_predictor\n"
         "weights, folder = map(pathlib.Path, sys.argv[1:])\n"
@@ -205,11 +225,15 @@ def test_a_second_start_needs_no_keras(config, weights, cache):
 
 @needs_openvino
 def test_auto_takes_openvino(config, weights, cache):
-    assert isinstance(load_predictor(config, weights, cache), OpenVinoPredictor)
+    predictor = load_predictor(config, weights, cache)
+    assert isinstance(predictor, OpenVinoPredictor)
+    assert runtime_of(predictor) == "openvino"
 
 
 def test_keras_by_name(config, weights, tmp_path):
-    assert isinstance(load_predictor(config, weights, tmp_path, "keras"), KerasPredictor)
+    predictor = load_predictor(config, weights, tmp_path, "keras")
+    assert isinstance(predictor, KerasPredictor)
+    assert runtime_of(predictor) == "keras"
     assert entries(tmp_path) == []
 
 

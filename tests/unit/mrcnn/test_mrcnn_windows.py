@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from mrcnn.data import PAD_VALUE
-from mrcnn.windows import MIRRORED, mask_bounds, resample, square_window, window_matrix
+from mrcnn.windows import (
+    MIRRORED,
+    PAD_VALUE,
+    mask_bounds,
+    resample,
+    square_window,
+    window_matrix,
+)
 
 
 def test_bounds_of_a_mask_are_exclusive_at_the_end():

@@ -10,6 +10,7 @@ from tryon.evaluate_segmentation import (
     Result,
     View,
     close_up,
+    decided,
     figures,
     measure_photos,
     read_view,
@@ -28,27 +29,37 @@ def block(top, bottom, left, right, size=(120, 100)):
 SHIRT = block(40, 80, 10, 50)
 
 
-class FindsRed:
-    """Finds all red pixels, and in every picture a weak second top at the bottom."""
+@pytest.fixture
+def measure(finder, drawer):
+    """Measure photos with a segmenter that finds what is red.
 
-    image_size = 64
+    In every photo it finds a second, weak top at the bottom, where nothing is.
+    """
 
-    def __call__(self, images):
-        count = len(images)
-        out = {
-            "boxes": np.zeros((count, 2, 4), np.float32),
-            "labels": np.ones((count, 2), np.int32),
-            "scores": np.tile(np.array([0, 0.1], np.float32), (count, 1)),
-            "masks": np.ones((count, 2, 14, 14), np.float32),
-        }
-        out["boxes"][:, 1] = 30, 54, 40, 60
-        for i, image in enumerate(images):
-            ys, xs = np.nonzero((image[..., 0] > 150) & (image[..., 1] < 100))
-            if len(ys):
-                out["boxes"][i, 0] = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
-                out["scores"][i, 0] = 0.9
-        out["mask_boxes"] = out["boxes"].copy()
+    def find(images):
+        out = finder(images)
+        out["boxes"][:, 1] = out["mask_boxes"][:, 1] = 30, 54, 40, 60
+        out["scores"][:, 1] = 0.2
         return out
+
+    def draw(views):
+        out = drawer(views)
+        for i, view in enumerate(views):
+            if not (view[..., 0] > 150).any():  # no red: as the hint says, unsure
+                out["masks"][i] = view[::2, ::2, 3] - 128
+                out["classes"][i, [0, 1]] = np.log([0.9, 0.1])
+        return out
+
+    find.image_size = draw.image_size = 64
+
+    def run(*photos):
+        names = []
+        segmenter = Segmenter(find, draw)
+        results = list(measure_photos(segmenter, list(photos), names.append))
+        assert len(names) == len(results)
+        return results
+
+    return run
 
 
 @pytest.fixture
@@ -67,14 +78,7 @@ def photo(tmp_path):
     return make
 
 
-def measure(*photos):
-    names = []
-    results = list(measure_photos(Segmenter(FindsRed()), list(photos), names.append))
-    assert len(names) == len(results)
-    return results
-
-
-def test_a_photo_of_people_is_measured_at_three_distances(photo):
+def test_a_photo_of_people_is_measured_at_three_distances(measure, photo):
     results = measure(photo("a.png"))
     groups = ["people", "people, to the waist", "people, to the chest"]
     assert [result.group for result in results] == groups
@@ -83,7 +87,7 @@ def test_a_photo_of_people_is_measured_at_three_distances(photo):
     assert results[0].chosen.score == pytest.approx(0.9)
 
 
-def test_weak_finds_count_for_ap_alone(photo):
+def test_weak_finds_count_for_ap_alone(measure, photo):
     (result,) = measure(photo("a.png", source="shop"))
     assert [piece.score for piece in result.finds] == pytest.approx([0.9, 0.1])
     values = figures([result])
@@ -95,7 +99,7 @@ def test_weak_finds_count_for_ap_alone(photo):
     assert len(empty.finds) == 1
 
 
-def test_false_finds_are_counted_where_there_is_no_top(photo):
+def test_false_finds_are_counted_where_there_is_no_top(measure, photo):
     trousers = [Garment(8, SHIRT)]
     results = measure(
         photo("a.png", garments=trousers, source="other"),
@@ -112,7 +116,23 @@ def test_false_finds_are_counted_where_there_is_no_top(photo):
     assert row["iou"] is None
 
 
-def test_a_missed_photo_counts_as_zero(photo):
+def test_photos_that_nobody_can_judge_are_left_out(tmp_path):
+    photos = [
+        AnnotatedPhoto(tmp_path / folder / "a.jpg", source, list)
+        for source, folder in (
+            ("shop-other", "shirt"), ("shop-other", "hat"), ("shop", "shirt"),
+        )
+    ]  # fmt: skip
+    assert decided(photos) == photos[1:]
+
+
+def test_the_chosen_top_counts_as_it_was_read_closer(measure, photo):
+    (result,) = measure(photo("a.png", source="shop"))
+    assert result.finds[0] == result.chosen
+    np.testing.assert_allclose(result.chosen.landmarks[0, :2], (30, 60), atol=1)
+
+
+def test_a_missed_photo_counts_as_zero(measure, photo):
     results = measure(photo("a.png", source="shop"), photo("b.png", False, source="shop"))
     values = figures(results)
     assert values["misses"] == 1
@@ -122,7 +142,7 @@ def test_a_missed_photo_counts_as_zero(photo):
     assert results[1].row()["score"] is None
 
 
-def test_the_garment_that_was_chosen_is_compared(photo):
+def test_the_garment_that_was_chosen_is_compared(measure, photo):
     other = Garment(1, block(0, 30, 60, 100), attributes={"scale": 3})
     mine = Garment(1, SHIRT, attributes={"scale": 1})
     (result,) = measure(photo("a.png", garments=[other, mine], source="shop"))
@@ -185,14 +205,14 @@ def test_read_view_takes_short_sleeve_tops(photo):
     assert len(view.tops) == 1
 
 
-def test_the_worst_come_first(photo):
+def test_the_worst_come_first(measure, photo):
     (false,) = measure(photo("a.png", garments=[], source="other"))
     good, bad = result(0.9, name="good"), result(0.2, name="bad")
     assert [r.name for r in worst([good, bad, false])] == ["a.png", "bad", "good"]
     assert len(worst([good] * 50)) == 24
 
 
-def test_the_sheet_shows_both_outlines(photo, tmp_path):
+def test_the_sheet_shows_both_outlines(measure, photo, tmp_path):
     (mine,) = measure(photo("a.png", source="shop"))
     cell = draw_cell(mine)
     assert cell.shape == (CELL[1], CELL[0], 3)
