@@ -18,7 +18,7 @@ from data_tools.folders import read_folder
 from mrcnn.detections import mask_iou
 from mrcnn.evaluate import boundary_f
 from mrcnn.predictor import Predictor, detect
-from tryon.segment import load_network
+from tryon.networks import load_network
 from tryon.zoo import load_card
 
 SOURCES = ("people", "shop", "rendered")

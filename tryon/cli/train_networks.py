@@ -149,7 +149,7 @@ def refiner(
     with first masks that are spoilt or that the Mask R-CNN found.
     """
     run = _read_run(context, options, "RefinerConfig")
-    from tryon.segment import load_network
+    from tryon.networks import load_network
     from tryon.train_refiner import train_refiner
     from tryon.zoo import load_card, shipped_card
 
