@@ -22,6 +22,35 @@ CLASS_NAMES = (
     "vest dress",
     "sling dress",
 )
+# DeepFashion2's landmarks of a short sleeve top, in its order, once around the garment;
+# left and right are those of a picture that shows the front.
+LANDMARK_NAMES = (
+    "neck back middle",
+    "neck left",
+    "neck front left",
+    "neck front middle",
+    "neck front right",
+    "neck right",
+    "left shoulder",
+    "left sleeve outer",
+    "left cuff outer",
+    "left cuff inner",
+    "left sleeve inner",
+    "left armpit",
+    "left side upper",
+    "left side lower",
+    "hem left",
+    "hem middle",
+    "hem right",
+    "right side lower",
+    "right side upper",
+    "right armpit",
+    "right sleeve inner",
+    "right cuff inner",
+    "right cuff outer",
+    "right sleeve outer",
+    "right shoulder",
+)
 PRECISIONS = ("float32", "mixed_bfloat16")
 # First backbone stage that moves, by the name of a training stage; "heads" moves none.
 TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
@@ -107,7 +136,7 @@ class RefinerConfig:
     backbone: str = "mobilenet_v2"
     image_size: int = 256  # height and width of the view, a multiple of 64
     num_classes: int = len(CLASS_NAMES)  # without background
-    landmarks: int = 25  # of a short-sleeve top
+    landmarks: int = len(LANDMARK_NAMES)  # of a short-sleeve top
     widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder, strides 2 to 32
     class_width: int = 128
 

@@ -26,9 +26,6 @@ CLOSE_UPS = {"waist": 0.7, "chest": 0.25}  # of the shirt's height that stays in
 ANY_SCORE = 0.05  # average precision counts all finds; COCO's detectors stop here too
 MISS = 0.1  # IoU below which the garment was not found
 NEAR = 0.05  # of the box's diagonal: a landmark within it is right
-# A quarter of these shirts have short sleeves, which makes them short-sleeve tops; which,
-# nobody marked: nothing that is found there is right or wrong.
-UNDECIDED = ("shop-other", "shirt")  # source, folder
 KINDS = {"mask": "segm", "box": "bbox", "keypoint": "keypoints"}
 
 
@@ -90,11 +87,6 @@ class Result:
             "landmark_error": float(errors.mean()) if len(errors) else None,
             **self.attributes,
         }
-
-
-def decided(photos: list[AnnotatedPhoto]) -> list[AnnotatedPhoto]:
-    """Leave out photos of which nobody knows whether they show a short-sleeve top."""
-    return [p for p in photos if (p.source, p.image_path.parent.name) != UNDECIDED]
 
 
 def measure_photos(

@@ -173,6 +173,33 @@ def test_segment_writes_three_files_a_photo(cli, me_path, tee_path):
     assert json.loads(Path("seg/empty.json").read_text())["chosen"] is None
 
 
+def test_segment_tells_landmarks_with_their_likelihood(cli, me_path):
+    assert cli("segment", me_path, "-o", "seg").exit_code == 0
+    facts = json.loads(Path("seg/me.json").read_text())
+    chosen = facts["instances"][facts["chosen"]]
+    x1, y1, x2, y2 = chosen["box"]
+    points = np.array(chosen["landmarks"])
+    assert points.shape == (25, 3)
+    assert ((points[:, 2] >= 0) & (points[:, 2] <= 1)).all()
+    seen = points[points[:, 2] > 0.5]
+    assert len(seen) > 10
+    beyond = np.abs(seen[:, :2] - np.clip(seen[:, :2], (x1, y1), (x2, y2)))
+    assert beyond.max() < 0.1 * max(x2 - x1, y2 - y1)
+
+
+def test_segment_previews_what_it_found(cli, me_path):
+    Image.new("RGB", (300, 200), "green").save("empty.png")
+    done = cli("segment", me_path, "empty.png", "-o", "seg", "--preview")
+    assert done.exit_code == 0, done.output
+    assert [name for name in lines(done.stdout) if "preview" in name] == [
+        "seg/me.preview.jpg", "seg/empty.preview.jpg",
+    ]  # fmt: skip
+    assert read("seg/me.preview.jpg").shape == read(me_path).shape
+    assert not np.array_equal(read("seg/me.preview.jpg"), read(me_path))
+    green = read("seg/empty.preview.jpg").astype(int)
+    assert np.abs(green - (0, 128, 0)).max() < 4
+
+
 def test_segment_goes_on_after_a_bad_photo(cli, me_path):
     Path("bad.jpg").write_bytes(b"")
     done = cli("segment", "bad.jpg", me_path, "-o", "seg")

@@ -76,7 +76,7 @@ def segmentation(
         raise click.UsageError(f"{sheet}: expected a name in .png, .webp or .jpg")
     from tryon import evaluate_segmentation as evaluation
 
-    photos = _some(evaluation.decided(_read_photos(data)), limit)
+    photos = _some(_read_photos(data), limit)
     segmenter = _load(context, models)
     close = sum(photo.source == "people" for photo in photos) * len(evaluation.CLOSE_UPS)
     with progress(context, len(photos) + close) as tell:

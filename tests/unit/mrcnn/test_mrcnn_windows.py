@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mrcnn.config import LANDMARK_NAMES
 from mrcnn.windows import (
     MIRRORED,
     PAD_VALUE,
@@ -60,6 +61,7 @@ def test_a_box_lies_in_the_middle_of_its_window(scale):
 def test_mirrored_landmarks_change_sides_twice_to_be_back():
     assert sorted(MIRRORED) == list(range(25))
     assert MIRRORED[MIRRORED].tolist() == list(range(25))
-    assert MIRRORED[0] == 0  # the neck's middle
-    assert MIRRORED[15] == 15  # the hem's middle
-    assert MIRRORED[6] == 24  # left shoulder, right shoulder
+    other = {"left": "right", "right": "left"}
+    for name, index in zip(LANDMARK_NAMES, MIRRORED, strict=True):
+        words = [other.get(word, word) for word in name.split()]
+        assert " ".join(words) == LANDMARK_NAMES[index]

@@ -10,7 +10,6 @@ from tryon.evaluate_segmentation import (
     Result,
     View,
     close_up,
-    decided,
     figures,
     measure_photos,
     read_view,
@@ -114,16 +113,6 @@ def test_false_finds_are_counted_where_there_is_no_top(measure, photo):
     row = results[0].row()
     assert row["false_find"]
     assert row["iou"] is None
-
-
-def test_photos_that_nobody_can_judge_are_left_out(tmp_path):
-    photos = [
-        AnnotatedPhoto(tmp_path / folder / "a.jpg", source, list)
-        for source, folder in (
-            ("shop-other", "shirt"), ("shop-other", "hat"), ("shop", "shirt"),
-        )
-    ]  # fmt: skip
-    assert decided(photos) == photos[1:]
 
 
 def test_the_chosen_top_counts_as_it_was_read_closer(measure, photo):
