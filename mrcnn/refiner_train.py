@@ -10,6 +10,7 @@ from mrcnn.refiner import build_refiner
 LOSS_NAMES = ("mask", "class", "heatmap", "place", "seen")
 WEIGHTS = {"mask": 1.0, "class": 0.4, "heatmap": 0.15, "place": 4.0, "seen": 0.1}
 EDGE_WEIGHT = 3.0  # how much more a pixel at the outline counts
+SMOOTHING = 0.1  # of class labels: annotators are not sure of sleeves either
 SPREAD = 1.2  # standard deviation of a true heatmap, cells
 
 
@@ -77,10 +78,16 @@ def mask_loss(logits, truth, known):
 
 
 def class_loss(logits, labels, known):
-    """Cross entropy of logits (B, 1 + classes) and labels (B,)."""
+    """Cross entropy of logits (B, 1 + classes) and smoothed labels (B,).
+
+    References:
+        Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016.
+    """
     log_share = ops.log_softmax(logits, axis=-1)
     picked = ops.take_along_axis(log_share, ops.expand_dims(labels, -1), axis=-1)
-    return weighted_mean(-ops.squeeze(picked, -1), known)
+    right = -ops.squeeze(picked, -1)
+    anything = -ops.mean(log_share, axis=-1)
+    return weighted_mean((1 - SMOOTHING) * right + SMOOTHING * anything, known)
 
 
 def landmark_losses(pred, points, known):
