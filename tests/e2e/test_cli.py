@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from tryon import zoo
 from tryon.cli import main
 
 
@@ -264,6 +265,17 @@ def test_evaluate_prints_a_table_of_a_few_photos(cli):
 def test_evaluate_tells_a_wrong_sheet_before_work(cli):
     Path("val").mkdir()
     assert cli("evaluate", "segmentation", "val", "--sheet", "s.bmp").exit_code == 2
+
+
+@pytest.mark.parametrize("names", [["universal"], ["segmenter", "segmenter"]])
+def test_evaluate_takes_one_card_of_each_network(cli, names):
+    Path("val").mkdir()
+    Image.new("RGB", (99, 99)).save("val/a.jpg")
+    Image.new("L", (99, 99)).save("val/a.png")
+    models = [str(zoo.SHIPPED / f"{name}.json") for name in names]
+    done = cli("evaluate", "segmentation", "val", *(f"--model={m}" for m in models))
+    assert done.exit_code == 1
+    assert "one segmenter's and one refiner's card" in done.stderr
 
 
 def test_evaluate_says_what_it_expects(cli):
