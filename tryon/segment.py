@@ -30,7 +30,7 @@ class SegmentConfig:
 
     proposal_threshold: float = 0.1  # Mask R-CNN's score from which a find is read again
     proposals: int = 5  # finds that are read again, at most
-    score_threshold: float = 0.5  # the refiner's probability from which a find counts
+    score_threshold: float = 0.3  # the refiner's probability from which a find counts
     mask_threshold: float = 0.5  # probability from which a pixel is garment
     overlap_threshold: float = 0.6  # of two finds nested so far, the better stays
 
