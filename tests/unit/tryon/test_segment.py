@@ -82,7 +82,7 @@ def test_what_mask_rcnn_misses_the_refiner_may_find(finder, segmenter, shirt):
 
 
 @pytest.mark.parametrize(
-    ("label", "score", "count"), [(2, 0.9, 1), (1, 0.45, 0), (2, 0.45, 0)]
+    ("label", "score", "count"), [(2, 0.9, 1), (1, 0.25, 0), (2, 0.25, 0)]
 )
 def test_other_classes_and_weak_finds_are_not_taken(
     segmenter, drawer, shirt, label, score, count
