@@ -27,7 +27,7 @@ $(RUN_READY): setup.py | $(BIN)/python
 	touch $@
 
 $(DEV_READY): setup.py | $(BIN)/python
-	$(PIP) --editable '.[train,test,check]'
+	$(PIP) --editable '.[fast,train,test,check]'
 	$(PIP) --no-deps imgaug==0.4.0
 	touch $(RUN_READY) $@
 
@@ -59,8 +59,9 @@ test-backends: $(DEV_READY)  ## Install JAX and torch and run the backend tests 
 docs: $(DEV_READY)  ## Rewrite docs/cli.md from --help
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog -r docs/cli.md
 
-benchmark: $(RUN_READY)  ## Print stage times beside a matrix product's
+benchmark: $(DEV_READY)  ## Print stage times beside a matrix product's, and OpenVINO's beside Keras'
 	$(BIN)/python benchmarks/stages.py
+	$(BIN)/python benchmarks/runtime.py
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -19,7 +19,8 @@ TRAIN = [
     "matplotlib>=3.9",
     "shapely>=2.0",
 ]
-TRAIN += ["six>=1.16"]
+TRAIN += ["six>=1.16", "tensorboard>=2.18"]
+FAST = ["openvino>=2025.4,<2027"]  # runs the networks that a user waits for
 TEST = ["pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100"]
 CHECK = [
     "ruff==0.15.*",
@@ -62,6 +63,6 @@ setup(
         "platformdirs>=4",
         "click>=8.1",
     ],
-    extras_require={"train": TRAIN, "test": TEST, "check": CHECK},
+    extras_require={"fast": FAST, "train": TRAIN, "test": TEST, "check": CHECK},
     entry_points={"console_scripts": ["tryon = tryon.cli:main"]},
 )

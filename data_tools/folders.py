@@ -1,141 +1,127 @@
-"""Readers of annotated photo folders: people, shop and rendered.
+"""Tells the forms of annotated photos apart by what lies in a folder or file."""
 
-The three forms, told apart by what lies in them:
-
-- people: `<id>.jpg` with `<id>.png`, a map of clothing classes named by `labels.json`
-  beside or above, and `short_sleeve.csv` (id, split, labels) that says which photos show
-  a short-sleeve top.
-- shop: `<id>.jpg` with `<id>.png`, a garment mask; every garment is a short-sleeve top.
-- rendered: `pNNN_X.jpg` with `pNNN_X.labels.png` (2 is the tee); people 300 to 309 are
-  the val split.
-"""
-
-import csv
 import json
 from functools import partial
 from pathlib import Path
 
-import numpy as np
+from data_tools import pack
+from data_tools.annotations import AnnotatedPhoto, DataError
+from data_tools.filters import PhotoFilter, filter_photos
+from data_tools.formats import label_maps
+from data_tools.formats.coco import read_coco
+from data_tools.formats.deepfashion2 import read_deepfashion2
+from data_tools.formats.via import read_via
 
-from data_tools.annotations import AnnotatedPhoto
-
-SHORT_SLEEVE_TOP = 1
-# Clothing classes of the people's label maps -> DeepFashion2 labels, when the photo is
-# not listed as short-sleeved. Sleeves of dresses are not told apart there.
-_OTHER_GARMENTS = {
-    2: ("t-shirt", "top", "blouse", "shirt", "sweater", "sweatshirt", "hoodie", "jumper"),
-    4: ("jacket", "coat", "blazer", "cardigan", "cape"),
-    5: ("vest",),
-    10: ("dress", "romper"),
-}
-_MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
-_RENDERED_TEE = 2
-_RENDERED_VAL = range(300, 310)
+POLYGONS = ("segmentation", "landmarks")
+_SPLITS = {"train": ("train",), "val": ("val", "validation")}  # names of their folders
+_IMAGE_FOLDERS = ("", "images", "image", "../images", "../image")  # beside a JSON
+_FORMS = (
+    "<id>.jpg with <id>.png, rendered pNNN_X.jpg with pNNN_X.labels.png, DeepFashion2's "
+    "image/ with annos/, a COCO or VIA .json, or a .zip of `tryon data pack`"
+)
 
 
-def read_folder(folder: Path, split: str) -> list[AnnotatedPhoto]:
-    """Read a folder of annotated photos, or a folder of such folders.
+def read_folder(
+    folder: Path,
+    split: str,
+    polygons: str = "segmentation",
+    wanted: PhotoFilter | None = None,
+) -> list[AnnotatedPhoto]:
+    """Read a folder of annotated photos, a folder of such folders, or one file.
 
     Args:
-        folder: see the module's text; a folder `train` or `val` is its own split.
+        folder: see `data_tools.formats`. A folder `train` or `val`, a .json and a .zip
+            are their own split.
         split: "train" or "val".
+        polygons: where the form knows both: "segmentation" as drawn, or "landmarks",
+            the polygon through them.
+        wanted: which photos are taken; None takes all, and then opens no annotation of
+            DeepFashion2 before it is used.
 
     Returns:
         The photos, sorted by path.
 
     Raises:
-        FileNotFoundError: when nothing there is in a form that is known.
+        FileNotFoundError: when nothing there is in a form that is known, or passes.
+        DataError: when a file is not as expected.
+        ValueError: when `polygons` is not as expected.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"expected a folder of annotated photos, got {folder}")
-    photos = _read_one(folder, split)
-    if not photos:
-        parts = sorted(path for path in folder.iterdir() if path.is_dir())
-        photos = [p for part in parts for p in _read_one(part, split)]
+    if polygons not in POLYGONS:
+        raise ValueError(f"expected polygons in {POLYGONS}, got {polygons!r}")
+    if folder.is_file():
+        photos = _read_file(folder, polygons)
+    elif folder.is_dir():
+        photos = _read_one(folder, split, polygons)
+        if not photos:
+            parts = sorted(path for path in folder.iterdir() if path.is_dir())
+            photos = [p for part in parts for p in _read_one(part, split, polygons)]
+    else:
+        raise FileNotFoundError(f"expected annotated photos, got {folder}")
     if not photos:
         raise FileNotFoundError(
-            f"expected annotated photos ({split}) in {folder}: <id>.jpg with <id>.png, "
-            "or rendered pNNN_X.jpg with pNNN_X.labels.png"
+            f"expected annotated photos ({split}) in {folder}: {_FORMS}"
         )
-    return photos
+    kept = filter_photos(photos, wanted or PhotoFilter())
+    if not kept:
+        raise FileNotFoundError(
+            f"expected photos that pass the filter in {folder}, got none of {len(photos)}"
+        )
+    return kept
 
 
-def _read_one(folder: Path, split: str) -> list[AnnotatedPhoto]:
+def _read_one(folder: Path, split: str, polygons: str) -> list[AnnotatedPhoto]:
+    """Read one folder; an empty list when its form is not known."""
+    places = [folder / name for name in _SPLITS[split]]
+    place = next((path for path in places if path.is_dir()), folder)
+    if (place / "annos").is_dir() and (place / "image").is_dir():
+        return read_deepfashion2(place, polygons)
     if any(folder.glob("*.labels.png")):
-        return _read_rendered(folder, split)
-    place = folder / split if (folder / split).is_dir() else folder
-    if not any(place.glob("*.png")):
-        return []
+        return label_maps.read_rendered(folder, split)
+    if any(place.glob("*.png")) and any(place.glob("*.jpg")):
+        return _read_label_maps(place, split)
+    files = list(place.glob("*.json"))
+    return _read_json(files[0], polygons) if len(files) == 1 else []
+
+
+def _read_label_maps(place: Path, split: str) -> list[AnnotatedPhoto]:
     for above in (place, place.parent):
         if (above / "labels.json").exists():
-            return _read_people(place, above)
+            return label_maps.read_people(place, above)
     above = place.parent if place.name in ("train", "val") else place
-    return _read_shop(place) + _read_other(above / "other", split)
+    return label_maps.read_shop(place) + label_maps.read_other(above / "other", split)
 
 
-def _pairs(folder: Path) -> list[tuple[Path, Path]]:
-    images = sorted(folder.glob("*.jpg"))
-    return [(i, i.with_suffix(".png")) for i in images if i.with_suffix(".png").exists()]
+def _read_file(path: Path, polygons: str) -> list[AnnotatedPhoto]:
+    if path.suffix.lower() == ".zip":
+        return pack.read_packed(path, polygons)
+    return _read_json(path, polygons)
 
 
-def _read_shop(folder: Path) -> list[AnnotatedPhoto]:
-    return [AnnotatedPhoto(i, m, "shop", _whole_mask) for i, m in _pairs(folder)]
+def _read_json(path: Path, polygons: str) -> list[AnnotatedPhoto]:
+    """Read COCO's or VIA's JSON.
+
+    Raises:
+        DataError: when the file holds neither.
+    """
+    place = partial(_beside, path.parent)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if {"images", "annotations", "categories"} <= set(values):
+            return read_coco(values, place, polygons, lambda name: None)
+        return read_via(values, place)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path}: expected COCO's or VIA's JSON, with photos beside it ({error!r})"
+        ) from error
 
 
-def _read_other(folder: Path, split: str) -> list[AnnotatedPhoto]:
-    """Read photos of other garments; nothing is marked, every fifth is val."""
-    images = sorted(folder.glob("*/*.jpg"))
-    chosen = [p for i, p in enumerate(images) if (i % 5 == 0) == (split == "val")]
-    return [AnnotatedPhoto(path, None, "shop-other", _whole_mask) for path in chosen]
+def _beside(folder: Path, name: str) -> Path:
+    """Return the place of a photo that a JSON names; where none is, beside the JSON.
 
-
-def _read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
-    names = json.loads((above / "labels.json").read_text())
-    with (above / "short_sleeve.csv").open(newline="") as file:
-        short = {row["id"]: row["labels"].split() for row in csv.DictReader(file)}
-    other = {
-        names.index(name): label
-        for label, group in _OTHER_GARMENTS.items()
-        for name in group
-        if name in names
-    }
-    photos = []
-    for image, mask in _pairs(folder):
-        if image.stem in short:
-            wanted = {names.index(n): SHORT_SLEEVE_TOP for n in short[image.stem]}
-            reader = partial(_joined_classes, wanted)
-            photos.append(AnnotatedPhoto(image, mask, "people", reader))
-        else:
-            reader = partial(_joined_classes, other)
-            photos.append(AnnotatedPhoto(image, mask, "people-other", reader))
-    return photos
-
-
-def _read_rendered(folder: Path, split: str) -> list[AnnotatedPhoto]:
-    photos = []
-    for mask in sorted(folder.glob("*.labels.png")):
-        name = mask.name.removesuffix(".labels.png")
-        if (int(name[1:].split("_")[0]) in _RENDERED_VAL) == (split == "val"):
-            image = mask.with_name(name + ".jpg")
-            photos.append(AnnotatedPhoto(image, mask, "rendered", _rendered_mask))
-    return photos
-
-
-def _whole_mask(label_map: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    return [(SHORT_SLEEVE_TOP, label_map > 127)]
-
-
-def _rendered_mask(label_map: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    return [(SHORT_SLEEVE_TOP, label_map == _RENDERED_TEE)]
-
-
-def _joined_classes(
-    wanted: dict[int, int], label_map: np.ndarray
-) -> list[tuple[int, np.ndarray]]:
-    """Join the classes of each label to one mask; small pieces are dropped."""
-    joined: dict[int, np.ndarray] = {}
-    for value, label in wanted.items():
-        mask = label_map == value
-        joined[label] = joined[label] | mask if label in joined else mask
-    floor = _MIN_SHARE * label_map.size
-    return [(label, mask) for label, mask in joined.items() if mask.sum() > floor]
+    Raises:
+        ValueError: when the name leads out of the folder.
+    """
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"expected a photo's name without .. or root, got {name!r}")
+    places = [folder / part / name for part in _IMAGE_FOLDERS]
+    return next((path for path in places if path.is_file()), places[0])

@@ -6,6 +6,12 @@ import keras
 
 from mrcnn.config import TRAINABLE_FROM
 
+# The layer with stride 2, C1.
+_FINEST = {
+    "mobilenet_v2": "block_1_expand_relu",
+    "resnet50": "conv1_relu",
+    "resnet101": "conv1_relu",
+}
 # Layers whose outputs have strides 4, 8, 16 and 32.
 _STAGE_ENDS = {
     "mobilenet_v2": (
@@ -34,23 +40,25 @@ _BUILDERS = {
 }
 
 
-def build_backbone(name: str, image_size: int) -> keras.Model:
+def build_backbone(name: str, image_size: int, finest: bool = False) -> keras.Model:
     """Build a backbone without weights.
 
     Args:
         name: "mobilenet_v2", "resnet50" or "resnet101".
         image_size: height and width of the input, a multiple of 64.
+        finest: give C1, stride 2, as well.
 
     Returns:
         A model from images (B, S, S, 3) in the range `preprocess` gives to the list
-        [C2, C3, C4, C5] with strides 4, 8, 16, 32.
+        [C2, C3, C4, C5] with strides 4, 8, 16, 32, or to [C1, C2, ...].
     """
     if name not in _BUILDERS:
         raise ValueError(f"expected a backbone among {sorted(_BUILDERS)}, got {name!r}")
     full = _BUILDERS[name](
         include_top=False, weights=None, input_shape=(image_size, image_size, 3)
     )
-    outputs = [full.get_layer(end).output for end in _STAGE_ENDS[name]]
+    ends = (_FINEST[name],) * finest + _STAGE_ENDS[name]
+    outputs = [full.get_layer(end).output for end in ends]
     return keras.Model(full.input, outputs, name=f"{name}_backbone")
 
 

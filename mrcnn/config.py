@@ -22,8 +22,50 @@ CLASS_NAMES = (
     "vest dress",
     "sling dress",
 )
+# DeepFashion2's landmarks of a short sleeve top, in its order, once around the garment;
+# left and right are those of a picture that shows the front.
+LANDMARK_NAMES = (
+    "neck back middle",
+    "neck left",
+    "neck front left",
+    "neck front middle",
+    "neck front right",
+    "neck right",
+    "left shoulder",
+    "left sleeve outer",
+    "left cuff outer",
+    "left cuff inner",
+    "left sleeve inner",
+    "left armpit",
+    "left side upper",
+    "left side lower",
+    "hem left",
+    "hem middle",
+    "hem right",
+    "right side lower",
+    "right side upper",
+    "right armpit",
+    "right sleeve inner",
+    "right cuff inner",
+    "right cuff outer",
+    "right sleeve outer",
+    "right shoulder",
+)
+PRECISIONS = ("float32", "mixed_bfloat16")
 # First backbone stage that moves, by the name of a training stage; "heads" moves none.
 TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
+
+
+def _known_values(config: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Return parsed JSON as a config's arguments, or refuse what it does not know."""
+    known = {field.name for field in dataclasses.fields(config)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"expected keys among {sorted(known)}, got {unknown}")
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in values.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -72,6 +114,11 @@ class MaskRCNNConfig:
                 f"({self.mask_roi_size}), got {self.mask_output_size}"
             )
 
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB."""
+        return self.image_size, self.image_size, 3
+
     def save(self, path: Path) -> None:
         """Write the config as JSON to `path`."""
         path.write_text(json.dumps(dataclasses.asdict(self), indent=1))
@@ -79,15 +126,29 @@ class MaskRCNNConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "MaskRCNNConfig":
         """Build a config from parsed JSON; lists become tuples."""
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ValueError(f"expected keys among {sorted(known)}, got {unknown}")
-        ready: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return cls(**ready)
+        return cls(**_known_values(cls, values))
+
+
+@dataclass(frozen=True)
+class RefinerConfig:
+    """Architecture of the refiner. Sizes in pixels of its input."""
+
+    backbone: str = "mobilenet_v2"
+    image_size: int = 256  # height and width of the view, a multiple of 64
+    num_classes: int = len(CLASS_NAMES)  # without background
+    landmarks: int = len(LANDMARK_NAMES)  # of a short-sleeve top
+    widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder, strides 2 to 32
+    class_width: int = 128
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB and the first mask."""
+        return self.image_size, self.image_size, 4
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "RefinerConfig":
+        """Build a config from parsed JSON; lists become tuples."""
+        return cls(**_known_values(cls, values))
 
 
 @dataclass(frozen=True)
@@ -108,6 +169,8 @@ class TrainConfig:
     warmup_steps: int = 50
     weight_decay: float = 1e-4
     gradient_norm: float = 10.0  # global clip
+    ema: float = 0.0  # momentum of the weights' moving average, as 0.999; 0: none is kept
+    precision: str = "float32"  # or "mixed_bfloat16": what the layers compute in
     max_instances: int = 4  # ground-truth garments kept in one picture
     rpn_samples: int = 64  # anchors in the RPN losses of one picture
     rpn_positive_iou: float = 0.6
@@ -116,3 +179,12 @@ class TrainConfig:
     roi_positives: int = 4  # of these, at most so many with a garment (and a mask)
     roi_positive_iou: float = 0.5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no recipe."""
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"expected ema in [0, 1), got {self.ema}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"expected precision in {PRECISIONS}, got {self.precision!r}"
+            )

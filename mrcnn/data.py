@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from mrcnn.config import TrainConfig
+from mrcnn.windows import PAD_VALUE
 
-PAD_VALUE = 127  # grey beyond the photo's edge
+MIN_PIXELS = 64  # of a view: of smaller garments nothing can be learned
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,26 @@ class Example:
         image: uint8 (H, W, 3), RGB.
         masks: bool (N, H, W), one for each garment; N may be 0.
         labels: int (N,), 1-based ids into `CLASS_NAMES`.
+        foreground: bool (H, W), what stays when an augmenter swaps the background;
+            None where that is not known.
     """
 
     image: np.ndarray
     masks: np.ndarray
     labels: np.ndarray
+    foreground: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that masks and labels belong to the image."""
-        expected = (len(self.labels), *self.image.shape[:2])
+        size = self.image.shape[:2]
+        expected = (len(self.labels), *size)
         if self.masks.shape != expected:
             raise ValueError(f"expected masks {expected}, got {self.masks.shape}")
+        if self.foreground is not None and self.foreground.shape != size:
+            raise ValueError(f"expected foreground {size}, got {self.foreground.shape}")
 
 
-Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Augment = Callable[[Example, np.random.Generator], Example]
 
 
 class TrainingBatches(keras.utils.PyDataset):
@@ -50,7 +57,9 @@ class TrainingBatches(keras.utils.PyDataset):
         image_size: height and width of a view.
         train: batch size, instances kept, seed.
         steps: batches per epoch.
-        augment: changes colours of a view (uint8 (S, S, 3), rng); None leaves them.
+        augment: changes a view, its masks as well; None leaves it.
+        workers: threads that draw batches.
+        epoch: number of the first epoch; every epoch has other views.
     """
 
     def __init__(
@@ -62,13 +71,14 @@ class TrainingBatches(keras.utils.PyDataset):
         steps: int,
         augment: Augment | None = None,
         workers: int = 1,
+        epoch: int = 0,
     ):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
         self.load, self.augment, self.steps = load, augment, steps
         self.image_size, self.train = image_size, train
         total = np.asarray(shares, np.float64)
         self.shares = total / total.sum()
-        self.epoch = 0
+        self.epoch = epoch
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -96,11 +106,11 @@ class TrainingBatches(keras.utils.PyDataset):
         view = random_view(self.load(index), self.image_size, rng)
         if self.augment is None:
             return view
-        return Example(self.augment(view.image, rng), view.masks, view.labels)
+        return _without_specks(self.augment(view, rng))
 
 
 def random_view(example: Example, size: int, rng: np.random.Generator) -> Example:
-    """Look at an example through a random window: scale, shift, turn, mirror.
+    """Look at an example through a random window: scale, shift, turn, mirror, tilt.
 
     Args:
         example: the whole photo.
@@ -111,28 +121,45 @@ def random_view(example: Example, size: int, rng: np.random.Generator) -> Exampl
         The view; garments of which nothing is left are dropped.
 
     Convention:
-        The window is an affine map from view pixels to photo pixels.
+        The window is a homography from view pixels to photo pixels.
     """
     centre, span = _window(example, rng)
-    angle = np.deg2rad(rng.normal(0, 6))
+    window = _homography(centre, span / size, size, rng)
+
+    def look(mask: np.ndarray) -> np.ndarray:
+        return _resample_mask(mask, window, size, span / size)
+
+    image = _resample(example.image, window, size, Image.Resampling.BILINEAR, span / size)
+    masks = np.array([look(mask) for mask in example.masks], bool)
+    foreground = None if example.foreground is None else look(example.foreground)
+    masks = masks.reshape(-1, size, size)
+    return _without_specks(Example(image, masks, example.labels, foreground))
+
+
+def _homography(
+    centre: np.ndarray, scale: float, size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the window (3, 3) around a photo's place, at photo pixels a view pixel."""
+    angle = rng.normal(0, 6 if rng.random() < 0.85 else 30)  # lies askew, at times
+    angle = np.deg2rad(np.clip(angle, -60, 60))
     flip = -1.0 if rng.random() < 0.5 else 1.0
     stretch = np.exp(rng.normal(0, 0.06))
-    scale = span / size
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    turn = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
-    matrix = np.column_stack([turn, centre - turn @ [size / 2, size / 2]])
-    image = _resample(example.image, matrix, size, Image.Resampling.BILINEAR, scale)
-    kept = [
-        (mask, label)
-        for mask, label in zip(
-            (_resample_mask(m, matrix, size, scale) for m in example.masks),
-            example.labels,
-            strict=True,
-        )
-        if mask.sum() > 64
-    ]
-    masks = np.array([m for m, _ in kept], bool).reshape(-1, size, size)
-    return Example(image, masks, np.array([k for _, k in kept], np.int64))
+    turn = np.eye(3)
+    turn[:2, :2] = [[cos * flip * stretch, -sin], [sin * flip * stretch, cos]]
+    turn[:2, 2] = centre
+    tilt = np.eye(3)
+    tilt[2, :2] = np.clip(rng.normal(0, 0.06, 2), -0.2, 0.2) / (size / 2)
+    middle = np.eye(3)
+    middle[:2, 2] = -size / 2
+    window = turn @ tilt @ middle
+    return window / window[2, 2]
+
+
+def _without_specks(view: Example) -> Example:
+    """Drop garments of which next to nothing is seen."""
+    seen = view.masks.sum((1, 2)) > MIN_PIXELS
+    return Example(view.image, view.masks[seen], view.labels[seen], view.foreground)
 
 
 def _window(example: Example, rng: np.random.Generator) -> tuple[np.ndarray, float]:
@@ -151,23 +178,23 @@ def _window(example: Example, rng: np.random.Generator) -> tuple[np.ndarray, flo
     return (low + high) / 2 + jitter, span
 
 
-def _resample(image, matrix, size, method, scale: float) -> np.ndarray:
+def _resample(image, window, size, method, scale: float) -> np.ndarray:
     """Sample an image through the window; shrink first, so that nothing aliases."""
     picture, factor = Image.fromarray(image), max(1, int(scale))
     if factor > 1:
         picture = picture.reduce(factor)
     # PIL reads at pixel centres (x + .5, y + .5) on both sides, as our windows do.
-    data = tuple((matrix / factor).ravel())
+    data = tuple((window / [[factor], [factor], [1]]).ravel()[:8])
     fill = (PAD_VALUE,) * 3 if image.ndim == 3 else 0
     moved = picture.transform(
-        (size, size), Image.Transform.AFFINE, data, method, fillcolor=fill
+        (size, size), Image.Transform.PERSPECTIVE, data, method, fillcolor=fill
     )
     return np.asarray(moved)
 
 
-def _resample_mask(mask, matrix, size, scale: float) -> np.ndarray:
+def _resample_mask(mask, window, size, scale: float) -> np.ndarray:
     grey = mask.astype(np.uint8) * 255
-    return _resample(grey, matrix, size, Image.Resampling.BILINEAR, scale) >= 128
+    return _resample(grey, window, size, Image.Resampling.BILINEAR, scale) >= 128
 
 
 def pack_truth(

@@ -14,12 +14,15 @@ class Detections:
         labels: int (N,), 1-based ids into `CLASS_NAMES`.
         scores: float32 (N,) in [0, 1].
         masks: float32 (N, H, W) in [0, 1]: probability that a pixel is garment.
+        landmarks: float32 (N, K, 3): x, y in pixels and how likely it is seen, in
+            [0, 1]; None where no network looked for them.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
     masks: np.ndarray
+    landmarks: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays speak of the same instances."""
@@ -30,6 +33,10 @@ class Detections:
             raise ValueError(f"expected labels ({count},), got {self.labels.shape}")
         if self.masks.ndim != 3 or len(self.masks) != count:
             raise ValueError(f"expected masks ({count}, H, W), got {self.masks.shape}")
+        if self.landmarks is not None and len(self.landmarks) != count:
+            raise ValueError(
+                f"expected landmarks ({count}, K, 3), got {self.landmarks.shape}"
+            )
 
     def __len__(self) -> int:
         """Return the number of instances."""
@@ -38,7 +45,11 @@ class Detections:
     def __getitem__(self, index: np.ndarray | slice) -> "Detections":
         """Return the instances picked by a slice, a bool mask or indices."""
         return Detections(
-            self.boxes[index], self.labels[index], self.scores[index], self.masks[index]
+            self.boxes[index],
+            self.labels[index],
+            self.scores[index],
+            self.masks[index],
+            None if self.landmarks is None else self.landmarks[index],
         )
 
     @classmethod

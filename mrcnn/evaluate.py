@@ -1,13 +1,8 @@
-"""Figures of a segmenter: IoU, boundary F and average precision."""
+"""Figures of one mask and of one garment's landmarks; average precision: `coco`."""
 
-import contextlib
-import io
 from collections.abc import Sequence
 
 import numpy as np
-from pycocotools import mask as rle
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 from scipy import ndimage
 
 BOUNDARY_SHARE = 0.0075  # of the image diagonal: how far an outline may be off
@@ -48,67 +43,21 @@ def _outline(mask: np.ndarray) -> np.ndarray:
     return mask & ~ndimage.binary_erosion(mask, border_value=1)
 
 
-def average_precision(
-    gt_masks: Sequence[Sequence[np.ndarray]],
-    pred_masks: Sequence[Sequence[np.ndarray]],
-    pred_scores: Sequence[Sequence[float]],
-) -> dict[str, float]:
-    """Return COCO's mask AP of one class.
+def landmark_errors(
+    pred: np.ndarray, truth: np.ndarray, box: Sequence[float]
+) -> np.ndarray:
+    """Return how far each landmark is off.
 
     Args:
-        gt_masks: for each image its bool masks (H, W).
-        pred_masks: for each image the masks that were found.
-        pred_scores: for each image their scores.
+        pred: (K, 2 or more), x and y in pixels first.
+        truth: (K, 3) of x, y and v: 2 seen, 1 hidden, 0 outside the photo.
+        box: xyxy of the true garment.
 
     Returns:
-        "AP" (mean over IoU .50 to .95), "AP50" and "AP75", in [0, 1]; -1 without truth.
+        (K,) distances as share of the box's diagonal; NaN where v is 0.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
-        truth = _coco_truth(gt_masks)
-        rows = _coco_rows(pred_masks, pred_scores)
-        if not rows:
-            nothing = 0.0 if truth.anns else -1.0
-            return dict.fromkeys(("AP", "AP50", "AP75"), nothing)
-        run = COCOeval(truth, truth.loadRes(rows), "segm")
-        run.evaluate()
-        run.accumulate()
-        run.summarize()
-    return dict(zip(("AP", "AP50", "AP75"), map(float, run.stats[:3]), strict=True))
-
-
-def _coco_truth(gt_masks: Sequence[Sequence[np.ndarray]]) -> COCO:
-    annotations = [
-        {"image_id": i, "category_id": 1, "iscrowd": 0, "area": int(mask.sum())}
-        | {"segmentation": _encode(mask), "bbox": rle.toBbox(_encode(mask)).tolist()}
-        for i, masks in enumerate(gt_masks)
-        for mask in masks
-    ]
-    truth = COCO()
-    truth.dataset = {
-        "info": {},
-        # Sizes are asked for but not used: the masks are run-length coded already.
-        "images": [{"id": i, "height": 0, "width": 0} for i in range(len(gt_masks))],
-        "categories": [{"id": 1}],
-        "annotations": [{"id": n, **a} for n, a in enumerate(annotations, 1)],
-    }
-    truth.createIndex()
-    return truth
-
-
-def _coco_rows(
-    pred_masks: Sequence[Sequence[np.ndarray]], pred_scores: Sequence[Sequence[float]]
-) -> list[dict]:
-    return [
-        {
-            "image_id": i,
-            "category_id": 1,
-            "segmentation": _encode(mask),
-            "score": float(score),
-        }
-        for i, masks in enumerate(pred_masks)
-        for mask, score in zip(masks, pred_scores[i], strict=True)
-    ]
-
-
-def _encode(mask: np.ndarray) -> dict:
-    return rle.encode(np.asfortranarray(mask.astype(np.uint8)))
+    if len(pred) != len(truth):
+        raise ValueError(f"expected {len(truth)} landmarks, got {len(pred)}")
+    x1, y1, x2, y2 = box
+    away = np.hypot(*(pred[:, :2] - truth[:, :2]).T) / np.hypot(x2 - x1, y2 - y1)
+    return np.where(truth[:, 2] > 0, away, np.nan)

@@ -122,9 +122,11 @@ class MaskRCNN(keras.Model):
         shift = np.zeros(config.num_classes + 1, np.float32)
         shift[1] = np.log(config.prior_odds)  # Bayes: other odds, same evidence
         shares = ops.softmax(logits + shift, axis=-1)[..., 1:]
-        labels = ops.argmax(shares, axis=-1) + 1
+        # Not argmax: what Keras makes of it for TensorFlow, OpenVINO cannot convert.
+        best, index = ops.top_k(shares, 1)
+        labels = index[..., 0] + 1
         real = ops.cast(box_ops.box_area(proposals) > 1.0, "float32")
-        scores = ops.max(shares, axis=-1) * real
+        scores = best[..., 0] * real
         boxes = box_ops.decode(
             proposals,
             pick_class(deltas, labels, config.class_agnostic),

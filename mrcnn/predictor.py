@@ -1,24 +1,34 @@
 """From a photo to `Detections`: padding in, padding out, masks pasted back.
 
 `letterbox` and `Letterbox.to_photo` stand side by side on purpose: what one does the
-other undoes. `Predictor` is the seam behind which a faster runtime can stand.
+other undoes. `Predictor` is the seam between the network and everything else. Behind it
+stands Keras, or OpenVINO, which starts in a second; Keras is imported only where it runs.
 """
 
+import dataclasses
+import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 from PIL import Image
 
-from mrcnn.config import MaskRCNNConfig
-from mrcnn.data import PAD_VALUE
+from mrcnn.config import MaskRCNNConfig, RefinerConfig
 from mrcnn.detections import Detections
-from mrcnn.model import MaskRCNN
+from mrcnn.runtime import fingerprint, open_network
+from mrcnn.windows import PAD_VALUE
 
+if TYPE_CHECKING:
+    import keras
+
+Runtime = Literal["auto", "keras", "openvino"]
+NetworkConfig: TypeAlias = MaskRCNNConfig | RefinerConfig
 # A rim of grey, as share of the input: a shirt cut by the frame ends inside the network's
 # view, so that its edge is drawn and not guessed.
 MARGIN = 0.05
+_log = logging.getLogger(__name__)
 
 
 class Predictor(Protocol):
@@ -27,26 +37,100 @@ class Predictor(Protocol):
     image_size: int
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Map float32 (B, S, S, 3) in 0..255 to the arrays `MaskRCNN` returns."""
+        """Map float32 (B, S, S, C) in 0..255 to arrays by name.
+
+        Of a Mask R-CNN C is 3, of a refiner 4; what they return is told where they are
+        built, at `model.MaskRCNN` and `refiner.build_refiner`.
+        """
 
 
 class KerasPredictor:
-    """A `MaskRCNN` behind the seam.
+    """A network behind the seam, run by Keras.
 
     Args:
-        config: architecture.
+        config: architecture; its type says whether of a Mask R-CNN or of a refiner.
         weights: a `.weights.h5` file, float16 or float32.
     """
 
-    def __init__(self, config: MaskRCNNConfig, weights: Path):
+    def __init__(self, config: NetworkConfig, weights: Path):
         self.image_size = config.image_size
-        self._model = MaskRCNN(config)
-        self._model.load_weights(weights)
+        self._model = _build(config, weights)
         self._model.compile(jit_compile=False)
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the network on a batch (B, S, S, 3)."""
+        """Run the network on a batch (B, S, S, C)."""
         return self._model.predict_on_batch(images)
+
+
+class OpenVinoPredictor:
+    """A network behind the seam, run by OpenVINO.
+
+    Args:
+        config: architecture; its type says whether of a Mask R-CNN or of a refiner.
+        weights: a `.weights.h5` file, float16 or float32.
+        cache_dir: where the converted network is kept.
+
+    Raises:
+        ImportError, OSError, RuntimeError: see `runtime.open_network`.
+    """
+
+    def __init__(self, config: NetworkConfig, weights: Path, cache_dir: Path):
+        self.image_size = config.image_size
+        # The code of the network is part of what it is: a mended one is converted anew.
+        code = sorted(Path(__file__).parent.glob("*.py"))
+        key = fingerprint(weights, json.dumps(dataclasses.asdict(config)), *code)
+        self._network = open_network(
+            lambda: _build(config, weights), config.input_shape, key, cache_dir
+        )
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the network on a batch (B, S, S, C)."""
+        return self._network(images)
+
+
+def load_predictor(
+    config: NetworkConfig, weights: Path, cache_dir: Path, runtime: Runtime = "auto"
+) -> Predictor:
+    """Load a network into the runtime that suits this machine, or into a given one.
+
+    Args:
+        config: architecture; its type says of which network.
+        weights: a `.weights.h5` file.
+        cache_dir: where OpenVINO's form of the network is kept.
+        runtime: "auto" takes OpenVINO, and Keras where that cannot be had: it is not
+            installed, the cache cannot be written, or the backend cannot convert.
+
+    Raises:
+        ImportError, OSError, RuntimeError: with "openvino", for the same reasons.
+    """
+    if runtime == "keras":
+        return KerasPredictor(config, weights)
+    try:
+        return OpenVinoPredictor(config, weights, cache_dir)
+    except (ImportError, OSError, RuntimeError) as error:
+        if runtime == "openvino":
+            raise
+        _log.info("the network runs in Keras, OpenVINO cannot be used: %s", error)
+        return KerasPredictor(config, weights)
+
+
+def runtime_of(predictor: Predictor) -> Runtime:
+    """Return "openvino" or "keras": what runs a predictor of `load_predictor`."""
+    return "openvino" if isinstance(predictor, OpenVinoPredictor) else "keras"
+
+
+def _build(config: NetworkConfig, weights: Path) -> "keras.Model":
+    """Build the network of a config; Keras is imported here, which takes seconds."""
+    if isinstance(config, RefinerConfig):
+        from mrcnn.refiner import build_refiner
+
+        model = build_refiner(config)
+    else:
+        from mrcnn.model import MaskRCNN
+
+        model = MaskRCNN(config)
+    model.load_weights(weights)
+    return model
 
 
 @dataclass(frozen=True)

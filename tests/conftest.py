@@ -43,6 +43,15 @@ def golden(request):
     return check
 
 
+@pytest.fixture(scope="session", autouse=True)
+def user_cache(tmp_path_factory):
+    """Keep converted networks in a folder of the session, not in the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRYON_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("TRYON_RUNTIME", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def me_path() -> Path:
     return EXAMPLES / "me.jpg"

@@ -12,6 +12,7 @@ import compositor
 import cyclegan
 import data_tools
 import mrcnn
+from mrcnn.config import LANDMARK_NAMES
 from tryon.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -65,6 +66,14 @@ def test_each_shipped_model_is_documented_with_its_hash():
         assert card["sha256"][:12] in page
 
 
+def test_the_landmarks_are_listed_in_their_order():
+    page = (ROOT / "docs/how-it-works.md").read_text()
+    listed = re.findall(r"^\| (\d+) \| ([a-z ]+) \|", page, re.M)
+    assert [(str(i), name) for i, name in enumerate(LANDMARK_NAMES)] == sorted(
+        listed, key=lambda row: int(row[0])
+    )
+
+
 def test_shipped_files_stay_small():
     shipped = [p for p in (ROOT / "tryon").rglob("*") if p.suffix in (".h5", ".jpg")]
     assert sum(path.stat().st_size for path in shipped) < 80e6
@@ -75,7 +84,7 @@ def test_shipped_files_stay_small():
     [
         (mrcnn, {"CLASS_NAMES", "Detections", "MaskRCNNConfig", "TrainConfig"}),
         (cyclegan, {"CycleGANConfig", "UniversalConfig"}),
-        (data_tools, {"AnnotatedPhoto", "read_folder"}),
+        (data_tools, {"AnnotatedPhoto", "Garment", "read_folder"}),
         (
             compositor,
             {

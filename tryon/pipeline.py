@@ -21,10 +21,10 @@ from compositor import composite_strips, mask_box, seam_energy, style_distance
 from tryon import judge
 from tryon.errors import Refusal
 from tryon.report import build_report
-from tryon.segment import Segmenter
+from tryon.segment import Segmenter, describe
 from tryon.stages import STRIP_ROWS, Garment, work_image
 from tryon.transfer import PatternTransfer, Transferred, UniversalTransfer
-from tryon.types import Photo, TryOnResult
+from tryon.types import Instance, Photo, TryOnResult
 from tryon.zoo import ModelCard, pattern_card, shipped_card
 
 Progress = Callable[[str], None]
@@ -84,13 +84,13 @@ class TryOnPipeline:
     @classmethod
     def from_pretrained(cls, pattern: str | None = None) -> "TryOnPipeline":
         """Load the shipped models, or a pattern by name in the generator's place."""
-        card = shipped_card("segmenter")
-        segmenter = Segmenter.from_pretrained(card)
+        looks = shipped_card("segmenter"), shipped_card("refiner")
+        segmenter = Segmenter.from_pretrained(*looks)
         if pattern is None:
             chosen = shipped_card("universal")
-            return cls(segmenter, UniversalTransfer.from_card(chosen), (card, chosen))
+            return cls(segmenter, UniversalTransfer.from_card(chosen), (*looks, chosen))
         chosen = pattern_card(pattern)
-        return cls(segmenter, PatternTransfer.from_card(pattern), (card, chosen))
+        return cls(segmenter, PatternTransfer.from_card(pattern), (*looks, chosen))
 
     def __call__(
         self,
@@ -140,12 +140,16 @@ class TryOnPipeline:
     def find(self, photo: Photo, role: str, pick: int | None) -> Garment:
         """Find the garment of a photo, or refuse."""
         work = work_image(photo)
-        found = self.segmenter(work, pick)
+        everything = self.segmenter.find(work)
+        found = self.segmenter.choose(work, everything, pick)
         if found is None:
+            remedy = f", or another --instance than {pick}"
+            if pick is None:
+                remedy = _others(describe(everything)) if role == "user" else ""
             raise Refusal(
                 f"no_garment_in_{role}_photo",
                 f"{photo.name}: no short-sleeve top was found; use a clearer photo of one"
-                + ("" if pick is None else f", or another --instance than {pick}"),
+                + remedy,
             )
         return Garment(photo, work, found)
 
@@ -156,6 +160,12 @@ class TryOnPipeline:
             *judge.check_pair(user, shop, self.limits),
         ]
         return judge.enforce(found, force)
+
+
+def _others(instances: tuple[Instance, ...]) -> str:
+    """Name the finds of other classes that may be taken all the same."""
+    names = [f"{k} for the {found.label_name}" for k, found in enumerate(instances)]
+    return f", or take another find with --instance ({', '.join(names)})" * bool(names)
 
 
 def composite(user: Garment, out1: Transferred) -> NDArray[np.uint8]:

@@ -79,12 +79,19 @@ def describe_found(found: GarmentMask, scale: float) -> dict[str, Any]:
 def describe_instances(
     instances: tuple[Instance, ...], scale: float
 ) -> list[dict[str, Any]]:
-    """Return finds as plain values, boxes in the photo's own pixels."""
+    """Return finds as plain values, boxes and landmarks in the photo's own pixels.
+
+    A landmark is [x, y, how likely it is seen].
+    """
     rows = [asdict(instance) for instance in instances]
     for row in rows:
         row["box"] = [round(v * scale, 1) for v in row["box"]]
         row["score"], row["area"] = round(row["score"], 4), round(row["area"], 5)
-        row["landmarks"] = None
+        if row["landmarks"] is not None:
+            points = row["landmarks"].astype(float) * [scale, scale, 1.0]
+            row["landmarks"] = [
+                [round(x, 1), round(y, 1), round(s, 3)] for x, y, s in points
+            ]
     return rows
 
 

@@ -1,37 +1,38 @@
-"""Photo -> garment mask: two looks, the second one closer.
+"""Photo -> garment mask: a cascade of two networks.
 
-A garment may be a tenth of a street photo. The first look finds it in the whole photo;
-the second reads its surroundings again at the network's full size, once as it is and
-once mirrored, so that the outline is drawn from many more pixels.
+A garment may be a tenth of a street photo. Mask R-CNN finds what may be one in the whole
+photo; the refiner reads the surroundings of each find again at full input size and says
+what it is, where its outline and its landmarks are. The chosen garment is read once more,
+and mirrored too, in a view around its better mask.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from compositor import clean_mask
-from mrcnn.config import CLASS_NAMES, MaskRCNNConfig
+from mrcnn.config import CLASS_NAMES
 from mrcnn.detections import Detections, mask_iou
-from mrcnn.predictor import KerasPredictor, Predictor, detect
+from mrcnn.predictor import Predictor, detect
+from mrcnn.refine import Reading, refine
+from mrcnn.windows import mask_bounds
+from tryon.networks import load_network
 from tryon.types import GarmentMask, Instance
 from tryon.zoo import ModelCard, shipped_card
 
 SHORT_SLEEVE_TOP = 1
-_ANY_SCORE = 0.05  # the second look knows already that a garment is there
 
 
 @dataclass(frozen=True)
 class SegmentConfig:
     """How garments are looked for."""
 
-    score_threshold: float = 0.3  # class scores below it are no find (see JudgeConfig)
-    seen_share: float = 0.3  # of a part of the garment that both looks must have seen
+    proposal_threshold: float = 0.1  # Mask R-CNN's score from which a find is read again
+    proposals: int = 5  # finds that are read again, at most
+    score_threshold: float = 0.3  # the refiner's probability from which a find counts
     mask_threshold: float = 0.5  # probability from which a pixel is garment
     overlap_threshold: float = 0.6  # of two finds nested so far, the better stays
-    margin: float = 0.3  # surroundings of the second look, share of the box's side
-    agreement: float = 0.3  # IoU below which the second look saw something else
 
 
 class Segmenter:
@@ -39,19 +40,29 @@ class Segmenter:
 
     Args:
         predictor: a trained Mask R-CNN behind its seam.
+        refiner: a trained refiner behind its seam.
         config: thresholds.
     """
 
-    def __init__(self, predictor: Predictor, config: SegmentConfig | None = None):
+    def __init__(
+        self,
+        predictor: Predictor,
+        refiner: Predictor,
+        config: SegmentConfig | None = None,
+    ):
         self.predictor = predictor
+        self.refiner = refiner
         self.config = config or SegmentConfig()
 
     @classmethod
-    def from_pretrained(cls, card: ModelCard | None = None) -> "Segmenter":
-        """Load the shipped segmenter, or the one of a card."""
-        card = card or shipped_card("segmenter")
-        config = MaskRCNNConfig.from_dict(card.values["config"])
-        return cls(KerasPredictor(config, card.path))
+    def from_pretrained(
+        cls, card: ModelCard | None = None, refiner: ModelCard | None = None
+    ) -> "Segmenter":
+        """Load the shipped networks, or those of the cards."""
+        return cls(
+            load_network(card or shipped_card("segmenter"), "segmenter"),
+            load_network(refiner or shipped_card("refiner"), "refiner"),
+        )
 
     def __call__(self, image: np.ndarray, pick: int | None = None) -> GarmentMask | None:
         """Find the short-sleeve top of a photo.
@@ -63,7 +74,18 @@ class Segmenter:
         Returns:
             The garment, or None when there is none (or no find of that index).
         """
-        found = self.find(image)
+        return self.choose(image, self.find(image), pick)
+
+    def choose(
+        self, image: np.ndarray, found: Detections, pick: int | None = None
+    ) -> GarmentMask | None:
+        """Choose among the finds of a photo and read the chosen one closer.
+
+        Args:
+            image: uint8 (h, w, 3).
+            found: what `find` gave for it.
+            pick: see the call.
+        """
         order = [i for i, k in enumerate(found.labels) if k == SHORT_SLEEVE_TOP]
         if pick is not None:
             order = [pick] if 0 <= pick < len(found) else []
@@ -71,81 +93,69 @@ class Segmenter:
             return None
         areas = found.masks.sum(axis=(1, 2))
         chosen = max(order, key=lambda i: areas[i])
-        mask, agreement = self.look_closer(image, found, chosen)
-        if not mask.any():
-            return None
-        return GarmentMask(mask, describe(found), chosen, agreement)
+        return self.look_closer(image, found, chosen)
 
-    def find(self, image: np.ndarray) -> Detections:
-        """Look at the whole photo; returns all finds, best score first."""
-        found = detect(self.predictor, image, self.config.score_threshold)[0]
-        return drop_nested(found, self.config.overlap_threshold)
+    def find(self, image: np.ndarray, threshold: float | None = None) -> Detections:
+        """Look at the whole photo, then at every find; returns all finds, best first.
+
+        Args:
+            image: uint8 (h, w, 3).
+            threshold: of the scores; None takes the config's.
+        """
+        masks = self._propose(image)
+        readings = refine(self.refiner, image, masks)
+        found = as_detections(readings, image.shape[:2])
+        least = self.config.score_threshold if threshold is None else threshold
+        found = drop_nested(found, self.config.overlap_threshold)
+        return found[found.scores >= least]
+
+    def _propose(self, image: np.ndarray) -> NDArray[np.float32]:
+        """Return the first masks (N, h, w); of a photo without any the whole frame."""
+        config = self.config
+        first = detect(self.predictor, image, config.proposal_threshold)[0]
+        first = drop_nested(first, 0.85)[: config.proposals]
+        return first.masks if len(first) else np.full((1, *image.shape[:2]), 0.5, "f4")
 
     def look_closer(
         self, image: np.ndarray, found: Detections, chosen: int
-    ) -> tuple[np.ndarray, float]:
-        """Draw a find's mask again from a closer view.
+    ) -> GarmentMask | None:
+        """Read a find once more, and its mirror image, in a view around its mask.
 
         Returns:
-            bool (h, w), and the IoU of both looks; when the second look does not see
-            the same garment, the first look's mask and the low IoU.
+            The garment; its agreement is the IoU of both readings.
         """
         first = found.masks[chosen]
-        x1, y1, x2, y2 = self._window(found.boxes[chosen], image.shape[:2])
-        part = image[y1:y2, x1:x2]
-        views = detect(self.predictor, part, _ANY_SCORE, mirror=True)
-        looks = [best_match(view, first[y1:y2, x1:x2]) for view in views]
-        seen = [mask for mask, iou in looks if iou >= self.config.agreement]
-        agreement = float(np.mean([iou for _, iou in looks]))
-        closer = first.copy()
-        if seen:
-            closer[:] = 0
-            closer[y1:y2, x1:x2] = np.mean(seen, axis=0)
-        solid = clean_mask(closer >= self.config.mask_threshold)
-        return keep_seen(solid, first >= 0.5, self.config.seen_share), agreement
-
-    def _window(
-        self, box: np.ndarray, size: tuple[int, int]
-    ) -> tuple[int, int, int, int]:
-        x1, y1, x2, y2 = box
-        margin = self.config.margin * max(x2 - x1, y2 - y1)
-        height, width = size
-        return (
-            max(0, int(x1 - margin)),
-            max(0, int(y1 - margin)),
-            min(width, int(np.ceil(x2 + margin))),
-            min(height, int(np.ceil(y2 + margin))),
+        (reading,) = refine(self.refiner, image, first[None], mirror=True)
+        mask = clean_mask(reading.mask >= self.config.mask_threshold)
+        if not mask.any():
+            return None
+        instances = list(describe(found))
+        x1, y1, x2, y2 = map(float, mask_bounds(mask))
+        instances[chosen] = replace(
+            instances[chosen],
+            box=(x1, y1, x2, y2),
+            area=float(mask.mean()),
+            landmarks=reading.landmarks,
         )
+        agreement = mask_iou(mask, first >= self.config.mask_threshold)
+        return GarmentMask(mask, tuple(instances), chosen, agreement)
 
 
-def keep_seen(mask: np.ndarray, first: np.ndarray, share: float) -> NDArray[np.bool_]:
-    """Drop parts that the first look saw nothing of: a bag or skirt nearby.
-
-    Args:
-        mask: bool (h, w) of the closer look.
-        first: bool (h, w) of the first one.
-        share: of a part's area that must lie in `first`.
-
-    Returns:
-        bool (h, w); `mask` itself when nothing would be left.
-    """
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    seen = ndimage.mean(first, parts, np.arange(count + 1))
-    kept = np.asarray(seen) >= share
-    kept[0] = False
-    return kept[parts] if kept.any() else mask
-
-
-def best_match(found: Detections, mask: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the soft mask (h, w) that overlaps `mask` best, with the IoU."""
-    best, best_iou = np.zeros(mask.shape, np.float32), 0.0
-    for candidate in found.masks:
-        iou = mask_iou(candidate >= 0.5, mask >= 0.5)
-        if iou > best_iou:
-            best, best_iou = candidate, iou
-    return best, best_iou
+def as_detections(readings: list[Reading], size: tuple[int, int]) -> Detections:
+    """Join readings that name a class to detections, best score first."""
+    masks = np.array([r.mask for r in readings], np.float32).reshape(-1, *size)
+    classes = np.array([r.classes[1:] for r in readings], np.float32)
+    if not len(classes):
+        return Detections.empty(size)
+    scores = classes.max(axis=1)
+    found = Detections(
+        np.array([mask_bounds(mask) for mask in masks], np.float32),
+        classes.argmax(axis=1) + 1,
+        scores,
+        masks,
+        np.array([r.landmarks for r in readings], np.float32),
+    )
+    return found[np.argsort(-scores, kind="stable")]
 
 
 def drop_nested(found: Detections, threshold: float) -> Detections:
@@ -171,9 +181,10 @@ def describe(found: Detections) -> tuple[Instance, ...]:
             CLASS_NAMES[int(label) - 1],
             float(score),
             (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
-            float((mask >= 0.5).sum() / total),
+            float((found.masks[i] >= 0.5).sum() / total),
+            None if found.landmarks is None else found.landmarks[i],
         )
-        for box, label, score, mask in zip(
-            found.boxes, found.labels, found.scores, found.masks, strict=True
+        for i, (box, label, score) in enumerate(
+            zip(found.boxes, found.labels, found.scores, strict=True)
         )
     )

@@ -1,110 +1,79 @@
 """Fine-tune the Mask R-CNN: joins annotated photos, augmentation and network."""
 
-import dataclasses
-from collections import Counter
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from cyclegan.weights import save_float16
 from data_tools.annotations import AnnotatedPhoto
-from data_tools.augment import photo_augmenter
-from data_tools.folders import read_folder
-from mrcnn.backbone import load_imagenet
-from mrcnn.config import MaskRCNNConfig, TrainConfig
-from mrcnn.data import Example, TrainingBatches
+from mrcnn.config import MaskRCNNConfig
+from mrcnn.data import TrainingBatches
 from mrcnn.model import MaskRCNN
-from mrcnn.train import run_stages
-from tryon.zoo import write_card
+from tryon.images import write_image
+from tryon.training_data import ExampleLoader, example_augmenter, gather_photos
+from tryon.training_run import Trainee, TrainingRun, build_trainee, one_line, train
+from tryon.worst_cases import draw_cases, judge_case
 
-# How often each source is drawn. The few street photos of short sleeves are what users'
-# photos look like, so they weigh as much as the many flat lays.
-SOURCE_SHARES = {
-    "people": 0.46,
-    "people-other": 0.17,
-    "shop": 0.15,
-    "shop-other": 0.12,
-    "rendered": 0.1,
-}
-
-
-def load_example(photos: list[AnnotatedPhoto], index: int) -> Example:
-    """Read one annotated photo from disk."""
-    image, garments = photos[index].image(), photos[index].garments()
-    masks = np.array([mask for _, mask in garments], bool)
-    labels = np.array([label for label, _ in garments], np.int64)
-    return Example(image, masks.reshape(-1, *image.shape[:2]), labels)
-
-
-def drawing_shares(photos: list[AnnotatedPhoto]) -> list[float]:
-    """Return how often each photo is drawn, so that sources keep `SOURCE_SHARES`."""
-    counts = Counter(photo.source for photo in photos)
-    return [SOURCE_SHARES[photo.source] / counts[photo.source] for photo in photos]
+WORST = 8  # cases in a picture
 
 
 def train_segmenter(
-    data: list[Path],
-    out_dir: Path,
-    config: MaskRCNNConfig,
-    train: TrainConfig,
-    backbone: Path | None,
-    start: Path | None = None,
-    first_stage: int = 0,
+    run: TrainingRun, on_step: Callable[[], None] = lambda: None
 ) -> Iterator[dict[str, float]]:
-    """Train on folders of annotated photos.
+    """Train on annotated photos.
 
     Args:
-        data: folders `read_folder` knows.
-        out_dir: gets `model.weights.h5`, `segmenter.weights.h5` (float16),
-            `config.json` and `log.csv`.
-        config: the network.
-        train: the recipe.
-        backbone: ImageNet weights of the backbone; None starts it at random.
-        start: weights of a whole network to go on from.
-        first_stage: stages to skip.
+        run: what to do; its config is a `MaskRCNNConfig`.
+        on_step: called after every step.
 
     Yields:
-        The log row of every epoch.
-    """
-    out_dir.mkdir(parents=True, exist_ok=True)
-    photos = [p for folder in data for p in read_folder(folder, "train")]
-    model = MaskRCNN(config, train)
-    if backbone is not None:
-        load_imagenet(model.backbone, str(backbone))
-    if start is not None:
-        model.load_weights(start)
-    config.save(out_dir / "config.json")
+        The log row of every epoch; with enough photos to hold some out also
+        `held_out_iou`, the mean over them.
 
-    def make_batches(steps: int) -> TrainingBatches:
+    Raises:
+        TryOnError: when there are no photos, a file is not as expected, or the run in
+            `out_dir` cannot be resumed.
+    """
+    yield from one_line(_train(run, on_step))
+
+
+def _train(run: TrainingRun, on_step: Callable[[], None]) -> Iterator[dict[str, float]]:
+    config = run.config
+    assert isinstance(config, MaskRCNNConfig)
+    data = gather_photos(run.data, run.recipe.seed)
+    run.out_dir.mkdir(parents=True, exist_ok=True)
+    trainee = build_trainee(
+        run,
+        lambda: Trainee(
+            "segmenter", MaskRCNN(config, run.recipe), lambda: MaskRCNN(config)
+        ),
+    )
+    load, augment = ExampleLoader(data.photos), None
+
+    def make_batches(epoch: int, steps: int) -> TrainingBatches:
+        nonlocal augment
+        if augment is None:  # takes a while: not before the run is known to go on
+            augment = example_augmenter(data.photos, run.recipe.seed)
+        size = config.image_size
         return TrainingBatches(
-            partial(load_example, photos),
-            drawing_shares(photos),
-            config.image_size,
-            train,
-            steps,
-            photo_augmenter(),
+            load, data.shares, size, run.recipe, steps, augment, run.workers, epoch
         )
 
-    yield from run_stages(model, train, make_batches, out_dir, first_stage=first_stage)
-    weights = out_dir / "segmenter.weights.h5"
-    trained = MaskRCNN(config)  # anew: without the optimizer's state
-    trained.load_weights(out_dir / "model.weights.h5")
-    save_float16(trained, weights)
-    write_card(weights, segmenter_card(config, train, photos))
+    def look(epoch: int) -> dict[str, float]:
+        return look_at_worst(trainee.model, data.held_out, run.out_dir, epoch)
+
+    yield from train(run, trainee, data, make_batches, look, on_step)
 
 
-def segmenter_card(
-    config: MaskRCNNConfig, train: TrainConfig, photos: list[AnnotatedPhoto]
-) -> dict[str, object]:
-    """Return the facts of the card."""
-    counts = Counter(photo.source for photo in photos)
-    return {
-        "name": "segmenter",
-        "kind": "segmenter",
-        "licence": "Apache-2.0",
-        "config": dataclasses.asdict(config),
-        "data": [f"{count} photos ({source})" for source, count in counts.items()],
-        "recipe": dataclasses.asdict(train),
-    }
+def look_at_worst(
+    model: MaskRCNN, photos: Sequence[AnnotatedPhoto], out_dir: Path, epoch: int
+) -> dict[str, float]:
+    """Write the held-out photos with the least IoU; returns the mean over all."""
+    if not photos:
+        return {}
+    load = ExampleLoader(photos)
+    cases = [judge_case(model, load(index)) for index in range(len(photos))]
+    cases.sort(key=lambda case: case.iou)
+    (out_dir / "worst").mkdir(exist_ok=True)
+    write_image(draw_cases(cases[:WORST]), out_dir / "worst" / f"epoch-{epoch:03d}.jpg")
+    return {"held_out_iou": float(np.mean([case.iou for case in cases]))}

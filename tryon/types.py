@@ -55,6 +55,8 @@ class Instance:
         score: in [0, 1].
         box: xyxy, x2 and y2 exclusive.
         area: share of the photo, in [0, 1].
+        landmarks: float32 (25, 3) of x, y in the photo's pixels and how likely it is
+            seen, in [0, 1]; None where they were not looked for.
     """
 
     label: int
@@ -62,6 +64,7 @@ class Instance:
     score: float
     box: Box
     area: float
+    landmarks: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Models by name: weights beside a JSON card, checked by hash before they load.
 
 Shipped models are package data in `tryon/models`; patterns that a user trains live in
-`TRYON_HOME` (default: the platform's folder for user data).
+`TRYON_HOME` (default: the platform's folder for user data). What can be made again at any
+time, as networks converted for OpenVINO, lies in `TRYON_CACHE`.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ import platformdirs
 from tryon.errors import MissingModel
 
 SHIPPED = Path(__file__).parent / "models"
+SHIPPED_MODELS = ("segmenter", "refiner", "universal")
 _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")
 
 
@@ -26,8 +28,8 @@ class ModelCard:
 
     Attributes:
         path: the weights file.
-        values: the card: name, kind ("segmenter", "universal" or "pattern"), file,
-            bytes, sha256, licence, config, and how it was made.
+        values: the card: name, kind ("segmenter", "refiner", "universal" or "pattern"),
+            file, bytes, sha256, licence, config, and how it was made.
     """
 
     path: Path
@@ -43,6 +45,12 @@ def user_home() -> Path:
     """Return the folder of what the user trains."""
     home = os.environ.get("TRYON_HOME")
     return Path(home) if home else Path(platformdirs.user_data_dir("tryon"))
+
+
+def user_cache() -> Path:
+    """Return the folder of what can be made again."""
+    cache = os.environ.get("TRYON_CACHE")
+    return Path(cache) if cache else Path(platformdirs.user_cache_dir("tryon"))
 
 
 def load_card(path: Path) -> ModelCard:
@@ -94,7 +102,7 @@ def sha256_of(path: Path) -> str:
 
 
 def shipped_card(name: str) -> ModelCard:
-    """Return the card of "segmenter" or "universal"."""
+    """Return the card of one of `SHIPPED_MODELS`."""
     return load_card(SHIPPED / f"{name}.json")
 
 

@@ -1,16 +1,8 @@
 """The same tiny Mask R-CNN under each Keras backend, each in a process of its own."""
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 BACKENDS = ("tensorflow", "jax", "torch")
-ROOT = Path(__file__).resolve().parents[2]
 
 SCRIPT = """
 import json, sys
@@ -79,46 +71,6 @@ print(json.dumps({
 """
 
 
-def _need(backend):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-
-
-def _run(backend, *arguments):
-    environment = {
-        **os.environ,
-        "KERAS_BACKEND": backend,
-        "PYTHONPATH": str(ROOT),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "OMP_NUM_THREADS": "1",  # tiny models lose by threads
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiles sooner
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *map(str, arguments)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """Train once under each backend asked for."""
-    made = {}
-
-    def get(backend):
-        _need(backend)
-        if backend not in made:
-            folder = tmp_path_factory.mktemp(backend)
-            made[backend] = folder, _run(backend, "write", folder)
-        return made[backend]
-
-    return get
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_training_lowers_the_losses(written, backend):
     _, report = written(backend)
@@ -159,11 +111,9 @@ def test_a_batch_without_garments_has_finite_losses(written, backend):
 
 
 @pytest.mark.parametrize("reader", BACKENDS)
-def test_weights_of_every_backend_load(written, reader):
-    _need(reader)
-    writers = [name for name in BACKENDS if importlib.util.find_spec(name)]
-    errors = _run(reader, "read", *(written(name)[0] for name in writers))
-    assert len(errors) == len(writers)
+def test_weights_of_every_backend_load(run_script, folders, reader):
+    errors = run_script(reader, SCRIPT, "read", *folders())
+    assert len(errors) == len(folders())
     for error in errors:
         assert error["labels"] == 0
         assert error["scores"] < 1e-3

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from tryon import zoo
 from tryon.cli import main
 
 
@@ -78,7 +79,7 @@ def test_run_json_holds_report_and_licences(cli, me_path, tee_path):
         "segment", "matte", "transfer", "composite", "judge",
     }  # fmt: skip
     assert report["licences"]["code"] == "Apache-2.0"
-    assert set(report["licences"]["weights"]) == {"segmenter", "universal"}
+    assert set(report["licences"]["weights"]) == {"segmenter", "refiner", "universal"}
     assert all(len(model["sha256"]) == 64 for model in report["models"])
 
 
@@ -173,6 +174,33 @@ def test_segment_writes_three_files_a_photo(cli, me_path, tee_path):
     assert json.loads(Path("seg/empty.json").read_text())["chosen"] is None
 
 
+def test_segment_tells_landmarks_with_their_likelihood(cli, me_path):
+    assert cli("segment", me_path, "-o", "seg").exit_code == 0
+    facts = json.loads(Path("seg/me.json").read_text())
+    chosen = facts["instances"][facts["chosen"]]
+    x1, y1, x2, y2 = chosen["box"]
+    points = np.array(chosen["landmarks"])
+    assert points.shape == (25, 3)
+    assert ((points[:, 2] >= 0) & (points[:, 2] <= 1)).all()
+    seen = points[points[:, 2] > 0.5]
+    assert len(seen) > 10
+    beyond = np.abs(seen[:, :2] - np.clip(seen[:, :2], (x1, y1), (x2, y2)))
+    assert beyond.max() < 0.1 * max(x2 - x1, y2 - y1)
+
+
+def test_segment_previews_what_it_found(cli, me_path):
+    Image.new("RGB", (300, 200), "green").save("empty.png")
+    done = cli("segment", me_path, "empty.png", "-o", "seg", "--preview")
+    assert done.exit_code == 0, done.output
+    assert [name for name in lines(done.stdout) if "preview" in name] == [
+        "seg/me.preview.jpg", "seg/empty.preview.jpg",
+    ]  # fmt: skip
+    assert read("seg/me.preview.jpg").shape == read(me_path).shape
+    assert not np.array_equal(read("seg/me.preview.jpg"), read(me_path))
+    green = read("seg/empty.preview.jpg").astype(int)
+    assert np.abs(green - (0, 128, 0)).max() < 4
+
+
 def test_segment_goes_on_after_a_bad_photo(cli, me_path):
     Path("bad.jpg").write_bytes(b"")
     done = cli("segment", "bad.jpg", me_path, "-o", "seg")
@@ -190,8 +218,16 @@ def test_segment_refuses_names_that_collide(cli, me_path, tmp_path):
 def test_doctor_lists_models(cli):
     done = cli("doctor")
     assert done.exit_code == 0, done.output
-    for name in ("model segmenter", "model universal", "model stripe", "keras"):
+    models = ("segmenter", "refiner", "universal", "stripe")
+    for name in (*(f"model {model}" for model in models), "keras", "segmenter runs in"):
         assert name in done.stdout
+
+
+def test_doctor_tells_a_wrong_runtime(cli, monkeypatch):
+    monkeypatch.setenv("TRYON_RUNTIME", "abacus")
+    done = cli("doctor")
+    assert done.exit_code == 1
+    assert "abacus" in done.stderr
 
 
 def test_evaluate_runs_on_a_folder_of_masks(cli, me_path, tee_path):
@@ -200,12 +236,46 @@ def test_evaluate_runs_on_a_folder_of_masks(cli, me_path, tee_path):
     Image.fromarray(read(tee_path)).save("val/tee.jpg", quality=95)
     solid = read("seg/tee.mask.png") > 127
     Image.fromarray(solid).save("val/tee.png")
-    done = cli("evaluate", "segmentation", "val", "--json")
+    done = cli("evaluate", "segmentation", "val", "--json", "--sheet", "sheet.jpg")
     assert done.exit_code == 0, done.output
-    row = json.loads(done.stdout)["shop"]
+    values = json.loads(done.stdout)
+    row = values["shop"]
     assert row["photos"] == 1
     assert row["IoU mean"] > 0.95
+    assert row["mask AP50"] == pytest.approx(1)
     assert row["misses"] == 0
+    (photo,) = values["photos"]
+    assert photo["name"] == "tee.jpg"
+    assert photo["iou"] == row["IoU mean"]
+    assert read("sheet.jpg").shape == (300, 1440, 3)
+
+
+def test_evaluate_prints_a_table_of_a_few_photos(cli):
+    Path("val").mkdir()
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (200, 200), "green").save(f"val/{name}.jpg")
+        Image.new("L", (200, 200), 255).save(f"val/{name}.png")
+    done = cli("evaluate", "segmentation", "val", "--limit", 2)
+    assert done.exit_code == 0, done.output
+    head, row = lines(done.stdout)
+    assert "boundary F" in head
+    assert row.split()[:2] == ["shop", "2"]
+
+
+def test_evaluate_tells_a_wrong_sheet_before_work(cli):
+    Path("val").mkdir()
+    assert cli("evaluate", "segmentation", "val", "--sheet", "s.bmp").exit_code == 2
+
+
+@pytest.mark.parametrize("names", [["universal"], ["segmenter", "segmenter"]])
+def test_evaluate_takes_one_card_of_each_network(cli, names):
+    Path("val").mkdir()
+    Image.new("RGB", (99, 99)).save("val/a.jpg")
+    Image.new("L", (99, 99)).save("val/a.png")
+    models = [str(zoo.SHIPPED / f"{name}.json") for name in names]
+    done = cli("evaluate", "segmentation", "val", *(f"--model={m}" for m in models))
+    assert done.exit_code == 1
+    assert "one segmenter's and one refiner's card" in done.stderr
 
 
 def test_evaluate_says_what_it_expects(cli):

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from tryon.cli.shared import echo_json, load_keras
+from tryon.cli.shared import echo_json, load_keras, quiet_start
 
 _PACKAGES = (
     "tensorflow",
@@ -16,9 +16,10 @@ _PACKAGES = (
     "pillow",
     "click",
     "pycocotools",
+    "openvino",
     "imgaug",
 )
-_ONLY_FOR_TRAINING = ("imgaug",)
+_OPTIONAL = ("openvino", "imgaug")  # of the extras "fast" and "train"
 
 
 @click.command()
@@ -44,11 +45,13 @@ def _collect(context: click.Context) -> tuple[list[tuple[str, str]], list[str]]:
     for package in _PACKAGES:
         version = _version(package)
         rows.append((package, version or "missing"))
-        if version is None and package not in _ONLY_FOR_TRAINING:
+        if version is None and package not in _OPTIONAL:
             problems.append(f"{package} is missing; install tryon again")
     if not problems:
         _collect_backend(context, rows, problems)
     _collect_models(rows, problems)
+    if not problems:
+        _collect_runtime(context, rows, problems)
     return rows, problems
 
 
@@ -82,7 +85,8 @@ def _collect_models(rows: list[tuple[str, str]], problems: list[str]) -> None:
     from tryon.errors import MissingModel
 
     rows.append(("user's models", str(zoo.user_home())))
-    loaders = [(name, zoo.shipped_card) for name in ("segmenter", "universal")]
+    rows.append(("cache", str(zoo.user_cache())))
+    loaders = [(name, zoo.shipped_card) for name in zoo.SHIPPED_MODELS]
     loaders += [(name, zoo.pattern_card) for name in zoo.list_patterns()]
     for name, load in loaders:
         try:
@@ -92,3 +96,21 @@ def _collect_models(rows: list[tuple[str, str]], problems: list[str]) -> None:
         else:
             facts = f"{card.values['kind']}, {card.values['licence']}, {card.sha256[:12]}"
             rows.append((f"model {name}", facts))
+
+
+def _collect_runtime(
+    context: click.Context, rows: list[tuple[str, str]], problems: list[str]
+) -> None:
+    """Load the segmenter, to tell what really runs it."""
+    from mrcnn.predictor import runtime_of
+    from tryon.errors import TryOnError
+    from tryon.segment import Segmenter
+
+    try:
+        with quiet_start(context):
+            segmenter = Segmenter.from_pretrained()
+    except TryOnError as error:
+        problems.append(str(error))
+        return
+    used = {runtime_of(segmenter.predictor), runtime_of(segmenter.refiner)}
+    rows.append(("segmenter runs in", ", ".join(sorted(used))))

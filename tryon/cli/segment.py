@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tryon.cli.shared import FOLDER, PHOTO, load_keras, progress, user_errors
+from tryon.cli.shared import FOLDER, PHOTO, progress, quiet_start, user_errors
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tryon.segment import Segmenter
+    from tryon.types import GarmentMask, Instance, Photo
 
 
 @click.command()
@@ -22,10 +26,19 @@ if TYPE_CHECKING:
     metavar="K",
     help="Take the K-th find.  [default: the largest short-sleeve top]",
 )
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Write <stem>.preview.jpg too: outline, boxes, landmarks, scores.",
+)
 @click.pass_context
 @user_errors
 def segment(
-    context: click.Context, photos: tuple[Path, ...], out: Path, instance: int | None
+    context: click.Context,
+    photos: tuple[Path, ...],
+    out: Path,
+    instance: int | None,
+    preview: bool,
 ) -> None:
     """Cut the short-sleeve top out of each PHOTO.
 
@@ -44,7 +57,7 @@ def segment(
             try:
                 photo = read_photo(path)
                 segmenter = segmenter or _load(context)
-                written = _segment_one(segmenter, photo, out, instance)
+                written = _segment_one(segmenter, photo, out, instance, preview)
             except TryOnError as error:
                 failures.append(str(error))
                 continue
@@ -66,41 +79,62 @@ def _check_stems(photos: tuple[Path, ...]) -> None:
 
 
 def _load(context: click.Context) -> "Segmenter":
-    load_keras(context)
+    """Load the networks; Keras is imported only where they need it."""
     from tryon.segment import Segmenter
 
-    return Segmenter.from_pretrained()
+    with quiet_start(context):
+        return Segmenter.from_pretrained()
 
 
 def _segment_one(
-    segmenter: "Segmenter", photo: Any, out: Path, instance: int | None
+    segmenter: "Segmenter", photo: "Photo", out: Path, pick: int | None, preview: bool
 ) -> list[Path]:
+    """Write the files of one photo; returns their paths."""
     import json
 
-    import numpy as np
-
     from tryon.images import write_image, write_text
-    from tryon.report import describe_found, describe_instances
+    from tryon.preview import draw_preview
     from tryon.segment import describe
-    from tryon.stages import Garment, work_image
+    from tryon.stages import work_image
 
     work = work_image(photo)
-    found = segmenter(work, instance)
-    if found is None:
-        mask = np.zeros(photo.size, np.uint8)
-        cutout = np.zeros((*photo.size, 4), np.uint8)
-        others = describe(segmenter.find(work))
-        scale = photo.size[1] / work.shape[1]
-        facts = {"instances": describe_instances(others, scale), "chosen": None}
-    else:
-        garment = Garment(photo, work, found)
-        mask, cutout = garment.full_alpha, garment.cut()
-        facts = describe_found(found, photo.size[1] / work.shape[1])
-    stem = out / photo.path.stem
-    names = [
-        stem.with_name(stem.name + end) for end in (".mask.png", ".cutout.png", ".json")
-    ]
+    everything = segmenter.find(work)
+    found = segmenter.choose(work, everything, pick)
+    mask, cutout = _cut(photo, work, found)
+    instances = found.instances if found else describe(everything)
+    facts = _facts(instances, found, photo.size[1] / work.shape[1])
+    assert photo.path is not None
+    stem = photo.path.stem
+    names = [out / f"{stem}{end}" for end in (".mask.png", ".cutout.png", ".json")]
     write_image(mask, names[0])
     write_image(cutout, names[1])
     write_text(json.dumps(facts, indent=1) + "\n", names[2])
+    if preview:
+        names.append(out / f"{stem}.preview.jpg")
+        taken = (found.chosen, found.mask) if found else ()
+        write_image(draw_preview(work, instances, *taken), names[-1])
     return names
+
+
+def _cut(
+    photo: "Photo", work: "NDArray[np.uint8]", found: "GarmentMask | None"
+) -> "tuple[NDArray[np.uint8], NDArray[np.uint8]]":
+    """Return matte and cut-out at the photo's own size; all zero without a garment."""
+    import numpy as np
+
+    from tryon.stages import Garment
+
+    if found is None:
+        return np.zeros(photo.size, np.uint8), np.zeros((*photo.size, 4), np.uint8)
+    garment = Garment(photo, work, found)
+    return garment.full_alpha, garment.cut()
+
+
+def _facts(
+    instances: "tuple[Instance, ...]", found: "GarmentMask | None", scale: float
+) -> dict[str, Any]:
+    from tryon.report import describe_found, describe_instances
+
+    if found is None:
+        return {"instances": describe_instances(instances, scale), "chosen": None}
+    return describe_found(found, scale)

@@ -62,10 +62,21 @@ def progress(context: click.Context, length: int) -> Iterator[Progress]:
 
 
 def load_keras(context: click.Context) -> None:
-    """Import Keras and its backend; what TensorFlow prints while it starts is dropped.
+    """Import Keras and its backend.
 
     Raises:
         TryOnError: when the chosen backend is not installed.
+    """
+    with quiet_start(context):
+        importlib.import_module("keras")
+
+
+@contextmanager
+def quiet_start(context: click.Context) -> Iterator[None]:
+    """Drop what TensorFlow prints while it starts or converts, unless with `--verbose`.
+
+    Raises:
+        TryOnError: within, Keras was imported and its backend is not installed.
     """
     from tryon.errors import TryOnError
 
@@ -73,7 +84,7 @@ def load_keras(context: click.Context) -> None:
     verbose = bool(context.obj and context.obj["verbose"])
     try:
         with contextlib.nullcontext() if verbose else _silent_stderr():
-            importlib.import_module("keras")
+            yield
     except ImportError as error:
         raise TryOnError(
             f"the backend {backend} cannot be loaded ({error}); install it or choose "

@@ -6,7 +6,13 @@ import pytest
 if importlib.util.find_spec("imgaug") is None:
     pytest.skip("imgaug is not installed", allow_module_level=True)
 
-from data_tools.augment import cutout_augmenter, photo_augmenter
+from data_tools.augment import (
+    bend,
+    cutout_augmenter,
+    photo_augmenter,
+    swap_background,
+    view_augmenter,
+)
 
 # imgaug 0.4.0 asks imageio in a way of old.
 pytestmark = pytest.mark.filterwarnings("ignore:.pilmode. is deprecated")
@@ -74,3 +80,62 @@ def test_the_seed_decides_on_cutouts():
     again = augment(image, mask, np.random.default_rng(3))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
+
+
+def view(size=96):
+    mask = np.zeros((size, size), bool)
+    mask[20:76, 30:70] = True
+    image = np.full((size, size, 3), 40, np.uint8)
+    image[mask] = (230, 40, 40)
+    return image, mask
+
+
+def test_a_swap_keeps_what_is_in_front():
+    image, mask = view()
+    out = swap_background(image, mask, [], np.random.default_rng(0))
+    inner = np.zeros_like(mask)
+    inner[25:71, 35:65] = True
+    np.testing.assert_array_equal(out[inner], image[inner])
+    assert (out[~mask] != image[~mask]).any(axis=1).mean() > 0.9
+
+
+def test_next_to_nothing_is_no_cutout():
+    image, mask = view()
+    mask[22:] = False
+    assert swap_background(image, mask, [], np.random.default_rng(0)) is image
+
+
+def test_image_and_mask_bend_together():
+    image, mask = view()
+    out, (bent,) = bend(image, mask[None], np.random.default_rng(1))
+    red = out[..., 0] > 135
+    assert (red & bent).sum() / (red | bent).sum() > 0.97
+    assert not np.array_equal(bent, mask)
+
+
+def test_views_are_harder_by_seed():
+    image, mask = view()
+    pieces = [np.full((30, 50, 3), 200, np.uint8)]
+    one, same = (view_augmenter(pieces) for _ in range(2))
+    changed = cut = 0
+    for seed in range(20):
+        rngs = (np.random.default_rng(seed) for _ in range(2))
+        first, masks = one(image, mask[None], mask, next(rngs))
+        again, others = same(image, mask[None], mask, next(rngs))
+        np.testing.assert_array_equal(first, again)
+        np.testing.assert_array_equal(masks, others)
+        assert first.shape == image.shape
+        assert (first.dtype, masks.dtype) == (np.uint8, bool)
+        changed += not np.array_equal(first, image)
+        cut += masks.sum() < mask.sum() - 20
+    assert changed > 12
+    assert 2 < cut < 18
+
+
+def test_views_without_garments():
+    image, mask = view()
+    augment = view_augmenter([])
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        _, masks = augment(image, np.zeros((0, *mask.shape), bool), None, rng)
+        assert masks.shape == (0, *mask.shape)

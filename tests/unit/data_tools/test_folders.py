@@ -75,6 +75,8 @@ def rendered(tmp_path):
             (3, 15, 20, 0, 9),
         )
         photo(folder / f"{name}.tex.jpg")
+    item = {"landmarks": [1, 2, 2] * 25, "viewpoint": 2, "occlusion": 1, "style": 0}
+    (folder / "p007_A.json").write_text(json.dumps({"source": "user", "item1": item}))
     return folder
 
 
@@ -83,7 +85,7 @@ def names(photos):
 
 
 def area(photo):
-    return {label: int(mask.sum()) for label, mask in photo.garments()}
+    return {garment.label: int(garment.mask.sum()) for garment in photo.garments()}
 
 
 def test_people_are_split_by_folder(people):
@@ -96,7 +98,7 @@ def test_short_sleeves_are_class_one(people):
     assert first.source == second.source == "people"
     assert area(first) == {1: 150}  # a palette keeps its indices
     assert area(second) == {1: 225}  # two classes, one garment
-    assert first.garments()[0][1].dtype == bool
+    assert first.garments()[0].mask.dtype == bool
 
 
 def test_other_people_teach_other_classes(people):
@@ -117,6 +119,13 @@ def test_shop_photos_and_their_others(shop):
     assert [area(p) for p in photos] == [{1: 150}] * 2 + [{}] * 5
     assert photos[0].image().shape == (*SIZE, 3)
     assert photos[0].image().dtype == np.uint8
+
+
+def test_shirts_are_neither_one_nor_the_other(shop):
+    photo(shop / "other" / "shirt" / "1.jpg")
+    names = {p.image_path.parent.name for p in read_folder(shop, "train")}
+    assert "shirt" not in names
+    assert "pants" in names
 
 
 def test_every_other_photo_is_in_one_split(shop):
@@ -150,6 +159,22 @@ def test_rendered_people_are_split_by_number(rendered):
     assert area(train[0]) == {1: 150}
 
 
+def test_renders_have_landmarks_and_a_foreground(rendered):
+    worn, shop, *_ = read_folder(rendered, "train")
+    (tee,) = worn.garments()
+    assert tee.landmarks.shape == (25, 3)
+    assert tee.attributes == {"viewpoint": 2, "occlusion": 1}
+    assert worn.foreground().sum() == 5 * 30 + 150 + 5 * 9  # body, tee, trousers
+    assert shop.garments()[0].landmarks is None
+
+
+def test_foregrounds_of_photos(people, shop):
+    assert read_folder(people, "train")[2].foreground().sum() == 270 + 80 - 4 * 8
+    tee, *_, other = read_folder(shop, "train")
+    assert tee.foreground().sum() == 150
+    assert other.foreground() is None
+
+
 def test_a_folder_of_folders_is_all_of_them(people, shop, rendered):
     photos = read_folder(people.parent, "train")
     sources = {photo.source for photo in photos}
@@ -157,14 +182,17 @@ def test_a_folder_of_folders_is_all_of_them(people, shop, rendered):
     assert len(photos) == 4 + 7 + 4
 
 
-@pytest.mark.parametrize("content", ["nothing", "photos", "missing", "file"])
+@pytest.mark.parametrize("content", ["nothing", "photos", "missing"])
 def test_what_is_no_such_folder_is_refused(tmp_path, content):
     folder = tmp_path / "data"
-    if content == "file":
-        folder.write_text("no folder")
-    elif content != "missing":
+    if content != "missing":
         folder.mkdir()
     if content == "photos":
         photo(folder / "a.jpg")
     with pytest.raises(FileNotFoundError, match="expected .*data"):
         read_folder(folder, "train")
+
+
+def test_polygons_have_two_sources(shop):
+    with pytest.raises(ValueError, match="expected polygons in .* got 'boxes'"):
+        read_folder(shop, "train", "boxes")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mrcnn import backbone
-from mrcnn.config import MaskRCNNConfig, Stage, TrainConfig
+from mrcnn.config import MaskRCNNConfig, RefinerConfig, Stage, TrainConfig
 from mrcnn.data import Example
 
 
@@ -25,6 +25,7 @@ def tiny_backbone():
     """Register the backbone "tiny"."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(backbone._BUILDERS, "tiny", build_tiny)
+        patch.setitem(backbone._FINEST, "tiny", "out1")
         patch.setitem(backbone._STAGE_ENDS, "tiny", ("out2", "out3", "out4", "out5"))
         yield
 
@@ -46,6 +47,17 @@ def config():
         box_head_channels=32,
         mask_head_channels=16,
         mask_head_convs=1,
+    )
+
+
+@pytest.fixture(scope="session")
+def refiner_config():
+    return RefinerConfig(
+        backbone="tiny",
+        image_size=64,
+        num_classes=3,
+        widths=(4, 8, 8, 8, 8),
+        class_width=8,
     )
 
 

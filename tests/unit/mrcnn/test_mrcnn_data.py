@@ -164,9 +164,9 @@ def test_shares_decide_what_is_drawn(train_config, shirts):
 
 
 def test_the_augmenter_changes_pixels_alone(train_config, shirts):
-    def darken(image, rng):
+    def darken(example, rng):
         assert isinstance(rng, np.random.Generator)
-        return image // 2
+        return dataclasses.replace(example, image=example.image // 2)
 
     plain = batches(train_config, shirts=shirts)[0][0]
     dark = batches(train_config, shirts=shirts, augment=darken)[0][0]

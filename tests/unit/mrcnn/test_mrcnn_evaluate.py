@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mrcnn.evaluate import average_precision, boundary_f
+from mrcnn.evaluate import boundary_f, landmark_errors
 
 
 def block(top, bottom, left, right, size=(100, 100)):
@@ -42,51 +42,14 @@ def test_the_frame_is_no_outline():
     assert boundary_f(block(0, 100, 0, 51), truth) == 1
 
 
-def test_ap_of_the_truth_is_one():
-    masks = [[block(10, 50, 10, 50)], [block(20, 90, 20, 60), block(0, 10, 0, 90)]]
-    scores = [[0.9], [0.8, 0.7]]
-    found = average_precision(masks, masks, scores)
-    assert found == pytest.approx({"AP": 1, "AP50": 1, "AP75": 1})
+def test_landmark_errors_by_hand():
+    """3-4-5 triangles in a box with a diagonal of 100; the third one is outside."""
+    truth = np.array([[10, 10, 2], [20, 20, 1], [0, 0, 0]], np.float32)
+    pred = np.array([[13, 14, 0.9], [20, 30, 0.1], [50, 50, 0.5]], np.float32)
+    errors = landmark_errors(pred, truth, (0, 0, 60, 80))
+    np.testing.assert_allclose(errors, [0.05, 0.1, np.nan])
 
 
-def test_ap_by_hand():
-    """IoU .8: right at .50 to .80, seven of the ten thresholds."""
-    found = average_precision(
-        [[block(0, 100, 0, 100)]], [[block(0, 80, 0, 100)]], [[0.9]]
-    )
-    assert found["AP50"] == found["AP75"] == pytest.approx(1)
-    assert found["AP"] == pytest.approx(0.7, abs=0.011)
-
-
-def test_a_better_scored_false_find_halves_ap():
-    truth = [[block(10, 50, 10, 50)], []]
-    found = [[block(10, 50, 10, 50)], [block(60, 90, 60, 90)]]
-    assert average_precision(truth, found, [[0.5], [0.9]])["AP50"] == pytest.approx(0.5)
-    assert average_precision(truth, found, [[0.9], [0.5]])["AP50"] == pytest.approx(1)
-
-
-def test_a_miss_costs_recall():
-    truth = [[block(10, 50, 10, 50), block(60, 90, 60, 90)]]
-    found = average_precision(truth, [[block(10, 50, 10, 50)]], [[0.9]])
-    assert found["AP50"] == pytest.approx(0.5, abs=0.01)
-
-
-def test_nothing_found():
-    found = average_precision([[block(10, 50, 10, 50)]], [[]], [[]])
-    assert found == {"AP": 0, "AP50": 0, "AP75": 0}
-
-
-@pytest.mark.parametrize("pred", [[[]], [[block(0, 9, 0, 9)]]], ids=["none", "some"])
-def test_without_truth_there_is_no_ap(pred):
-    scores = [[0.5] * len(pred[0])]
-    assert average_precision([[]], pred, scores) == {"AP": -1, "AP50": -1, "AP75": -1}
-
-
-def test_every_mask_has_a_score():
-    with pytest.raises(ValueError, match="zip"):
-        average_precision([[]], [[block(0, 9, 0, 9)]], [[]])
-
-
-def test_nothing_is_printed(capsys):
-    average_precision([[block(0, 9, 0, 9)]], [[block(0, 9, 0, 9)]], [[1.0]])
-    assert capsys.readouterr().out == ""
+def test_landmarks_must_be_as_many():
+    with pytest.raises(ValueError, match="expected 25 landmarks, got 3"):
+        landmark_errors(np.zeros((3, 3)), np.zeros((25, 3)), (0, 0, 1, 1))

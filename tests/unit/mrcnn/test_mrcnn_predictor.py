@@ -2,10 +2,16 @@ import numpy as np
 import pytest
 
 from mrcnn.config import MaskRCNNConfig
-from mrcnn.data import PAD_VALUE
 from mrcnn.detections import mask_iou
 from mrcnn.model import MaskRCNN
-from mrcnn.predictor import KerasPredictor, Letterbox, detect, letterbox, paste_mask
+from mrcnn.predictor import (
+    KerasPredictor,
+    Letterbox,
+    detect,
+    letterbox,
+    paste_mask,
+)
+from mrcnn.windows import PAD_VALUE
 
 
 class FindsRed:

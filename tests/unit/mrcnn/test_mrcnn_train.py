@@ -1,16 +1,18 @@
 import contextlib
 import csv
+import dataclasses
 
 import keras
 import numpy as np
 import pytest
 
+from mrcnn import checkpoint
 from mrcnn.config import MaskRCNNConfig, Stage, TrainConfig
 from mrcnn.data import Example, TrainingBatches
 from mrcnn.detections import mask_iou
 from mrcnn.model import LOSS_NAMES, MaskRCNN
 from mrcnn.predictor import KerasPredictor, detect
-from mrcnn.train import WarmupCosine, run_stages, save_checkpoint
+from mrcnn.train import WarmupCosine, run_stages
 
 # The batches come through tf.data, which the eager steps do not touch.
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")
@@ -43,34 +45,27 @@ def test_the_schedule_is_serialised():
 def start(config, train_config, shirts):
     """Return a function that begins a run and gives the model and its rows."""
 
-    def run(folder, seed=0, first_stage=0, steps_per_epoch=1):
+    def run(folder, seed=0, steps_per_epoch=1, ema=0.0, **options):
+        train = dataclasses.replace(train_config, ema=ema)
         keras.utils.set_random_seed(seed)
-        model = MaskRCNN(config, train_config)
-        batches = []
+        model = MaskRCNN(config, train)
 
-        def make_batches(steps):
-            batches.append(
-                TrainingBatches(shirts.__getitem__, [1] * 4, 64, train_config, steps)
+        def make_batches(epoch, steps):
+            return TrainingBatches(
+                shirts.__getitem__, [1] * 4, 64, train, steps, epoch=epoch
             )
-            return batches[-1]
 
-        rows = run_stages(
-            model, train_config, make_batches, folder, steps_per_epoch, first_stage
-        )
-        return model, rows, batches
+        rows = run_stages(model, train, make_batches, folder, steps_per_epoch, **options)
+        return model, rows
 
     return run
 
 
 def test_a_run_writes_its_log_and_weights(start, tmp_path, config, train_config):
-    model, rows, batches = start(tmp_path)
+    model, rows = start(tmp_path)
     rows = list(rows)
-    assert [(row["stage"], row["step"]) for row in rows] == [
-        (0, 1),
-        (0, 2),
-        (1, 3),
-        (1, 4),
-    ]
+    places = [(row["epoch"], row["stage"], row["step"]) for row in rows]
+    assert places == [(1, 0, 1), (2, 0, 2), (3, 1, 3), (4, 1, 4)]
     assert all(np.isfinite(row[name]) for row in rows for name in LOSS_NAMES)
     with (tmp_path / "log.csv").open(newline="") as file:
         logged = list(csv.DictReader(file))
@@ -78,25 +73,96 @@ def test_a_run_writes_its_log_and_weights(start, tmp_path, config, train_config)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "log.csv",
         "model.weights.h5",
+        "state.json",
     ]
-    assert all(made.epoch >= 2 for made in batches)  # every epoch saw other views
     again = MaskRCNN(config, train_config)
     again.load_weights(tmp_path / "model.weights.h5")
     for mine, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_a_killed_run_goes_on_as_if_it_had_not_been(start, tmp_path):
+    """Killed within a stage and between stages; weights, averages, log and draws."""
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    whole, rows = start(tmp_path / "whole", ema=0.5)
+    rows = list(rows)
+    resumed = []
+    for count in (1, 1, 2):
+        model, more = start(tmp_path / "killed", seed=9, ema=0.5, resume=True)
+        if not resumed:
+            model, more = start(tmp_path / "killed", ema=0.5)
+        resumed += [next(more) for _ in range(count)]
+    assert resumed == rows
+    for mine, theirs in zip(whole.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    logs = [(tmp_path / name / "log.csv").read_text() for name in ("whole", "killed")]
+    assert logs[0] == logs[1]
+
+
+@pytest.mark.parametrize("moment", ["before the state", "after the state"])
+def test_a_kill_while_the_checkpoint_is_written(start, tmp_path, monkeypatch, moment):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    expected = list(start(tmp_path / "whole")[1])[:2]
+    _, rows = start(tmp_path / "killed")
+    next(rows)
+    kept = checkpoint._replace
+
+    def killed(path, text):
+        if moment == "after the state":
+            kept(path, text)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            next(rows)
+    _, rows = start(tmp_path / "killed", resume=True)
+    row = next(rows)
+    if moment == "before the state":
+        assert row == expected[1]
+    else:
+        assert row["epoch"] == 3
+    assert not list((tmp_path / "killed").glob("epoch-*"))
+
+
+def test_a_run_is_resumed_as_it_was(start, tmp_path):
+    next(start(tmp_path)[1])
+    with pytest.raises(checkpoint.RunError, match="without a run"):
+        next(start(tmp_path)[1])
+    with pytest.raises(checkpoint.RunError, match="got other: recipe"):
+        next(start(tmp_path, ema=0.5, resume=True)[1])
+    (tmp_path / "state.json").write_text("{}")
+    with pytest.raises(checkpoint.RunError, match="expected the state of a run"):
+        next(start(tmp_path, resume=True)[1])
+
+
+def test_averages_are_seen_and_put_back(start, tmp_path):
+    seen = []
+    model, rows = start(tmp_path, ema=0.9, steps_per_epoch=2, look=lambda _: look())
+
+    def look():
+        seen.append([np.array(w) for w in model.get_weights()])
+        return {"looks": len(seen)}
+
+    assert next(rows)["looks"] == 1
+    after = model.get_weights()
+    assert not all(np.array_equal(a, b) for a, b in zip(seen[0], after, strict=True))
+    assert all(np.allclose(a, b, atol=0.1) for a, b in zip(seen[0], after, strict=True))
+
+
 def test_the_seed_decides_the_run(start, tmp_path):
     losses = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        _, rows, _ = start(tmp_path / name, steps_per_epoch=2)
+        _, rows = start(tmp_path / name, steps_per_epoch=2)
         losses.append(next(rows)["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_the_first_stage_leaves_the_backbone_alone(start, tmp_path):
-    model, rows, _ = start(tmp_path, steps_per_epoch=2)
+    model, rows = start(tmp_path, steps_per_epoch=2)
     before = [np.array(w) for w in model.backbone.get_weights()]
     next(rows)
     unmoved = zip(before, model.backbone.get_weights(), strict=True)
@@ -109,11 +175,6 @@ def test_the_first_stage_leaves_the_backbone_alone(start, tmp_path):
             assert not np.asarray(layer.moving_mean).any()
 
 
-def test_stages_that_are_done_are_skipped(start, tmp_path):
-    _, rows, _ = start(tmp_path, first_stage=1, steps_per_epoch=2)
-    assert [(row["stage"], row["step"]) for row in rows] == [(1, 4)]
-
-
 def test_a_failing_checkpoint_keeps_the_last_one(tmp_path):
     class Broken:
         def save_weights(self, path):
@@ -122,8 +183,9 @@ def test_a_failing_checkpoint_keeps_the_last_one(tmp_path):
 
     (tmp_path / "model.weights.h5").write_bytes(b"before")
     with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(Broken(), tmp_path / "model.weights.h5")
+        checkpoint.save(Broken(), tmp_path, checkpoint.RunState({}, [{"loss": 1.0}]))
     assert (tmp_path / "model.weights.h5").read_bytes() == b"before"
+    assert not (tmp_path / "state.json").exists()
 
 
 @pytest.mark.slow
@@ -151,8 +213,10 @@ def test_four_drawn_shirts_are_learned_by_heart(tmp_path):
     keras.utils.set_random_seed(0)
     model = MaskRCNN(config, train)
 
-    def make_batches(steps):
-        return TrainingBatches(shirts.__getitem__, [1] * 4, size, train, steps)
+    def make_batches(epoch, steps):
+        return TrainingBatches(
+            shirts.__getitem__, [1] * 4, size, train, steps, epoch=epoch
+        )
 
     with graphs():
         rows = list(run_stages(model, train, make_batches, tmp_path, steps_per_epoch=50))

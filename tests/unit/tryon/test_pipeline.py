@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mrcnn.detections import Detections
 from tryon import judge
 from tryon.errors import REASONS, Refusal
 from tryon.pipeline import Options, TryOnPipeline
@@ -34,11 +35,26 @@ def found(mask, score=0.9, agreement=0.9, label=1):
 class FakeSegmenter:
     """Takes every pixel that is not grey for a garment."""
 
-    score, agreement = 0.9, 0.9
+    score, agreement, label = 0.9, 0.9, 1
 
-    def __call__(self, image, pick=None):
+    def find(self, image):
         mask = (np.abs(image.astype(int) - 120) > 30).any(axis=-1)
-        return found(mask, self.score, self.agreement) if mask.any() else None
+        count = int(mask.any())
+        return Detections(
+            np.zeros((count, 4), np.float32),
+            np.full(count, self.label),
+            np.full(count, self.score, np.float32),
+            mask[None][:count].astype(np.float32),
+        )
+
+    def choose(self, image, everything, pick=None):
+        if (
+            not len(everything)
+            or (self.label != 1 and pick is None)
+            or pick not in (None, 0)
+        ):
+            return None
+        return found(everything.masks[0] > 0.5, self.score, self.agreement)
 
 
 class FakeTransfer:
@@ -202,3 +218,20 @@ def test_look_fills_the_outside():
     seen = look(frame, np.full((16, 16, 1), 9.0, np.float32), -1.0)
     assert seen[0, 0, 0] == -1
     assert seen[8, 8, 0] == 9
+
+
+def test_a_refusal_names_the_finds_of_other_classes(pipeline_of_fakes):
+    user, _ = draw_tee()
+    shop, _ = draw_tee(colour=(20, 60, 220))
+    pipeline_of_fakes.segmenter.label = 2
+    with pytest.raises(Refusal, match=r"--instance \(0 for the long sleeve top\)"):
+        pipeline_of_fakes(user, shop)
+    with pytest.raises(Refusal, match="another --instance than 3"):
+        pipeline_of_fakes(user, shop, Options(instance=3))
+
+
+def test_a_refusal_offers_nothing_where_nothing_was_found(pipeline_of_fakes):
+    blank = Photo(np.full((120, 120, 3), 120, np.uint8))
+    with pytest.raises(Refusal, match="clearer photo of one$") as refusal:
+        pipeline_of_fakes(blank, blank)
+    assert refusal.value.reason == "no_garment_in_user_photo"

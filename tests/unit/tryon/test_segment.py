@@ -1,69 +1,126 @@
-"""The two looks of the segmenter, with a fake network that sees one rectangle."""
+"""The cascade, with fake networks that see red pixels."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mrcnn.detections import Detections
-from tryon.segment import Segmenter, drop_nested, keep_seen
+from mrcnn.detections import Detections, mask_iou
+from tryon.segment import SegmentConfig, Segmenter, drop_nested
+
+SIZE = (120, 100)
+RED, GREY = (220, 20, 20), (90, 90, 90)
 
 
-class FakePredictor:
-    """Finds the box of all red pixels, with a full mask; class and score are fixed."""
-
-    image_size = 64
-
-    def __init__(self, label=1, score=0.9):
-        self.label, self.score, self.calls = label, score, []
-
-    def __call__(self, images):
-        self.calls.append(len(images))
-        count = len(images)
-        out = {
-            "boxes": np.zeros((count, 2, 4), np.float32),
-            "labels": np.full((count, 2), self.label, np.int32),
-            "scores": np.zeros((count, 2), np.float32),
-            "masks": np.ones((count, 2, 14, 14), np.float32),
-        }
-        for i, image in enumerate(images):
-            ys, xs = np.nonzero((image[..., 0] > 150) & (image[..., 1] < 100))
-            if len(ys):
-                out["boxes"][i, 0] = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
-                out["scores"][i, 0] = self.score
-        out["mask_boxes"] = out["boxes"].copy()
-        return out
+def picture(*places):
+    """Grey, with red rectangles at (top, bottom, left, right); image and mask."""
+    image, mask = np.full((*SIZE, 3), GREY, np.uint8), np.zeros(SIZE, bool)
+    for top, bottom, left, right in places:
+        mask[top:bottom, left:right] = True
+    image[mask] = RED
+    return image, mask
 
 
-def picture():
-    image = np.full((120, 100, 3), 90, np.uint8)
-    image[40:80, 10:50] = (220, 20, 20)
-    return image
+@pytest.fixture
+def shirt():
+    return picture((40, 80, 10, 50))
 
 
-def test_both_looks_agree_and_the_mask_lies_right():
-    predictor = FakePredictor()
-    garment = Segmenter(predictor)(picture())
-    assert predictor.calls == [1, 2], "one look, then a closer one and its mirror image"
-    truth = np.zeros((120, 100), bool)
-    truth[40:80, 10:50] = True
-    assert (garment.mask ^ truth).sum() < 0.1 * truth.sum()
-    assert garment.agreement > 0.85
-    assert garment.instance.label_name == "short sleeve top"
+def test_the_looks_agree_and_the_mask_lies_right(segmenter, finder, drawer, shirt):
+    image, truth = shirt
+    garment = segmenter(image)
+    assert finder.calls == [1], "the whole photo, once"
+    assert [len(views) for views in drawer.views] == [1, 1, 1]
+    np.testing.assert_array_equal(drawer.views[2][:, :, ::-1], drawer.views[1])
+    assert mask_iou(garment.mask, truth) > 0.95
+    assert garment.agreement > 0.95
+    instance = garment.instance
+    assert instance.label_name == "short sleeve top"
+    assert instance.score == pytest.approx(0.9)
+    np.testing.assert_allclose(instance.box, (10, 40, 50, 80), atol=1)
+    assert instance.area == pytest.approx(garment.mask.mean())
 
 
-def test_nothing_found():
-    assert Segmenter(FakePredictor())(np.full((99, 99, 3), 90, np.uint8)) is None
+def test_landmarks_lie_in_the_photos_pixels(segmenter, shirt):
+    found = segmenter.find(shirt[0])
+    assert found.landmarks.shape == (1, 25, 3)
+    np.testing.assert_allclose(found.landmarks[0, 0, :2], (30, 60), atol=1)
+    assert found.landmarks[0, 0, 2] > 0.99
+    assert (found.landmarks[0, 1:, 2] < 0.01).all()
+    # Read closer, as it is and mirrored: the middle stays where it was.
+    closer = segmenter(shirt[0]).instance.landmarks
+    np.testing.assert_allclose(closer[0, :2], (30, 60), atol=1)
 
 
-@pytest.mark.parametrize(("label", "score"), [(2, 0.9), (1, 0.1)])
-def test_other_classes_and_weak_finds_do_not_count(label, score):
-    assert Segmenter(FakePredictor(label, score))(picture()) is None
+def test_the_refiner_corrects_a_find_that_is_too_large(segmenter):
+    """Mask R-CNN's fake fills the box around both; the refiner draws what is red."""
+    image, truth = picture((30, 90, 20, 40), (60, 90, 20, 80))
+    (mask,) = segmenter.find(image).masks >= 0.5
+    assert mask_iou(mask, truth) > 0.95
+    assert truth.sum() < 0.7 * 60 * 60
 
 
-def test_pick_by_index():
-    segmenter = Segmenter(FakePredictor(label=2))
-    assert segmenter(picture(), pick=0).instance.label == 2
-    assert segmenter(picture(), pick=1) is None
-    assert segmenter(picture(), pick=-1) is None
+def test_nothing_found_reads_the_whole_frame(segmenter, drawer):
+    image, _ = picture()
+    assert segmenter(image) is None
+    (views,) = drawer.views
+    inside = views[0, 32, 32]
+    assert inside[:3].tolist() == [90, 90, 90]
+    assert inside[3] == pytest.approx(128, abs=1), "a hint that says neither yes nor no"
+
+
+def test_what_mask_rcnn_misses_the_refiner_may_find(finder, segmenter, shirt):
+    finder.score = 0.0
+    image, truth = shirt
+    garment = segmenter(image)
+    assert mask_iou(garment.mask, truth) > 0.9
+    finder.score = 0.05
+    assert segmenter(image).instance.score == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("label", "score", "count"), [(2, 0.9, 1), (1, 0.25, 0), (2, 0.25, 0)]
+)
+def test_other_classes_and_weak_finds_are_not_taken(
+    segmenter, drawer, shirt, label, score, count
+):
+    drawer.label, drawer.score = label, score
+    assert segmenter(shirt[0]) is None
+    assert len(segmenter.find(shirt[0])) == count
+
+
+def test_a_threshold_may_be_given(segmenter, drawer, shirt):
+    drawer.score = 0.2
+    assert len(segmenter.find(shirt[0])) == 0
+    assert segmenter.find(shirt[0], 0.05).scores.tolist() == pytest.approx([0.2])
+    config = SegmentConfig(score_threshold=0.1)
+    mine = Segmenter(segmenter.predictor, segmenter.refiner, config)
+    assert mine(shirt[0]).instance.score == pytest.approx(0.2)
+
+
+def test_pick_by_index(segmenter, drawer, shirt):
+    drawer.label = 2
+    assert segmenter(shirt[0], pick=0).instance.label == 2
+    assert segmenter(shirt[0], pick=1) is None
+    assert segmenter(shirt[0], pick=-1) is None
+
+
+def test_the_largest_top_is_chosen(segmenter):
+    image, _ = picture((0, 20, 0, 20), (40, 90, 30, 90))
+    masks = np.zeros((3, *SIZE), np.float32)
+    masks[0, :20, :20] = masks[1, 40:90, 30:90] = 1
+    masks[2] = 1  # larger still, but trousers
+    found = Detections(
+        np.zeros((3, 4), np.float32),
+        np.array([1, 1, 8]),
+        np.array([0.9, 0.8, 0.7], np.float32),
+        masks,
+    )
+    assert segmenter.choose(image, found).chosen == 1
+    assert segmenter.choose(image, found, pick=0).chosen == 0
 
 
 def test_drop_nested_keeps_the_better_one():
@@ -75,11 +132,14 @@ def test_drop_nested_keeps_the_better_one():
     assert drop_nested(found, 0.6).scores.tolist() == [0.9, 0.7]
 
 
-def test_parts_that_only_the_closer_look_saw_are_dropped():
-    mask = np.zeros((8, 8), bool)
-    mask[:3, :3] = mask[:3, 5:] = mask[6:, :] = True  # two halves of a shirt, a bag
-    first = np.zeros((8, 8), bool)
-    first[:3] = True
-    kept = keep_seen(mask, first, 0.3)
-    assert np.array_equal(kept, mask & first)
-    assert np.array_equal(keep_seen(mask, np.zeros_like(mask), 0.3), mask)
+def test_the_segmenter_itself_needs_no_keras():
+    """With the networks in OpenVINO's form, a start need not wait for its import."""
+    code = "import sys, tryon.segment; print({'keras', 'tensorflow'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "set()"

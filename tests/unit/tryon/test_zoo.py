@@ -108,6 +108,14 @@ def test_without_tryon_home_the_platform_decides(monkeypatch):
     assert zoo.user_home() != Path()
 
 
+def test_tryon_cache_is_the_users_to_choose(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRYON_CACHE", str(tmp_path / "cache"))
+    assert zoo.user_cache() == tmp_path / "cache"
+    monkeypatch.setenv("TRYON_CACHE", "")
+    assert "tryon" in zoo.user_cache().parts
+    assert zoo.user_cache() != zoo.user_home()
+
+
 def test_the_users_pattern_goes_before_the_shipped_one(home):
     make_card(zoo.SHIPPED / "patterns", "stripes")
     make_card(zoo.SHIPPED / "patterns", "plain")
@@ -136,7 +144,7 @@ def test_no_patterns_at_all():
         zoo.pattern_card("checks")
 
 
-@pytest.mark.parametrize("name", ["segmenter", "universal"])
+@pytest.mark.parametrize("name", zoo.SHIPPED_MODELS)
 def test_shipped_models_go_by_their_name(name):
     make_card(zoo.SHIPPED, name)
     assert zoo.shipped_card(name).values["name"] == name

@@ -1,0 +1,1 @@
+"""One file for each form of annotation; `data_tools.folders` tells them apart."""

@@ -1,0 +1,130 @@
+"""Photos with label maps beside them: people, shop and rendered.
+
+- people: `<id>.jpg` with `<id>.png`, a map of clothing classes named by `labels.json`
+  beside or above, and `short_sleeve.csv` (id, split, labels) that says which photos show
+  a short-sleeve top.
+- shop: `<id>.jpg` with `<id>.png`, a garment mask; every garment is a short-sleeve top.
+- rendered: `pNNN_X.jpg` with `pNNN_X.labels.png` (2 is the tee), and `pNNN_X.json` in
+  DeepFashion2's form for landmarks and attributes; people 300 to 309 are the val split.
+"""
+
+import csv
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, Garment
+from data_tools.formats.deepfashion2 import read_item_facts
+
+# Clothing classes of the people's label maps -> DeepFashion2 labels, when the photo is
+# not listed as short-sleeved. Sleeves of dresses are not told apart there.
+_OTHER_GARMENTS = {
+    2: ("t-shirt", "top", "blouse", "shirt", "sweater", "sweatshirt", "hoodie", "jumper"),
+    4: ("jacket", "coat", "blazer", "cardigan", "cape"),
+    5: ("vest",),
+    10: ("dress", "romper"),
+}
+_MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
+_EITHER = "shirt"  # folder of garments that may be short-sleeve tops or not
+_RENDERED_TEE = 2
+_RENDERED_VAL = range(300, 310)
+
+
+def read_map(path: Path) -> NDArray[np.uint8]:
+    """Read a label map (H, W); one bit becomes 0 and 255, a palette its indices."""
+    with Image.open(path) as picture:
+        plain = picture.convert("L") if picture.mode == "1" else picture
+        return np.asarray(plain)
+
+
+def read_shop(folder: Path) -> list[AnnotatedPhoto]:
+    """Read photos with garment masks."""
+    return [
+        AnnotatedPhoto(image, "shop", partial(_shop_garments, mask), partial(_lit, mask))
+        for image, mask in _pairs(folder)
+    ]
+
+
+def read_other(folder: Path, split: str) -> list[AnnotatedPhoto]:
+    """Read photos of other garments; nothing is marked, every fifth is val.
+
+    Shirts are left out: some have short sleeves, and nothing says which.
+    """
+    images = sorted(p for p in folder.glob("*/*.jpg") if p.parent.name != _EITHER)
+    chosen = [p for i, p in enumerate(images) if (i % 5 == 0) == (split == "val")]
+    return [AnnotatedPhoto(path, "shop-other") for path in chosen]
+
+
+def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
+    """Read street photos; `labels.json` and `short_sleeve.csv` lie in `above`."""
+    names = json.loads((above / "labels.json").read_text())
+    with (above / "short_sleeve.csv").open(newline="") as file:
+        short = {row["id"]: row["labels"].split() for row in csv.DictReader(file)}
+    other = {
+        names.index(name): label
+        for label, group in _OTHER_GARMENTS.items()
+        for name in group
+        if name in names
+    }
+    photos = []
+    for image, mask in _pairs(folder):
+        worn = short.get(image.stem)
+        wanted = other if worn is None else dict.fromkeys(map(names.index, worn), 1)
+        source = "people-other" if worn is None else "people"
+        reader = partial(_joined_classes, wanted, mask)
+        photos.append(AnnotatedPhoto(image, source, reader, partial(_marked, mask)))
+    return photos
+
+
+def read_rendered(folder: Path, split: str) -> list[AnnotatedPhoto]:
+    """Read rendered people and shop pictures."""
+    photos = []
+    for mask in sorted(folder.glob("*.labels.png")):
+        name = mask.name.removesuffix(".labels.png")
+        if (int(name[1:].split("_")[0]) in _RENDERED_VAL) == (split == "val"):
+            image = mask.with_name(name + ".jpg")
+            reader = partial(_rendered_garments, mask, mask.with_name(name + ".json"))
+            photos.append(
+                AnnotatedPhoto(image, "rendered", reader, partial(_marked, mask))
+            )
+    return photos
+
+
+def _pairs(folder: Path) -> list[tuple[Path, Path]]:
+    images = sorted(folder.glob("*.jpg"))
+    return [(i, i.with_suffix(".png")) for i in images if i.with_suffix(".png").exists()]
+
+
+def _lit(path: Path) -> NDArray[np.bool_]:
+    return read_map(path) > 127
+
+
+def _marked(path: Path) -> NDArray[np.bool_]:
+    return read_map(path) > 0
+
+
+def _shop_garments(path: Path) -> list[Garment]:
+    return [Garment(SHORT_SLEEVE_TOP, _lit(path))]
+
+
+def _rendered_garments(path: Path, json_path: Path) -> list[Garment]:
+    mask = read_map(path) == _RENDERED_TEE
+    if not json_path.exists():
+        return [Garment(SHORT_SLEEVE_TOP, mask)]
+    item = json.loads(json_path.read_text())["item1"]
+    return [Garment(SHORT_SLEEVE_TOP, mask, *read_item_facts(item))]
+
+
+def _joined_classes(wanted: dict[int, int], path: Path) -> list[Garment]:
+    """Join the classes of each label to one mask; small pieces are dropped."""
+    label_map = read_map(path)
+    joined: dict[int, NDArray[np.bool_]] = {}
+    for value, label in wanted.items():
+        mask = label_map == value
+        joined[label] = joined[label] | mask if label in joined else mask
+    floor = _MIN_SHARE * label_map.size
+    return [Garment(label, mask) for label, mask in joined.items() if mask.sum() > floor]

@@ -1,0 +1,10 @@
+"""Names of garments, as people write them."""
+
+from data_tools.annotations import CATEGORIES
+
+_IDS = {name: index for index, name in enumerate(CATEGORIES, 1)}
+
+
+def category_of(name: str) -> int | None:
+    """Return DeepFashion2's category id of a name, in any case, with - or _; or None."""
+    return _IDS.get(" ".join(name.lower().replace("_", " ").replace("-", " ").split()))

@@ -1,0 +1,169 @@
+"""What hides a part of a shirt: arms and hands, bags with straps, hair; drawn roughly."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from data_tools.backdrops import Picture, backdrop
+
+Box = tuple[float, float, float, float]  # x1, y1, x2, y2 of the garment, pixels
+Alpha = NDArray[np.float32]
+_SKIN = np.array([[255, 224, 196], [234, 192, 160], [198, 140, 100], [120, 78, 54]])
+_HAIR = np.array([[28, 22, 20], [66, 44, 30], [120, 84, 50], [200, 165, 110]])
+
+
+def draw_occluder(
+    size: int, box: Box, pieces: Sequence[Picture], rng: np.random.Generator
+) -> tuple[Alpha, Picture]:
+    """Draw something that lies in front of a garment.
+
+    Args:
+        size: height and width of the view.
+        box: the garment's.
+        pieces: of photos, for patterned bags; may be empty.
+        rng: source of chance.
+
+    Returns:
+        alpha float32 (size, size) in [0, 1], and its colours uint8 (size, size, 3).
+    """
+    kinds: list[Callable[..., tuple[Image.Image, Picture]]] = [_arm, _arm, _bag, _hair]
+    shape, colours = kinds[rng.integers(len(kinds))](size, box, pieces, rng)
+    soft = shape.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0)))
+    return np.asarray(soft, np.float32) / 255.0, colours
+
+
+def cover(
+    image: Picture, masks: NDArray[np.bool_], alpha: Alpha, colours: Picture
+) -> tuple[Picture, NDArray[np.bool_]]:
+    """Lay colours over a view; the truth is cut where they hide most of it.
+
+    Args:
+        image: uint8 (S, S, 3).
+        masks: bool (N, S, S).
+        alpha: float32 (S, S) in [0, 1]; where it is 0 nothing changes.
+        colours: uint8 (S, S, 3).
+
+    Returns:
+        The new image and masks.
+    """
+    share = alpha[..., None]
+    mixed = image * (1.0 - share) + colours * share
+    return np.rint(mixed).astype(np.uint8), masks & (alpha < 0.5)
+
+
+def _capsule(
+    draw: ImageDraw.ImageDraw, ends: Sequence[NDArray[np.float64]], width: float
+) -> None:
+    """Draw a bent line with round ends."""
+    points = [tuple(end) for end in ends]
+    draw.line(points, 255, max(1, round(width)), joint="curve")
+    for x, y in points:
+        half = width / 2
+        draw.ellipse((x - half, y - half, x + half, y + half), 255)
+
+
+def _inside(box: Box, rng: np.random.Generator, low: float, high: float) -> NDArray:
+    corner, side = np.array(box[:2]), np.array(box[2:]) - np.array(box[:2])
+    return corner + side * rng.uniform(low, high, 2)
+
+
+def _arm(
+    size: int, box: Box, pieces: Sequence[Picture], rng: np.random.Generator
+) -> tuple[Image.Image, Picture]:
+    """A forearm that comes from beside the garment, with a hand of capsules."""
+    del pieces
+    shape = Image.new("L", (size, size))
+    draw = ImageDraw.Draw(shape)
+    extent = box[2] - box[0]
+    width = extent * rng.uniform(0.1, 0.2)
+    side = rng.choice([-0.3, 1.3])
+    elbow = np.array(
+        [
+            box[0] + extent * (side + rng.normal(0, 0.15)),
+            rng.uniform(box[1], box[3] + 0.3 * (box[3] - box[1])),
+        ]
+    )
+    wrist = _inside(box, rng, 0.15, 0.9)
+    _capsule(draw, [elbow, wrist], width)
+    along = (wrist - elbow) / max(1.0, float(np.linalg.norm(wrist - elbow)))
+    palm = wrist + along * width * 0.6
+    _capsule(draw, [wrist, palm], width * 1.15)
+    across = np.array([-along[1], along[0]])
+    reach = rng.uniform(0.5, 1.3)
+    for finger in (-0.42, -0.14, 0.14, 0.42):
+        start = palm + across * width * finger
+        bend = across * rng.normal(finger * 0.5, 0.15)
+        _capsule(draw, [start, start + (along + bend) * width * reach], width * 0.27)
+    thumb = across * rng.choice([-1, 1])
+    _capsule(draw, [wrist, wrist + (along * 0.6 + thumb) * width * 0.8], width * 0.3)
+    return shape, _shaded(size, _between(_SKIN, rng), across, palm, width, rng)
+
+
+def _shaded(
+    size: int,
+    colour: NDArray,
+    across: NDArray,
+    centre: NDArray,
+    width: float,
+    rng: np.random.Generator,
+) -> Picture:
+    """Return a colour that darkens to one side, as round things do."""
+    ys, xs = np.mgrid[:size, :size].astype(np.float32)
+    place = ((xs - centre[0]) * across[0] + (ys - centre[1]) * across[1]) / width
+    light = 1.0 - rng.uniform(0.1, 0.4) * np.clip(place + 0.5, 0, 1) ** 2
+    light += rng.normal(0, 0.015, light.shape)
+    return np.clip(colour * light[..., None], 0, 255).astype(np.uint8)
+
+
+def _between(palette: NDArray, rng: np.random.Generator) -> NDArray:
+    """Draw a colour from between two neighbours of a palette."""
+    index, share = rng.integers(len(palette) - 1), rng.random()
+    mixed = palette[index] * (1 - share) + palette[index + 1] * share
+    return np.clip(mixed + rng.normal(0, 6, 3), 0, 255)
+
+
+def _bag(
+    size: int, box: Box, pieces: Sequence[Picture], rng: np.random.Generator
+) -> tuple[Image.Image, Picture]:
+    """A rounded rectangle low on the garment, its strap over a shoulder."""
+    shape = Image.new("L", (size, size))
+    draw = ImageDraw.Draw(shape)
+    extent, high = box[2] - box[0], box[3] - box[1]
+    centre = np.array([box[0], box[1]]) + [
+        extent * rng.choice([rng.uniform(0, 0.3), rng.uniform(0.7, 1.0)]),
+        high * rng.uniform(0.65, 1.1),
+    ]
+    half = extent * rng.uniform(0.12, 0.3, 2)
+    corners = (*(centre - half), *(centre + half))
+    draw.rounded_rectangle(corners, float(half.min()) * rng.uniform(0.1, 0.7), 255)
+    shoulder = np.array([box[0] + extent * rng.uniform(0.2, 0.8), box[1]])
+    _capsule(draw, [centre, shoulder], extent * rng.uniform(0.015, 0.07))
+    if rng.random() < 0.5:
+        return shape, backdrop(size, pieces, rng)
+    across = np.array([1.0, 0.0])
+    colour = rng.uniform(15, 235, 3)
+    return shape, _shaded(size, colour, across, centre, float(half[0]) * 2, rng)
+
+
+def _hair(
+    size: int, box: Box, pieces: Sequence[Picture], rng: np.random.Generator
+) -> tuple[Image.Image, Picture]:
+    """Strands that fall from the neck over one side of the chest."""
+    del pieces
+    shape = Image.new("L", (size, size))
+    draw = ImageDraw.Draw(shape)
+    extent, high = box[2] - box[0], box[3] - box[1]
+    left = box[0] + extent * rng.choice([rng.uniform(0.2, 0.4), rng.uniform(0.6, 0.8)])
+    spread, length = extent * rng.uniform(0.03, 0.1), high * rng.uniform(0.12, 0.55)
+    for _ in range(int(rng.integers(8, 26))):
+        x = left + rng.normal(0, spread)
+        fall = np.linspace(rng.uniform(-0.25, 0.02), rng.uniform(0.6, 1), 6)
+        heights = box[1] + fall * np.where(fall < 0, high, length)
+        sway = np.cumsum(rng.normal(0, extent * 0.012, 6))
+        points = list(zip(x + sway, heights, strict=True))
+        draw.line(points, 255, max(1, round(extent * rng.uniform(0.01, 0.035))))
+    stripes = rng.normal(1.0, 0.16, (1, size, 1))
+    base = _between(_HAIR, rng) * stripes
+    return shape, np.broadcast_to(np.clip(base, 0, 255), (size, size, 3)).astype(np.uint8)

@@ -1,0 +1,114 @@
+"""The refiner in use: finds of Mask R-CNN in, outlines, classes and landmarks out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy import special
+
+from mrcnn.predictor import Predictor
+from mrcnn.windows import MIRRORED, mask_bounds, resample, window_matrix
+
+_FAR = -20.0  # logit of what lies outside of the view: surely no garment
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the refiner says of one find.
+
+    Attributes:
+        mask: float32 (H, W) in [0, 1], probability that a pixel is the garment.
+        classes: float32 (1 + classes,), probabilities; index 0 is none of the classes.
+        landmarks: float32 (K, 3): x, y in the photo's pixels, and in [0, 1] how likely
+            the landmark is seen.
+    """
+
+    mask: np.ndarray
+    classes: np.ndarray
+    landmarks: np.ndarray
+
+
+def refine(
+    refiner: Predictor, image: np.ndarray, masks: np.ndarray, mirror: bool = False
+) -> list[Reading]:
+    """Read finds again, each from a view of its own.
+
+    Args:
+        refiner: the network of `build_refiner` behind its seam.
+        image: uint8 (H, W, 3).
+        masks: float32 (N, H, W) in [0, 1], the first masks.
+        mirror: look at every view's mirror image too, and take the mean.
+
+    Returns:
+        N readings.
+    """
+    size = refiner.image_size
+    windows = [window_matrix(mask_bounds(mask), size) for mask in masks]
+    views = np.array(
+        [_view(image, m, w, size) for m, w in zip(masks, windows, strict=True)]
+    ).reshape(-1, size, size, 4)
+    if not len(views):
+        return []
+    raw = _look(refiner, views)
+    if mirror:
+        flipped = _look(refiner, np.ascontiguousarray(views[:, :, ::-1]))
+        raw = {name: (raw[name] + _mirror(name, flipped[name])) / 2 for name in raw}
+    return [
+        _in_photo(
+            {name: value[i] for name, value in raw.items()}, window, image.shape[:2]
+        )
+        for i, window in enumerate(windows)
+    ]
+
+
+def _view(
+    image: np.ndarray, mask: np.ndarray, window: np.ndarray, size: int
+) -> np.ndarray:
+    """Return float32 (S, S, 4): the picture and the first mask through a window."""
+    hint = resample(np.rint(mask * 255).astype(np.uint8), window, size)
+    return np.dstack([resample(image, window, size), hint]).astype(np.float32)
+
+
+def _look(refiner: Predictor, views: np.ndarray) -> dict[str, np.ndarray]:
+    """Run the network; logits of classes and visibility become probabilities."""
+    raw = refiner(views)
+    return {
+        "masks": np.asarray(raw["masks"], np.float32),
+        "classes": special.softmax(np.asarray(raw["classes"], np.float32), axis=-1),
+        "places": np.asarray(raw["places"], np.float32),
+        "seen": special.expit(np.asarray(raw["seen"], np.float32)),
+    }
+
+
+def _mirror(name: str, values: np.ndarray) -> np.ndarray:
+    if name == "masks":
+        return values[:, :, ::-1]
+    if name == "places":
+        return np.stack([1 - values[..., 0], values[..., 1]], axis=-1)[:, MIRRORED]
+    return values[:, MIRRORED] if name == "seen" else values
+
+
+def _in_photo(
+    raw: dict[str, np.ndarray], window: np.ndarray, frame: tuple[int, int]
+) -> Reading:
+    span = window[0, 0] * len(raw["masks"]) * 2  # the masks have half the view's size
+    places = raw["places"] * span + window[:2, 2]
+    return Reading(
+        special.expit(_paste(raw["masks"], window, frame)),
+        raw["classes"],
+        np.column_stack([places, raw["seen"]]).astype(np.float32),
+    )
+
+
+def _paste(logits: np.ndarray, window: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
+    """Bring a view's logits (S/2, S/2) to the photo, smoothly: never as bits."""
+    scale = 0.5 / window[0, 0]  # logits per photo pixel
+    left, top = -window[:2, 2] * scale
+    moved = Image.fromarray(logits).transform(
+        (frame[1], frame[0]),
+        Image.Transform.AFFINE,
+        (scale, 0, left, 0, scale, top),
+        Image.Resampling.BICUBIC,
+        fillcolor=_FAR,
+    )
+    return np.asarray(moved)

@@ -1,0 +1,126 @@
+"""The second stage of the cascade: a find, read again from the photo's own pixels.
+
+Mask R-CNN draws a shirt from a few cells of a pyramid over the whole photo. The refiner
+gets the find's surroundings at full input size, with the first mask as a hint of what is
+meant, and gives the outline, DeepFashion2's landmarks (the head of Match R-CNN, on finer
+features) and a second opinion on the class.
+"""
+
+import keras
+from keras import layers, ops
+
+from mrcnn.backbone import build_backbone, preprocess
+from mrcnn.config import RefinerConfig
+
+
+def build_refiner(config: RefinerConfig) -> keras.Model:
+    """Build the refiner.
+
+    Args:
+        config: architecture; S is its `image_size`, K its `landmarks`.
+
+    Returns:
+        A model from views (B, S, S, 4), RGB and the first mask, all 0..255, to a dict,
+        all float32: `masks` (B, S/2, S/2) logits,
+        `classes` (B, 1 + classes) logits, `heatmaps` (B, S/4, S/4, K) logits over the
+        places of each landmark, `places` (B, K, 2) their expected x and y as shares of
+        the view, `seen` (B, K) logits that a landmark is visible.
+
+    References:
+        Cai and Vasconcelos, "Cascade R-CNN", CVPR 2018; Ge et al., "DeepFashion2",
+        CVPR 2019 (Match R-CNN); Sun et al., "Integral Human Pose Regression", ECCV 2018.
+    """
+    # === Layers ===
+    size = config.image_size
+    backbone = build_backbone(config.backbone, size, finest=True)
+    # === Functional model ===
+    views = keras.Input((size, size, 4), name="views")
+    hints = views[..., 3:] / 255.0
+    stages = backbone(preprocess(views[..., :3], config.backbone), training=False)
+    levels = _decode(stages, hints, config.widths)
+    logits = _conv(1, 3, "mask_logits", None)(levels[0])  # (B, S/2, S/2, 1)
+    heatmaps, seen = _landmark_head(levels[1], config.landmarks)
+    half = (size // 2, size // 2)
+    outputs = {
+        "masks": layers.Reshape(half, dtype="float32", name="masks")(logits),
+        "classes": _class_head(stages[-1], levels[3], hints, config),
+        "heatmaps": heatmaps,
+        "places": landmark_places(heatmaps),
+        "seen": seen,
+    }
+    return keras.Model(views, outputs, name="refiner")
+
+
+def _decode(stages: list, hints, widths: tuple[int, ...]) -> list:
+    """Merge stages of strides 2 to 32, coarse to fine; returns strides 2 to 16."""
+    x = _conv(widths[-1], 1, "lateral5")(stages[-1])
+    levels: list = []
+    for index in (4, 3, 2, 1):
+        stage, width = stages[index - 1], widths[index - 1]
+        hint = layers.AveragePooling2D(2**index, name=f"hint{index}")(hints)
+        lateral = _conv(width, 1, f"lateral{index}")(stage)
+        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{index}")(x)
+        x = layers.Concatenate(name=f"join{index}")([x, lateral, hint])
+        x = _conv(width, 3, f"merge{index}a")(x)
+        x = layers.Add(name=f"sum{index}")([x, _conv(width, 3, f"merge{index}b")(x)])
+        levels.insert(0, x)
+    return levels
+
+
+def _class_head(top, level, hints, config: RefinerConfig):
+    """Name what the hint points at, from the whole view and from the hinted part."""
+    part = layers.AveragePooling2D(16, name="hint_part")(hints)
+    wide = _conv(config.class_width, 1, "class_lateral")(top)
+    deep = layers.Concatenate(name="class_join")(
+        [layers.UpSampling2D(2, name="class_up")(wide), level]
+    )
+    deep = _conv(config.class_width, 3, "class_conv")(deep)  # (B, S/16, S/16, W)
+    whole = layers.GlobalAveragePooling2D(name="class_whole")(deep)
+    hinted = ops.sum(deep * part, axis=(1, 2)) / (ops.sum(part, axis=(1, 2)) + 1e-3)
+    x = layers.Concatenate(name="class_features")([whole, hinted])
+    x = layers.Dropout(0.2, name="class_dropout", seed=3)(x)
+    return layers.Dense(config.num_classes + 1, dtype="float32", name="classes")(x)
+
+
+def _landmark_head(level, count: int):
+    """Return heatmap logits and, read at the heatmaps' places, visibility logits."""
+    width = level.shape[-1]
+    x = _conv(width, 3, "landmark_conv1")(level)
+    x = _conv(width, 3, "landmark_conv2")(x)
+    heatmaps = layers.Conv2D(count, 1, dtype="float32", name="heatmaps")(x)
+    height, breadth = heatmaps.shape[1:3]
+    flat = ops.reshape(heatmaps, (-1, height * breadth, count))
+    share = ops.stop_gradient(ops.softmax(flat, axis=1))
+    cells = ops.cast(ops.reshape(x, (-1, height * breadth, width)), "float32")
+    at_places = ops.einsum("bpk,bpc->bkc", share, cells)  # (B, K, W)
+    seen = layers.Dense(count, dtype="float32", name="seen")(at_places)  # (B, K, K)
+    return heatmaps, ops.einsum("bkk->bk", seen)
+
+
+def landmark_places(heatmaps):
+    """Return the expected place of each landmark.
+
+    Args:
+        heatmaps: logits (B, h, w, K).
+
+    Returns:
+        float32 (B, K, 2), x and y as shares of the view, 0 to 1.
+
+    Convention:
+        A cell's centre is (index + .5) / size.
+    """
+    height, width, count = heatmaps.shape[1:]
+    flat = ops.reshape(ops.cast(heatmaps, "float32"), (-1, height * width, count))
+    share = ops.reshape(ops.softmax(flat, axis=1), (-1, height, width, count))
+    xs = (ops.arange(width, dtype="float32") + 0.5) / width
+    ys = (ops.arange(height, dtype="float32") + 0.5) / height
+    x = ops.einsum("bhwk,w->bk", share, xs)
+    y = ops.einsum("bhwk,h->bk", share, ys)
+    return ops.stack([x, y], axis=-1)
+
+
+def _conv(width: int, size: int, name: str, activation: str | None = "relu"):
+    dtype = None if activation else "float32"
+    return layers.Conv2D(
+        width, size, padding="same", activation=activation, dtype=dtype, name=name
+    )

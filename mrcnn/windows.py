@@ -1,0 +1,61 @@
+"""Square windows into a photo: the refiner's views, in training and in use."""
+
+import numpy as np
+from PIL import Image
+
+PAD_VALUE = 127  # grey beyond a photo's edge, wherever a network looks there
+# DeepFashion2's landmarks of a short-sleeve top, mirrored: left and right change places.
+MIRRORED = np.array(
+    [0, 5, 4, 3, 2, 1]
+    + [24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6]
+)
+
+
+def square_window(bounds: np.ndarray, margin: float = 0.2) -> tuple[np.ndarray, float]:
+    """Return the centre (x, y) and side of the square window around a box xyxy."""
+    low, high = np.asarray(bounds[:2], float), np.asarray(bounds[2:], float)
+    return (low + high) / 2, float(max(high - low)) * (1 + 2 * margin)
+
+
+def mask_bounds(mask: np.ndarray) -> np.ndarray:
+    """Return the box xyxy of a mask's pixels above a half; the whole frame if none."""
+    solid = mask > 0.5
+    if not solid.any():
+        return np.array([0, 0, mask.shape[1], mask.shape[0]])
+    columns, rows = np.flatnonzero(solid.any(0)), np.flatnonzero(solid.any(1))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+
+
+def window_matrix(bounds: np.ndarray, size: int) -> np.ndarray:
+    """Return the upright window around a box xyxy as a map (3, 3) from view to photo."""
+    centre, span = square_window(bounds)
+    matrix = np.diag([span / size, span / size, 1.0])
+    matrix[:2, 2] = centre - span / 2
+    return matrix
+
+
+def resample(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Look at a picture through a window; shrink first, so that nothing aliases.
+
+    Args:
+        image: uint8 (H, W) or (H, W, 3).
+        matrix: (3, 3), the window: a projective map from view pixels to photo pixels.
+        size: height and width of the view.
+
+    Returns:
+        uint8 (size, size) or (size, size, 3); beyond the photo `PAD_VALUE`, of a plane 0.
+    """
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    picture, factor = Image.fromarray(image), max(1, int(scale + 0.3))
+    if factor > 1:
+        picture = picture.reduce(factor)
+    data = np.diag([1 / factor, 1 / factor, 1]) @ matrix
+    data = data / data[2, 2]
+    moved = picture.transform(
+        (size, size),
+        Image.Transform.PERSPECTIVE,
+        tuple(data.ravel()[:8]),
+        Image.Resampling.BILINEAR,
+        fillcolor=(PAD_VALUE,) * 3 if image.ndim == 3 else 0,
+    )
+    return np.asarray(moved)

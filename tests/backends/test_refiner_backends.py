@@ -1,0 +1,91 @@
+"""The same tiny refiner under each Keras backend, each in a process of its own."""
+
+import pytest
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import keras
+import numpy as np
+from mrcnn.config import RefinerConfig, Stage, TrainConfig
+from mrcnn.refiner import build_refiner
+from mrcnn.refiner_data import Region, pack_region
+from mrcnn.refiner_train import RefinerTrainer
+from mrcnn.train import compile_stage
+
+task, folders = sys.argv[1], [Path(name) for name in sys.argv[2:]]
+config = RefinerConfig(
+    image_size=64, num_classes=3, widths=(4, 8, 8, 8, 8), class_width=8)
+image = np.full((64, 64, 3), 60, "uint8")
+image[16:48, 16:48] += 190
+mask = np.zeros((64, 64), "float32")
+mask[16:48, 16:48] = 1
+points = np.tile(np.float32([16, 16, 2]), (25, 1))
+row = pack_region(Region(image, mask, mask * 0.7, 2, points), 25)
+batch = {name: np.stack([value, value]) for name, value in row.items()}
+keras.utils.set_random_seed(0)
+if task == "read":
+    errors = []
+    for folder in folders:
+        model = build_refiner(config)
+        model.load_weights(folder / "model.weights.h5")
+        written = np.load(folder / "written.npz")
+        found = model.predict_on_batch(batch["views"])
+        errors.append({
+            name: float(np.abs(np.asarray(found[name]) - written[name]).max())
+            for name in found})
+    print(json.dumps(errors))
+    sys.exit()
+train = TrainConfig(batch_size=2, warmup_steps=1, ema=0.9)
+model = RefinerTrainer(config, train)
+compile_stage(model, Stage("heads", 30, 5e-3), train)
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        return (batch,)
+
+before = [np.array(w) for w in model.backbone.get_weights()]
+history = model.fit(Batches(), epochs=3, verbose=0, shuffle=False).history
+still = all(np.array_equal(a, b)
+            for a, b in zip(before, model.backbone.get_weights()))
+found = model.refiner.predict_on_batch(batch["views"])
+model.refiner.save_weights(folders[0] / "model.weights.h5")
+np.savez(folders[0] / "written.npz", **found)
+nothing = {**batch, "known": np.zeros((2, 3), "float32")}
+model.reset_metrics()
+print(json.dumps({
+    "history": history, "still": still,
+    "shapes": {name: np.shape(value) for name, value in found.items()},
+    "nothing": model.train_on_batch(nothing, return_dict=True),
+}))
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_training_lowers_the_losses(written, backend):
+    _, report = written(backend)
+    history = report["history"]
+    for name in ("mask", "class", "heatmap", "place"):
+        assert history[name][-1] < history[name][0], name
+    assert report["still"], "the frozen backbone"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_not_known_costs_nothing(written, backend):
+    _, report = written(backend)
+    assert report["nothing"]["loss"] == 0
+
+
+@pytest.mark.parametrize("reader", BACKENDS)
+def test_weights_of_every_backend_load(run_script, folders, reader):
+    errors = run_script(reader, SCRIPT, "read", *folders())
+    assert len(errors) == len(folders())
+    for error in errors:
+        assert error["masks"] < 1e-3
+        assert error["places"] < 1e-4
+        assert error["classes"] < 1e-3

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_tools.annotations import AnnotatedPhoto
+from data_tools.backdrops import backdrop, cut_backdrops, draw_surface
+from data_tools.occluders import cover, draw_occluder
+
+SIZE = 96
+BOX = (24.0, 20.0, 72.0, 80.0)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_truth_is_cut_where_the_occluder_lies(seed):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 255, (SIZE, SIZE, 3)).astype(np.uint8)
+    masks = np.ones((2, SIZE, SIZE), bool)
+    alpha, colours = draw_occluder(SIZE, BOX, [], rng)
+    out, cut = cover(image, masks, alpha, colours)
+    np.testing.assert_array_equal(cut[0], alpha < 0.5)
+    np.testing.assert_array_equal(cut[1], cut[0])
+    np.testing.assert_array_equal(out[alpha == 0], image[alpha == 0])
+    np.testing.assert_array_equal(out[alpha == 1], colours[alpha == 1])
+    assert 0.002 < (alpha >= 0.5).mean() < 0.6
+
+
+def test_same_seed_same_occluder():
+    for seed in range(4):
+        one, same = (
+            draw_occluder(SIZE, BOX, [], np.random.default_rng(seed)) for _ in range(2)
+        )
+        np.testing.assert_array_equal(one[0], same[0])
+        np.testing.assert_array_equal(one[1], same[1])
+
+
+def test_half_covered_by_hand():
+    image = np.full((1, 3, 3), 100, np.uint8)
+    alpha = np.array([[0.0, 0.5, 1.0]], np.float32)
+    out, masks = cover(image, np.ones((1, 1, 3), bool), alpha, image * 2)
+    assert out[0, :, 0].tolist() == [100, 150, 200]
+    assert masks.tolist() == [[[True, False, False]]]
+
+
+def test_backdrops_show_no_foreground(tmp_path):
+    """The left half is taken and black; pieces come from the right."""
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[:, 40:] = 200
+    Image.fromarray(image).save(tmp_path / "a.png")
+    taken = image[..., 0] == 0
+    photos = [
+        AnnotatedPhoto(tmp_path / "a.png", "shop", read_foreground=lambda: taken),
+        AnnotatedPhoto(tmp_path / "a.png", "shop"),
+        AnnotatedPhoto(tmp_path / "no.png", "shop", read_foreground=lambda: ~taken),
+    ]
+    pieces = cut_backdrops(photos, 9, np.random.default_rng(0))
+    assert len(pieces) == 1
+    assert (pieces[0] == 200).all()
+
+
+@pytest.mark.parametrize("pieces", [[], [np.full((5, 9, 3), 7, np.uint8)]])
+def test_backdrops_fill_the_view(pieces):
+    for seed in range(8):
+        surface = backdrop(32, pieces, np.random.default_rng(seed))
+        assert surface.shape == (32, 32, 3)
+        assert surface.dtype == np.uint8
+
+
+def test_drawn_surfaces_differ():
+    drawn = [draw_surface(16, np.random.default_rng(seed)) for seed in range(5)]
+    assert len({surface.tobytes() for surface in drawn}) == 5

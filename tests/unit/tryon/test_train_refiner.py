@@ -1,0 +1,193 @@
+"""The refiner's training, from drawn photos to weights with a card."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("cv2", reason="training needs the extra 'train'")
+
+from data_tools.annotations import AnnotatedPhoto, Garment
+from mrcnn.config import RefinerConfig, Stage, TrainConfig
+from mrcnn.refiner import build_refiner
+from mrcnn.refiner_data import Region
+from tryon.train_refiner import train_refiner
+from tryon.training_data import DataChoice, DataPart
+from tryon.training_regions import (
+    Candidate,
+    Finds,
+    RegionLoader,
+    coarsen,
+    look_for_regions,
+    occlude,
+    region_augmenter,
+    region_shares,
+)
+from tryon.training_run import TrainingRun
+from tryon.zoo import load_card
+
+TINY = RefinerConfig(image_size=64, widths=(4, 4, 8, 8, 8), class_width=8)
+
+
+class FindsRedAndBlue:
+    """Finds the box of all red pixels and that of all blue ones, with full masks."""
+
+    image_size = 128
+
+    def __call__(self, images):
+        out = {
+            "boxes": np.zeros((len(images), 2, 4), np.float32),
+            "labels": np.ones((len(images), 2), np.int32),
+            "scores": np.zeros((len(images), 2), np.float32),
+            "masks": np.ones((len(images), 2, 14, 14), np.float32),
+        }
+        for i, image in enumerate(images):
+            for k, channel in enumerate((0, 2)):
+                ys, xs = np.nonzero(image[..., channel] - image[..., 1] > 80)
+                if len(ys):
+                    box = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
+                    out["boxes"][i, k], out["scores"][i, k] = box, 0.9
+        out["mask_boxes"] = out["boxes"].copy()
+        return out
+
+
+def picture():
+    """A red garment, and a blue thing that is none."""
+    image = np.full((90, 120, 3), 90, np.uint8)
+    mask = np.zeros((90, 120), bool)
+    mask[20:60, 10:50] = True
+    image[mask] = (220, 20, 20)
+    image[30:70, 80:110] = (20, 20, 220)
+    return image, mask
+
+
+@pytest.fixture
+def photo(tmp_path):
+    image, mask = picture()
+    Image.fromarray(image).save(tmp_path / "one.png")
+    garments = [Garment(1, mask)]
+    return AnnotatedPhoto(tmp_path / "one.png", "people", lambda: garments)
+
+
+def test_regions_are_garments_their_finds_and_false_finds(photo):
+    finds = look_for_regions(FindsRedAndBlue(), [photo], [photo], lambda name: None)
+    garment, found, false, weak = finds.candidates
+    assert garment == Candidate(0, 0, 1)
+    assert (found.garment, found.label) == (0, 1)
+    assert (false.garment, false.label) == (None, 0)
+    assert (weak.photo, weak.garment, weak.label) == (1, None, 1)
+    assert finds.masks[found.find].shape == (30, 40)
+    load = RegionLoader([photo, photo], finds)
+    region = load(2, np.random.default_rng(0))
+    assert region.mask is None
+    assert region.hint[50, 95] > 0.9, "the blue thing"
+    assert region.hint[40, 30] < 0.1
+    hints = [load(1, np.random.default_rng(seed)).hint for seed in range(8)]
+    assert any(hint is None for hint in hints), "a spoilt truth as well as the find"
+    assert any(hint is not None for hint in hints)
+
+
+def test_landmarks_of_other_classes_are_not_taught(photo):
+    mask = picture()[1]
+    garments = [
+        Garment(1, mask, np.ones((25, 3), np.float32)),
+        Garment(2, mask, np.ones((33, 3), np.float32)),
+    ]
+    photo = dataclasses.replace(photo, read_garments=lambda: garments)
+    load = RegionLoader([photo], Finds([Candidate(0, 0, 1), Candidate(0, 1, 2)], {}))
+    rng = np.random.default_rng(0)
+    assert load(0, rng).landmarks.shape == (25, 3)
+    assert load(1, rng).landmarks is None
+
+
+def test_finds_come_back_from_their_file(photo, tmp_path):
+    finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
+    finds.save(tmp_path / "finds.npz")
+    again = Finds.load(tmp_path / "finds.npz")
+    assert again.candidates == finds.candidates
+    assert again.masks.keys() == finds.masks.keys()
+    for name, mask in finds.masks.items():
+        np.testing.assert_array_equal(again.masks[name], mask)
+
+
+def test_bad_photos_teach_nothing(photo, caplog):
+    photo.image_path.write_bytes(b"no picture")
+    finds = look_for_regions(FindsRedAndBlue(), [], [photo], lambda name: None)
+    assert finds.candidates == []
+    assert "one.png" in caplog.text
+
+
+def test_a_photos_share_is_split_among_its_regions():
+    candidates = [Candidate(0, 0, 1), Candidate(1, 0, 1), Candidate(1, None, 0)]
+    assert region_shares(candidates, [0.6, 0.4]) == [0.6, 0.2, 0.2]
+
+
+def view():
+    mask = np.zeros((64, 64), np.float32)
+    mask[16:48, 16:48] = 1
+    image = np.full((64, 64, 3), 128, np.uint8)
+    points = np.tile(np.float32([32, 32, 2]), (25, 1))
+    return Region(image, mask, mask.copy(), 1, points)
+
+
+def test_an_occluder_cuts_the_truth_where_it_lies():
+    changed = 0
+    for seed in range(12):
+        before, rng = view(), np.random.default_rng(seed)
+        after = occlude(before, [], rng)
+        same = (after.image == before.image).all(-1)
+        assert (after.mask[same] >= before.mask[same] - 0.02).all()
+        assert (after.mask <= before.mask).all()
+        hidden = after.mask[32, 32] < 0.5
+        assert (after.landmarks[:, 2] == (1 if hidden else 2)).all()
+        changed += (after.mask < before.mask).sum()
+    assert changed > 500
+    assert (view().landmarks[:, 2] == 2).all()
+
+
+def test_coarse_views_keep_shape_and_mean():
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    coarse = coarsen(image, np.random.default_rng(1))
+    assert coarse.shape == image.shape
+    assert coarse.std() < 0.7 * image.std()
+    assert abs(coarse.mean() - image.mean()) < 3
+
+
+def test_the_augmenter_is_seeded(photo):
+    change = region_augmenter([photo], 0)
+    one, same = (change(view(), np.random.default_rng(3)) for _ in range(2))
+    np.testing.assert_array_equal(one.image, same.image)
+    np.testing.assert_array_equal(one.mask, same.mask)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")
+def test_a_run_from_photos_to_card(tmp_path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    image, mask = picture()
+    for number in range(3):
+        Image.fromarray(image).save(folder / f"{number}.jpg")
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{number}.png")
+    recipe = TrainConfig(stages=(Stage("heads", 2, 1e-3),), batch_size=2, ema=0.9)
+    run = TrainingRun(DataChoice([DataPart(folder)]), tmp_path / "out", TINY, recipe)
+    opened, steps = [], []
+
+    def predictor():
+        opened.append(1)
+        return FindsRedAndBlue()
+
+    tops = [Path(folder / "0.jpg")]
+    (row,) = train_refiner(run, predictor, tops, on_step=lambda: steps.append(1))
+    assert np.isfinite(row["loss"])
+    assert len(steps) == run.steps == 2
+    card = load_card(run.out_dir / "refiner.json")
+    assert card.values["kind"] == "refiner"
+    assert card.values["data"] == ["3 photos (shop)", "1 photos (tops)"]
+    config = RefinerConfig.from_dict(card.values["config"])
+    assert config == TINY
+    build_refiner(config).load_weights(card.path)
+    assert not list(train_refiner(dataclasses.replace(run, resume=True), predictor, tops))
+    assert opened == [1], "a resumed run reads the finds of the run before"

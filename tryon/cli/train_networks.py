@@ -1,0 +1,212 @@
+"""`tryon train segmenter` and `tryon train refiner`: the networks that find garments."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tryon.cli.data_options import FILTERS, POLYGONS, WeightedData, read_filters
+from tryon.cli.shared import progress, user_errors
+from tryon.cli.train_options import (
+    OUT,
+    PRECISION,
+    SEED,
+    WEIGHTS,
+    load_training,
+    read_stage,
+    tell_row,
+)
+
+if TYPE_CHECKING:
+    from tryon.training_run import TrainingRun
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def network_options(stages: tuple[str, ...], image_size: int) -> Callable[..., Any]:
+    """Add the options of both networks; they differ in their defaults.
+
+    Args:
+        stages: default of --stage.
+        image_size: default of --image-size.
+    """
+    options = [
+        click.argument(
+            "data",
+            nargs=-1,
+            required=True,
+            type=WeightedData(),
+            metavar="DATA[=WEIGHT]...",
+        ),
+        OUT,
+        click.option(
+            "--backbone-weights", type=WEIGHTS, help="ImageNet weights, .weights.h5."
+        ),
+        click.option(
+            "--backbone",
+            type=click.Choice(["mobilenet_v2", "resnet50", "resnet101"]),
+            default="mobilenet_v2",
+            show_default=True,
+            help="Backbone network.",
+        ),
+        click.option(
+            "--stage",
+            "stages",
+            multiple=True,
+            metavar="LAYERS:STEPS:RATE",
+            default=stages,
+            show_default=True,
+            help="Layers: heads, 5+, 4+, 3+ or all. May be given several times.",
+        ),
+        click.option("--start", type=WEIGHTS, help="Start from these weights."),
+        click.option(
+            "--resume", is_flag=True, help="Go on with the run that lies in --out."
+        ),
+        POLYGONS,
+        FILTERS,
+        click.option(
+            "--limit",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Train on N photos alone, chosen by the seed.",
+        ),
+        click.option(
+            "--image-size",
+            default=image_size,
+            show_default=True,
+            help="Network input, pixels.",
+        ),
+        click.option("--batch-size", default=8, show_default=True, help="Photos a step."),
+        PRECISION,
+        click.option(
+            "--ema",
+            type=click.FloatRange(0, 1, max_open=True),
+            default=0.0,
+            show_default=True,
+            help="Momentum of a moving average of the weights, as 0.999; 0 keeps none.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Threads that prepare photos; more for a GPU.",
+        ),
+        SEED,
+    ]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.command()
+@network_options(("heads:200:1e-3", "3+:2000:6e-4"), 320)
+@click.pass_context
+@user_errors
+def segmenter(context: click.Context, **options: Any) -> None:
+    """Fine-tune the Mask R-CNN on annotated photos.
+
+    DATA is a folder of photos with masks, of rendered people or of DeepFashion2, a COCO
+    or VIA .json, or a .zip of `tryon data pack`; WEIGHT says how often it is drawn.
+    """
+    run = _read_run(context, options, "MaskRCNNConfig")
+    from tryon.train_segmenter import train_segmenter
+
+    with progress(context, run.steps) as tell:
+        for row in train_segmenter(run, lambda: tell("")):
+            tell_row(row)
+    click.echo(run.out_dir / "segmenter.json")
+
+
+@click.command()
+@network_options(("heads:200:1e-3", "3+:5000:6e-4"), 256)
+@click.option(
+    "--segmenter",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="CARD",
+    help="Card of the Mask R-CNN whose finds are refined.  [default: the shipped one]",
+)
+@click.option(
+    "--tops",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Photos of people in short-sleeve tops, without masks.",
+)
+@click.pass_context
+@user_errors
+def refiner(
+    context: click.Context, segmenter: Path | None, tops: Path | None, **options: Any
+) -> None:
+    """Train the refiner, which reads finds of the Mask R-CNN again from close by.
+
+    It learns outlines, classes and landmarks from DATA (see `tryon train segmenter`),
+    with first masks that are spoilt or that the Mask R-CNN found.
+    """
+    run = _read_run(context, options, "RefinerConfig")
+    from tryon.networks import load_network
+    from tryon.train_refiner import train_refiner
+    from tryon.zoo import load_card, shipped_card
+
+    card = shipped_card("segmenter") if segmenter is None else load_card(segmenter)
+    photos = [] if tops is None else sorted(tops.iterdir())
+    photos = [path for path in photos if path.suffix.lower() in _PICTURES]
+    looked = _counter("photos looked at for garments")
+    with progress(context, run.steps) as tell:
+        rows = train_refiner(
+            run, lambda: load_network(card, "segmenter"), photos, looked, lambda: tell("")
+        )
+        for row in rows:
+            tell_row(row)
+    click.echo(run.out_dir / "refiner.json")
+
+
+def _read_run(
+    context: click.Context, options: dict[str, Any], kind: str
+) -> "TrainingRun":
+    """Turn the options into a run of a network of that kind of config."""
+    stages = tuple(read_stage(text) for text in options["stages"])
+    wanted = read_filters(options["filters"])
+    load_training(context)
+    from mrcnn import config as configs
+    from tryon.training_data import DataChoice, DataPart
+    from tryon.training_run import TrainingRun
+
+    parts = [DataPart(path, weight) for path, weight in options["data"]]
+    recipe = configs.TrainConfig(
+        stages=stages,
+        batch_size=options["batch_size"],
+        ema=options["ema"],
+        precision=options["precision"],
+        seed=options["seed"],
+    )
+    network = getattr(configs, kind)(
+        backbone=options["backbone"], image_size=options["image_size"]
+    )
+    return TrainingRun(
+        DataChoice(parts, options["polygons"], wanted, options["limit"]),
+        options["out"],
+        network,
+        recipe,
+        options["backbone_weights"],
+        options["start"],
+        options["resume"],
+        options["workers"],
+    )
+
+
+def _counter(what: str) -> Callable[[str], None]:
+    """Return a function that counts its calls, and says so now and then."""
+    calls = itertools.count(1)
+
+    def tell(name: str) -> None:
+        del name
+        if (count := next(calls)) % 100 == 0:
+            click.echo(f"{count} {what}", err=True)
+
+    return tell

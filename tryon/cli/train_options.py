@@ -1,0 +1,58 @@
+"""Options and checks that the training commands share."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tryon.cli.shared import FOLDER, load_keras
+
+if TYPE_CHECKING:
+    from mrcnn.config import Stage
+
+WEIGHTS = click.Path(path_type=Path, dir_okay=False, exists=True)
+DATA = click.Path(path_type=Path, file_okay=False, exists=True)
+EXISTING = click.Path(path_type=Path, exists=True)
+OUT = click.option(
+    "-o", "--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the files."
+)
+SEED = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+
+PRECISION = click.option(
+    "--precision",
+    type=click.Choice(["float32", "mixed_bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="mixed_bfloat16 is quicker where the processor knows it.",
+)
+
+
+def load_training(context: click.Context) -> None:
+    """Load Keras and imgaug, or say what is missing."""
+    from tryon.errors import TryOnError
+
+    load_keras(context)
+    try:
+        import data_tools.augment  # noqa: F401
+    except ImportError as error:
+        raise TryOnError(str(error)) from error
+
+
+def read_stage(text: str) -> "Stage":
+    """Read LAYERS:STEPS:RATE."""
+    from mrcnn.config import TRAINABLE_FROM, Stage
+
+    parts = re.fullmatch(r"([^:]+):(\d+):([-+.\deE]+)", text)
+    if parts is None or parts[1] not in TRAINABLE_FROM or int(parts[2]) < 1:
+        raise click.UsageError(
+            f"--stage {text!r}: expected LAYERS:STEPS:RATE as in 4+:1000:5e-4, "
+            f"LAYERS one of {', '.join(TRAINABLE_FROM)}"
+        )
+    return Stage(parts[1], int(parts[2]), float(parts[3]))
+
+
+def tell_row(row: dict[str, Any]) -> None:
+    """Print a row of the log on stderr."""
+    text = "  ".join(f"{key} {float(value):.4g}" for key, value in row.items())
+    click.echo(text, err=True)

@@ -1,0 +1,59 @@
+"""The networks of cards, in the runtime that suits the machine or the user's wish."""
+
+import os
+from typing import cast, get_args
+
+from mrcnn.config import MaskRCNNConfig, RefinerConfig
+from mrcnn.predictor import Predictor, Runtime, load_predictor
+from tryon.errors import MissingModel, TryOnError
+from tryon.zoo import ModelCard, user_cache
+
+_CONFIGS: dict[str, type[MaskRCNNConfig] | type[RefinerConfig]] = {
+    "segmenter": MaskRCNNConfig,
+    "refiner": RefinerConfig,
+}
+
+
+def wanted_runtime() -> Runtime:
+    """Return what the environment variable TRYON_RUNTIME asks for; "auto" without it.
+
+    Raises:
+        TryOnError: it names no runtime.
+    """
+    name = os.environ.get("TRYON_RUNTIME") or "auto"
+    if name not in get_args(Runtime):
+        raise TryOnError(
+            f"TRYON_RUNTIME={name}: expected one of {', '.join(get_args(Runtime))}"
+        )
+    return cast(Runtime, name)
+
+
+def load_network(card: ModelCard, kind: str) -> Predictor:
+    """Load the network of a card.
+
+    Args:
+        card: of a Mask R-CNN or a refiner.
+        kind: which of both is expected, "segmenter" or "refiner".
+
+    Raises:
+        MissingModel: the card is of another kind, or of another version.
+        TryOnError: OpenVINO was asked for, and cannot be had.
+    """
+    if card.values["kind"] != kind:
+        raise MissingModel(f"{card.path}: expected a {kind}, got a {card.values['kind']}")
+    runtime = wanted_runtime()
+    try:
+        config = _CONFIGS[kind].from_dict(card.values["config"])
+    except (TypeError, ValueError) as error:
+        raise MissingModel(
+            f"{card.path}: its card's config is not ours ({error})"
+        ) from error
+    try:
+        return load_predictor(config, card.path, user_cache(), runtime)
+    except (ImportError, OSError, RuntimeError) as error:
+        if runtime != "openvino":
+            raise
+        raise TryOnError(
+            f"OpenVINO cannot be used ({error}); install tryon's extra 'fast', or leave "
+            "TRYON_RUNTIME out"
+        ) from error

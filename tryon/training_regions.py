@@ -1,0 +1,250 @@
+"""What the refiner is taught on: garments, and what Mask R-CNN takes for garments.
+
+The finds of Mask R-CNN on the training photos are looked up once, before training, and
+kept in the run's folder: real first masks, and real mistakes to learn from.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, BadPhotoError
+from data_tools.augment import photo_augmenter, swap_background
+from data_tools.backdrops import cut_backdrops
+from data_tools.occluders import cover, draw_occluder
+from mrcnn.detections import mask_iou
+from mrcnn.predictor import Predictor, detect
+from mrcnn.refiner_data import Change, Region
+from mrcnn.windows import mask_bounds
+from tryon.images import write_whole
+from tryon.segment import drop_nested
+
+_log = logging.getLogger(__name__)
+FIND_SCORE = 0.15  # of Mask R-CNN's finds that are taught
+TOP_SCORE = 0.3  # and of the find that is taken for the top of a photo without masks
+SAME, OTHER = 0.45, 0.25  # IoU with a garment: from here it is that one, below it is none
+SHRINK = 3  # finds are kept at a third of the photo's size
+HALF = 0.5  # how often a find's own mask is the hint, and not a spoilt truth
+# How often a view gets each change.
+SWAP_BACKGROUND, OCCLUDE, COARSEN = 0.4, 0.3, 0.25
+BACKDROPS = 150
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One region to teach.
+
+    Attributes:
+        photo: index of its photo.
+        garment: index among the photo's garments; None for what is none of them.
+        label: the garment's, or 0.
+        find: name of Mask R-CNN's first mask among the finds; "" for none.
+    """
+
+    photo: int
+    garment: int | None
+    label: int
+    find: str = ""
+
+
+@dataclass(frozen=True)
+class Finds:
+    """Candidates of all photos, and the first masks, uint8, by name."""
+
+    candidates: list[Candidate]
+    masks: dict[str, NDArray[np.uint8]]
+
+    def save(self, path: Path) -> None:
+        """Write them to an .npz file."""
+        rows = [(c.photo, c.garment, c.label, c.find) for c in self.candidates]
+        table = [(p, -1 if g is None else g, k) for p, g, k, _ in rows]
+        arrays = {"table": np.array(table), "names": np.array([f for *_, f in rows])}
+        arrays |= self.masks
+
+        def write(file: IO[bytes]) -> None:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+        write_whole(path, write)
+
+    @classmethod
+    def load(cls, path: Path) -> "Finds":
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            masks = {name: file[name] for name in file.files}
+        table, names = masks.pop("table"), masks.pop("names")
+        candidates = [
+            Candidate(int(p), None if g < 0 else int(g), int(k), str(name))
+            for (p, g, k), name in zip(table, names, strict=True)
+        ]
+        return cls(candidates, masks)
+
+
+def look_for_regions(
+    predictor: Predictor,
+    photos: Sequence[AnnotatedPhoto],
+    tops: Sequence[AnnotatedPhoto],
+    tell: Callable[[str], None],
+) -> Finds:
+    """Find what to teach in every photo.
+
+    Args:
+        predictor: a trained Mask R-CNN.
+        photos: with their garments; whatever else is found there is none.
+        tops: photos that show a short-sleeve top, without masks; their indices follow.
+        tell: called with every photo's name.
+    """
+    finds = Finds([], {})
+    for index, photo in enumerate([*photos, *tops]):
+        tell(photo.image_path.name)
+        try:
+            if index < len(photos):
+                _add_photo(finds, predictor, index, photo)
+            else:
+                _add_top(finds, predictor, index, photo)
+        except BadPhotoError as error:
+            _log.warning("left out a bad file: %s", error)
+    return finds
+
+
+def _add_photo(
+    finds: Finds, predictor: Predictor, index: int, photo: AnnotatedPhoto
+) -> None:
+    garments = photo.garments()
+    finds.candidates.extend(
+        Candidate(index, place, garment.label) for place, garment in enumerate(garments)
+    )
+    for mask, score in _look(predictor, photo.image()):
+        if score < FIND_SCORE:
+            continue
+        ious = [mask_iou(mask >= 0.5, garment.mask) for garment in garments]
+        best = int(np.argmax(ious)) if ious else -1
+        if ious and ious[best] >= SAME:
+            name = _keep(finds, mask)
+            finds.candidates.append(Candidate(index, best, garments[best].label, name))
+        elif not ious or ious[best] < OTHER:
+            finds.candidates.append(Candidate(index, None, 0, _keep(finds, mask)))
+
+
+def _add_top(
+    finds: Finds, predictor: Predictor, index: int, photo: AnnotatedPhoto
+) -> None:
+    for mask, score in _look(predictor, photo.image())[:1]:
+        if score >= TOP_SCORE:
+            name = _keep(finds, mask)
+            finds.candidates.append(Candidate(index, None, SHORT_SLEEVE_TOP, name))
+
+
+def _look(
+    predictor: Predictor, image: NDArray[np.uint8]
+) -> list[tuple[NDArray[np.float32], float]]:
+    found = drop_nested(detect(predictor, image, FIND_SCORE)[0], 0.8)
+    return list(zip(found.masks, found.scores.tolist(), strict=True))
+
+
+def _keep(finds: Finds, mask: NDArray[np.float32]) -> str:
+    height, width = (max(1, side // SHRINK) for side in mask.shape)
+    small = Image.fromarray(mask).resize((width, height), Image.Resampling.BOX)
+    name = f"find-{len(finds.masks):06d}"
+    finds.masks[name] = np.rint(np.asarray(small) * 255).astype(np.uint8)
+    return name
+
+
+def region_shares(
+    candidates: Sequence[Candidate], photo_shares: Sequence[float]
+) -> list[float]:
+    """Return how often each candidate is drawn: a photo's share is split evenly."""
+    counts = np.bincount([c.photo for c in candidates], minlength=len(photo_shares))
+    return [photo_shares[c.photo] / int(counts[c.photo]) for c in candidates]
+
+
+class RegionLoader:
+    """Reads the region of an index, see `Candidate`.
+
+    Args:
+        photos: by the candidates' indices.
+        finds: the candidates.
+    """
+
+    def __init__(self, photos: Sequence[AnnotatedPhoto], finds: Finds):
+        self.photos, self.finds = photos, finds
+
+    def __call__(self, index: int, rng: np.random.Generator) -> Region:
+        """Return the region.
+
+        Raises:
+            BadPhotoError: when its photo cannot be read.
+        """
+        candidate = self.finds.candidates[index]
+        photo = self.photos[candidate.photo]
+        image = photo.image()
+        hint = None
+        if candidate.find:
+            small = Image.fromarray(self.finds.masks[candidate.find])
+            hint = np.asarray(small.resize(image.shape[1::-1]), np.float32) / 255
+        if candidate.garment is None:
+            return Region(image, None, hint, candidate.label)
+        garment = photo.garments()[candidate.garment]
+        if rng.random() < HALF:
+            hint = None
+        # Other classes have landmarks of their own, which the refiner does not know.
+        is_top = candidate.label == SHORT_SLEEVE_TOP
+        points = garment.landmarks if is_top else None
+        return Region(
+            image, garment.mask, hint, candidate.label, points, photo.foreground()
+        )
+
+
+def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:
+    """Return what changes a view: background, occluders, resolution, light.
+
+    Surfaces are cut out of the photos first, which takes seconds.
+    """
+    pieces = cut_backdrops(photos, BACKDROPS, np.random.default_rng(seed))
+    change_light = photo_augmenter()
+
+    def change(view: Region, rng: np.random.Generator) -> Region:
+        image = view.image
+        if view.foreground is not None and rng.random() < SWAP_BACKGROUND:
+            image = swap_background(image, view.foreground > 0.5, pieces, rng)
+        view = replace(view, image=image)
+        if view.mask is not None and rng.random() < OCCLUDE:
+            view = occlude(view, pieces, rng)
+        image = coarsen(view.image, rng) if rng.random() < COARSEN else view.image
+        return replace(view, image=change_light(image, rng))
+
+    return change
+
+
+def occlude(
+    view: Region, pieces: Sequence[NDArray[np.uint8]], rng: np.random.Generator
+) -> Region:
+    """Put something in front of the garment; what it hides is no garment any more.
+
+    Landmarks that it hides become hidden ones, and half of the hints know of it.
+    """
+    assert view.mask is not None and view.hint is not None
+    x1, y1, x2, y2 = (float(v) for v in mask_bounds(view.mask))
+    alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng)
+    image, _ = cover(view.image, np.zeros((0, *alpha.shape), bool), alpha, colours)
+    points = view.landmarks
+    if points is not None:
+        points = points.copy()
+        xs, ys = np.clip(points[:, :2].astype(int), 0, len(alpha) - 1).T
+        points[(alpha[ys, xs] > 0.5) & (points[:, 2] > 1), 2] = 1
+    clear = 1 - alpha
+    hint = view.hint * clear if rng.random() < HALF else view.hint
+    return replace(view, image=image, mask=view.mask * clear, hint=hint, landmarks=points)
+
+
+def coarsen(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Make a view look as if its photo had fewer pixels; same shape."""
+    size = len(image)
+    small = int(size * rng.uniform(0.25, 0.7))
+    picture = Image.fromarray(image).resize((small, small), Image.Resampling.BOX)
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
