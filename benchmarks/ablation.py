@@ -1,6 +1,6 @@
 """How good are a Mask R-CNN's first masks? The table of docs/training.md, row by row.
 
-    python -m benchmarks.ablation CARD... --data FOLDER
+    python benchmarks/ablation.py CARD... --data FOLDER
 
 Each CARD is the `segmenter.json` of a run of `tryon train segmenter`. On the val split of
 FOLDER the best find of a short-sleeve top in the whole photo is compared with the truth:

@@ -2,4 +2,4 @@
 
 from tryon.cli import main
 
-main()
+main(prog_name="tryon")
