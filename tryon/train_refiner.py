@@ -121,10 +121,12 @@ def find_regions(
     tell: Callable[[str], None],
 ) -> Finds:
     """Look for regions, or read those that a run before in this folder found."""
-    path = out_dir / FINDS
-    if not path.exists():
-        look_for_regions(predictor(), data.photos, tops, tell).save(path)
-    return Finds.load(path)
+    path, photos = out_dir / FINDS, [*data.photos, *tops]
+    finds = Finds.load(path, photos)
+    if finds is None:
+        finds = look_for_regions(predictor(), data.photos, tops, tell)
+        finds.save(path, photos)
+    return finds
 
 
 def look_at_worst(

@@ -60,12 +60,12 @@ class Finds:
     candidates: list[Candidate]
     masks: dict[str, NDArray[np.uint8]]
 
-    def save(self, path: Path) -> None:
-        """Write them to an .npz file."""
+    def save(self, path: Path, photos: Sequence[AnnotatedPhoto]) -> None:
+        """Write them to an .npz file, with the names of the photos they belong to."""
         rows = [(c.photo, c.garment, c.label, c.find) for c in self.candidates]
         table = [(p, -1 if g is None else g, k) for p, g, k, _ in rows]
         arrays = {"table": np.array(table), "names": np.array([f for *_, f in rows])}
-        arrays |= self.masks
+        arrays |= self.masks | {"photos": _names(photos)}
 
         def write(file: IO[bytes]) -> None:
             np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -73,16 +73,24 @@ class Finds:
         write_whole(path, write)
 
     @classmethod
-    def load(cls, path: Path) -> "Finds":
-        """Read what `save` wrote."""
+    def load(cls, path: Path, photos: Sequence[AnnotatedPhoto]) -> "Finds | None":
+        """Read what `save` wrote; None when there is nothing, or of other photos."""
+        if not path.exists():
+            return None
         with np.load(path, allow_pickle=False) as file:
             masks = {name: file[name] for name in file.files}
+        if not np.array_equal(masks.pop("photos", None), _names(photos)):
+            return None
         table, names = masks.pop("table"), masks.pop("names")
         candidates = [
             Candidate(int(p), None if g < 0 else int(g), int(k), str(name))
             for (p, g, k), name in zip(table, names, strict=True)
         ]
         return cls(candidates, masks)
+
+
+def _names(photos: Sequence[AnnotatedPhoto]) -> NDArray[np.str_]:
+    return np.array([str(photo.image_path) for photo in photos], np.str_)
 
 
 def look_for_regions(
@@ -119,9 +127,7 @@ def _add_photo(
     finds.candidates.extend(
         Candidate(index, place, garment.label) for place, garment in enumerate(garments)
     )
-    for mask, score in _look(predictor, photo.image()):
-        if score < FIND_SCORE:
-            continue
+    for mask, _ in _look(predictor, photo.image()):
         ious = [mask_iou(mask >= 0.5, garment.mask) for garment in garments]
         best = int(np.argmax(ious)) if ious else -1
         if ious and ious[best] >= SAME:

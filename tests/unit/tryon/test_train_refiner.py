@@ -104,12 +104,23 @@ def test_landmarks_of_other_classes_are_not_taught(photo):
 
 def test_finds_come_back_from_their_file(photo, tmp_path):
     finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
-    finds.save(tmp_path / "finds.npz")
-    again = Finds.load(tmp_path / "finds.npz")
+    finds.save(tmp_path / "finds.npz", [photo])
+    again = Finds.load(tmp_path / "finds.npz", [photo])
     assert again.candidates == finds.candidates
     assert again.masks.keys() == finds.masks.keys()
     for name, mask in finds.masks.items():
         np.testing.assert_array_equal(again.masks[name], mask)
+
+
+def test_finds_of_other_photos_are_not_taken(photo, tmp_path):
+    path = tmp_path / "finds.npz"
+    assert Finds.load(path, [photo]) is None
+    look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None).save(
+        path, [photo]
+    )
+    other = dataclasses.replace(photo, image_path=tmp_path / "two.png")
+    assert Finds.load(path, [other]) is None
+    assert Finds.load(path, [photo, other]) is None
 
 
 def test_bad_photos_teach_nothing(photo, caplog):
