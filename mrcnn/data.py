@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-from PIL import Image
 
 from mrcnn.config import TrainConfig
-from mrcnn.windows import PAD_VALUE
+from mrcnn.windows import homography, resample
 
 MIN_PIXELS = 64  # of a view: of smaller garments nothing can be learned
 
@@ -124,19 +123,19 @@ def random_view(example: Example, size: int, rng: np.random.Generator) -> Exampl
         The window is a homography from view pixels to photo pixels.
     """
     centre, span = _window(example, rng)
-    window = _homography(centre, span / size, size, rng)
+    window = _shaken_window(centre, span / size, size, rng)
 
     def look(mask: np.ndarray) -> np.ndarray:
-        return _resample_mask(mask, window, size, span / size)
+        return resample(mask.astype(np.uint8) * 255, window, size) >= 128
 
-    image = _resample(example.image, window, size, Image.Resampling.BILINEAR, span / size)
+    image = resample(example.image, window, size)
     masks = np.array([look(mask) for mask in example.masks], bool)
     foreground = None if example.foreground is None else look(example.foreground)
     masks = masks.reshape(-1, size, size)
     return _without_specks(Example(image, masks, example.labels, foreground))
 
 
-def _homography(
+def _shaken_window(
     centre: np.ndarray, scale: float, size: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Return the window (3, 3) around a photo's place, at photo pixels a view pixel."""
@@ -145,15 +144,9 @@ def _homography(
     flip = -1.0 if rng.random() < 0.5 else 1.0
     stretch = np.exp(rng.normal(0, 0.06))
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    turn = np.eye(3)
-    turn[:2, :2] = [[cos * flip * stretch, -sin], [sin * flip * stretch, cos]]
-    turn[:2, 2] = centre
-    tilt = np.eye(3)
-    tilt[2, :2] = np.clip(rng.normal(0, 0.06, 2), -0.2, 0.2) / (size / 2)
-    middle = np.eye(3)
-    middle[:2, 2] = -size / 2
-    window = turn @ tilt @ middle
-    return window / window[2, 2]
+    turn = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
+    tilt = np.clip(rng.normal(0, 0.06, 2), -0.2, 0.2) / (size / 2)
+    return homography(centre, turn, tilt, size)
 
 
 def _without_specks(view: Example) -> Example:
@@ -176,25 +169,6 @@ def _window(example: Example, rng: np.random.Generator) -> tuple[np.ndarray, flo
     span = min(span, 1.5 * max(height, width))  # mostly photo, not mostly grey
     jitter = rng.uniform(-0.5, 0.5, 2) * max(0.3 * side, 0.8 * (span - side))
     return (low + high) / 2 + jitter, span
-
-
-def _resample(image, window, size, method, scale: float) -> np.ndarray:
-    """Sample an image through the window; shrink first, so that nothing aliases."""
-    picture, factor = Image.fromarray(image), max(1, int(scale))
-    if factor > 1:
-        picture = picture.reduce(factor)
-    # PIL reads at pixel centres (x + .5, y + .5) on both sides, as our windows do.
-    data = tuple((window / [[factor], [factor], [1]]).ravel()[:8])
-    fill = (PAD_VALUE,) * 3 if image.ndim == 3 else 0
-    moved = picture.transform(
-        (size, size), Image.Transform.PERSPECTIVE, data, method, fillcolor=fill
-    )
-    return np.asarray(moved)
-
-
-def _resample_mask(mask, window, size, scale: float) -> np.ndarray:
-    grey = mask.astype(np.uint8) * 255
-    return _resample(grey, window, size, Image.Resampling.BILINEAR, scale) >= 128
 
 
 def pack_truth(

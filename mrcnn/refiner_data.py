@@ -13,7 +13,13 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mrcnn.windows import MIRRORED, mask_bounds, resample, square_window
+from mrcnn.windows import (
+    MIRRORED,
+    homography,
+    mask_bounds,
+    resample,
+    square_window,
+)
 
 
 @dataclass(frozen=True)
@@ -138,13 +144,8 @@ def random_region(
     stretch = np.exp(rng.normal(0, 0.08 * shake))
     cos, sin = np.cos(angle) * span / size, np.sin(angle) * span / size
     turn = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
-    matrix = np.eye(3)
-    matrix[:2, :2], matrix[:2, 2] = turn, centre - turn @ [size / 2, size / 2]
-    to_centre, tilt = np.eye(3), np.eye(3)
-    to_centre[:2, 2] = -size / 2
-    tilt[2, :2] = rng.normal(0, 0.12 * shake, 2) / size
-    tilt = np.linalg.inv(to_centre) @ tilt @ to_centre
-    return _warp(region, matrix @ tilt, size, flip < 0)
+    tilt = rng.normal(0, 0.12 * shake, 2) / size
+    return _warp(region, homography(centre, turn, tilt, size), size, flip < 0)
 
 
 def _crop(region: Region, bounds: np.ndarray, rng: np.random.Generator) -> Region:

@@ -26,6 +26,25 @@ def mask_bounds(mask: np.ndarray) -> np.ndarray:
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
 
 
+def homography(
+    centre: np.ndarray, turn: np.ndarray, tilt: np.ndarray, size: int
+) -> np.ndarray:
+    """Return a window as a map (3, 3) from view pixels to photo pixels.
+
+    Args:
+        centre: (x, y) in the photo that the view's middle shows.
+        turn: (2, 2), the linear map there, in photo pixels a view pixel.
+        tilt: (2,), how the scale changes along x and y, a view pixel.
+        size: height and width of the view.
+    """
+    place, lean, middle = np.eye(3), np.eye(3), np.eye(3)
+    place[:2, :2], place[:2, 2] = turn, centre
+    lean[2, :2] = tilt
+    middle[:2, 2] = -size / 2
+    window = place @ lean @ middle
+    return window / window[2, 2]
+
+
 def window_matrix(bounds: np.ndarray, size: int) -> np.ndarray:
     """Return the upright window around a box xyxy as a map (3, 3) from view to photo."""
     centre, span = square_window(bounds)
