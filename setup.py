@@ -49,7 +49,8 @@ setup(
             "models/patterns/*.json",
             "models/patterns/*.h5",
             "users/*.jpg",
-        ]
+        ],
+        "data_tools": ["formats/*.csv"],
     },
     install_requires=[
         "tensorflow>=2.18",

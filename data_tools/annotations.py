@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-SHORT_SLEEVE_TOP = 1
+UNKNOWN, SHORT_SLEEVE_TOP = 0, 1
 # DeepFashion2's categories; the id of CATEGORIES[i] is i + 1.
 CATEGORIES = (
     "short sleeve top",
@@ -38,7 +38,7 @@ class Garment:
     """One garment of a photo.
 
     Attributes:
-        label: DeepFashion2's category id, 1 to 13.
+        label: DeepFashion2's category id, 1 to 13; `UNKNOWN` where nobody can tell.
         mask: bool (H, W), what is seen of it.
         landmarks: float32 (K, 3) of x, y in pixels and v: 2 seen, 1 hidden, 0 outside
             the photo. K is 25 for a short sleeve top. None where nobody marked them.
@@ -53,8 +53,8 @@ class Garment:
 
     def __post_init__(self) -> None:
         """Check label and shapes."""
-        if not 1 <= self.label <= len(CATEGORIES):
-            raise ValueError(f"expected label in 1..{len(CATEGORIES)}, got {self.label}")
+        if not UNKNOWN <= self.label <= len(CATEGORIES):
+            raise ValueError(f"expected label in 0..{len(CATEGORIES)}, got {self.label}")
         if self.mask.ndim != 2 or self.mask.dtype != bool:
             raise ValueError(
                 f"expected a bool mask (H, W), got {self.mask.dtype} {self.mask.shape}"

@@ -77,7 +77,8 @@ def pack_photos(
 
 
 def _document(images: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
-    categories = [{"id": i, "name": name} for i, name in enumerate(CATEGORIES, 1)]
+    names = ("unknown", *CATEGORIES)
+    categories = [{"id": i, "name": name} for i, name in enumerate(names)]
     values = {"images": images, "annotations": rows, "categories": categories}
     return json.dumps(values, separators=(",", ":"))
 

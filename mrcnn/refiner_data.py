@@ -122,6 +122,8 @@ def random_region(
 ) -> Region:
     """Look at a region through a shaken window: shift, scale, turn, mirror, tilt.
 
+    The window lies around the first mask, as in use, or else around the truth.
+
     Args:
         region: the thing in its whole photo.
         size: height and width of the view.
@@ -136,7 +138,8 @@ def random_region(
     """
     if shake and rng.random() < 0.25:
         region = _crop(region, mask_bounds(region.meant), rng)
-    centre, span = square_window(mask_bounds(region.meant))
+    first = region.meant if region.hint is None else region.hint
+    centre, span = square_window(mask_bounds(first))
     centre = centre + rng.normal(0, 0.06 * shake, 2) * span
     span *= np.exp(rng.normal(0.05 * shake, 0.16 * shake))
     angle = np.deg2rad(rng.normal(0, 9 * shake))

@@ -28,13 +28,13 @@ from tryon.worst_cases import Case, draw_cases
 # How often each source is drawn. Street photos of other garments teach outlines and
 # sleeves; the few of short sleeves would be learned by heart if they were drawn as often.
 SOURCE_SHARES = {
-    "people": 0.16,
-    "people-other": 0.34,
-    "shop": 0.14,
+    "people": 0.22,
+    "people-other": 0.32,
+    "shop": 0.13,
     "shop-other": 0.05,
-    "rendered": 0.11,
+    "rendered": 0.1,
 }
-TOPS_SHARE = 0.2  # of photos without masks that show a short-sleeve top
+TOPS_SHARE = 0.18  # of photos without masks that show a short-sleeve top
 WORST = 8  # cases in a picture
 FINDS = "finds.npz"
 

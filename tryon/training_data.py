@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_tools.annotations import AnnotatedPhoto, BadPhotoError
+from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, BadPhotoError
 from data_tools.augment import view_augmenter
 from data_tools.backdrops import cut_backdrops
 from data_tools.filters import PhotoFilter
@@ -140,7 +140,9 @@ def read_example(photo: AnnotatedPhoto) -> Example:
     """
     image, garments = photo.image(), photo.garments()
     masks = np.array([garment.mask for garment in garments], bool)
-    labels = np.array([garment.label for garment in garments], np.int64)
+    # A garment that nobody can name is worth a second look: a proposal, as tops are.
+    named = [garment.label or SHORT_SLEEVE_TOP for garment in garments]
+    labels = np.array(named, np.int64)
     masks = masks.reshape(-1, *image.shape[:2])
     try:
         return Example(image, masks, labels, photo.foreground())

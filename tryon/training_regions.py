@@ -14,9 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, BadPhotoError
+from data_tools.annotations import (
+    SHORT_SLEEVE_TOP,
+    UNKNOWN,
+    AnnotatedPhoto,
+    BadPhotoError,
+    Garment,
+)
 from data_tools.augment import photo_augmenter, swap_background
-from data_tools.backdrops import cut_backdrops
+from data_tools.backdrops import backdrop, cut_backdrops
 from data_tools.occluders import cover, draw_occluder
 from mrcnn.detections import mask_iou
 from mrcnn.predictor import Predictor, detect
@@ -32,7 +38,9 @@ SAME, OTHER = 0.45, 0.25  # IoU with a garment: from here it is that one, below 
 SHRINK = 3  # finds are kept at a third of the photo's size
 HALF = 0.5  # how often a find's own mask is the hint, and not a spoilt truth
 # How often a view gets each change.
-SWAP_BACKGROUND, OCCLUDE, COARSEN = 0.4, 0.3, 0.25
+SWAP_BACKGROUND, RECOLOUR, OCCLUDE, COARSEN = 0.4, 0.2, 0.3, 0.25
+SWALLOW = 0.12  # how often a spoilt first mask takes in what hangs below
+CELLS = 28  # a side of the grid of such a mask
 BACKDROPS = 150
 
 
@@ -43,7 +51,7 @@ class Candidate:
     Attributes:
         photo: index of its photo.
         garment: index among the photo's garments; None for what is none of them.
-        label: the garment's, or 0.
+        label: the garment's, -1 when that is unknown, 0 for none of them.
         find: name of Mask R-CNN's first mask among the finds; "" for none.
     """
 
@@ -125,16 +133,24 @@ def _add_photo(
 ) -> None:
     garments = photo.garments()
     finds.candidates.extend(
-        Candidate(index, place, garment.label) for place, garment in enumerate(garments)
+        Candidate(index, place, _class_of(garment))
+        for place, garment in enumerate(garments)
     )
     for mask, _ in _look(predictor, photo.image()):
         ious = [mask_iou(mask >= 0.5, garment.mask) for garment in garments]
         best = int(np.argmax(ious)) if ious else -1
         if ious and ious[best] >= SAME:
             name = _keep(finds, mask)
-            finds.candidates.append(Candidate(index, best, garments[best].label, name))
+            finds.candidates.append(
+                Candidate(index, best, _class_of(garments[best]), name)
+            )
         elif not ious or ious[best] < OTHER:
             finds.candidates.append(Candidate(index, None, 0, _keep(finds, mask)))
+
+
+def _class_of(garment: Garment) -> int:
+    """Return a garment's label as `Region` knows it, where 0 is no garment at all."""
+    return -1 if garment.label == UNKNOWN else garment.label
 
 
 def _add_top(
@@ -189,21 +205,23 @@ class RegionLoader:
         candidate = self.finds.candidates[index]
         photo = self.photos[candidate.photo]
         image = photo.image()
-        hint = None
+        hint: NDArray[np.float32] | None = None
         if candidate.find:
             small = Image.fromarray(self.finds.masks[candidate.find])
-            hint = np.asarray(small.resize(image.shape[1::-1]), np.float32) / 255
+            hint = np.asarray(small.resize(image.shape[1::-1]), np.float32) / np.float32(
+                255
+            )
         if candidate.garment is None:
             return Region(image, None, hint, candidate.label)
-        garment = photo.garments()[candidate.garment]
+        garment, foreground = photo.garments()[candidate.garment], photo.foreground()
         if rng.random() < HALF:
             hint = None
+        if hint is None and foreground is not None and rng.random() < SWALLOW:
+            hint = swallow(garment.mask, foreground, rng)
         # Other classes have landmarks of their own, which the refiner does not know.
         is_top = candidate.label == SHORT_SLEEVE_TOP
         points = garment.landmarks if is_top else None
-        return Region(
-            image, garment.mask, hint, candidate.label, points, photo.foreground()
-        )
+        return Region(image, garment.mask, hint, candidate.label, points, foreground)
 
 
 def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:
@@ -219,12 +237,64 @@ def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:
         if view.foreground is not None and rng.random() < SWAP_BACKGROUND:
             image = swap_background(image, view.foreground > 0.5, pieces, rng)
         view = replace(view, image=image)
+        if view.mask is not None and rng.random() < RECOLOUR:
+            view = recolour(view, pieces, rng)
         if view.mask is not None and rng.random() < OCCLUDE:
             view = occlude(view, pieces, rng)
         image = coarsen(view.image, rng) if rng.random() < COARSEN else view.image
         return replace(view, image=change_light(image, rng))
 
     return change
+
+
+def swallow(
+    mask: NDArray[np.bool_], foreground: NDArray[np.bool_], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return a coarse first mask that takes a skirt or an apron for part of the garment.
+
+    Args:
+        mask: bool (H, W), the garment.
+        foreground: bool (H, W), whatever is worn or held.
+        rng: source of chance.
+
+    Returns:
+        float32 (H, W) in [0, 1].
+    """
+    x1, y1, x2, y2 = mask_bounds(mask)
+    end = y2 + int((y2 - y1) * rng.uniform(0.15, 0.9))
+    both = mask.astype(np.float32)
+    both[y2 - 1 : end, x1:x2] = foreground[y2 - 1 : end, x1:x2]
+    picture = Image.fromarray(both)
+    step = max(x2 - x1, end - y1) / CELLS
+    grid = tuple(max(1, round(side / step)) for side in picture.size)
+    coarse = picture.resize(grid, Image.Resampling.BOX)
+    return np.asarray(coarse.resize(picture.size, Image.Resampling.BILINEAR))
+
+
+def recolour(
+    view: Region, pieces: Sequence[NDArray[np.uint8]], rng: np.random.Generator
+) -> Region:
+    """Give the garment another cloth, its folds kept: plain, patterned or a neighbour's.
+
+    A garment of its neighbour's colour teaches outlines that no colour shows.
+    """
+    assert view.mask is not None
+    size, solid = len(view.image), view.mask > 0.5
+    if not solid.any():
+        return view
+    grey = view.image.mean(axis=2, dtype=np.float32) + 20
+    folds = np.clip(grey / np.median(grey[solid]), 0.3, 1.8)[..., None]
+    ys, xs = np.nonzero(~solid)
+    kind = rng.random()
+    if kind < 0.35 and len(ys):
+        cloth = view.image[ys, xs][rng.integers(len(ys))].astype(np.float32)
+    elif kind < 0.65:
+        cloth = rng.uniform(10, 245, 3).astype(np.float32)
+    else:
+        cloth = backdrop(size, pieces, rng).astype(np.float32)
+    alpha = view.mask[..., None]
+    image = view.image * (1 - alpha) + np.clip(cloth * folds, 0, 255) * alpha
+    return replace(view, image=np.rint(image).astype(np.uint8))
 
 
 def occlude(

@@ -2,7 +2,7 @@
 
 - people: `<id>.jpg` with `<id>.png`, a map of clothing classes named by `labels.json`
   beside or above, and `short_sleeve.csv` (id, split, labels) that says which photos show
-  a short-sleeve top.
+  a short-sleeve top. `clothing_co_parsing.csv` tells the sleeves of more of these photos.
 - shop: `<id>.jpg` with `<id>.png`, a garment mask; every garment is a short-sleeve top.
 - rendered: `pNNN_X.jpg` with `pNNN_X.labels.png` (2 is the tee), and `pNNN_X.json` in
   DeepFashion2's form for landmarks and attributes; people 300 to 309 are the val split.
@@ -10,6 +10,7 @@
 
 import csv
 import json
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
@@ -23,11 +24,25 @@ from data_tools.formats.deepfashion2 import read_item_facts
 # Clothing classes of the people's label maps -> DeepFashion2 labels, when the photo is
 # not listed as short-sleeved. Sleeves of dresses are not told apart there.
 _OTHER_GARMENTS = {
-    2: ("t-shirt", "top", "blouse", "shirt", "sweater", "sweatshirt", "hoodie", "jumper"),
-    4: ("jacket", "coat", "blazer", "cardigan", "cape"),
+    2: (
+        "t-shirt",
+        "top",
+        "blouse",
+        "shirt",
+        "sweater",
+        "sweatshirt",
+        "hoodie",
+        "jumper",
+        "bodysuit",
+    ),
+    4: ("jacket", "coat", "blazer", "cardigan", "cape", "suit"),
     5: ("vest",),
     10: ("dress", "romper"),
 }
+# Photo, classes of its map and DeepFashion2's label of what they show, seen by eye: the
+# maps name a skirt "dress" and a tee "sweater". Label 0 is what nobody can name for sure:
+# sleeves to the elbow or rolled up, tops under others. No classes: the map is wrong.
+_SEEN = Path(__file__).with_name("clothing_co_parsing.csv")
 _MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
 _EITHER = "shirt"  # folder of garments that may be short-sleeve tops or not
 _RENDERED_TEE = 2
@@ -70,14 +85,36 @@ def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
         for name in group
         if name in names
     }
+    seen, wrong = _labels_by_eye(names)
     photos = []
     for image, mask in _pairs(folder):
+        if image.stem in wrong:
+            continue
         worn = short.get(image.stem)
-        wanted = other if worn is None else dict.fromkeys(map(names.index, worn), 1)
-        source = "people-other" if worn is None else "people"
+        wanted = other | seen[image.stem]
+        if worn is not None:
+            wanted = dict.fromkeys(map(names.index, worn), SHORT_SLEEVE_TOP)
+        is_top = worn is not None or SHORT_SLEEVE_TOP in wanted.values()
+        source = "people" if is_top else "people-other"
         reader = partial(_joined_classes, wanted, mask)
         photos.append(AnnotatedPhoto(image, source, reader, partial(_marked, mask)))
     return photos
+
+
+def _labels_by_eye(names: list[str]) -> tuple[dict[str, dict[int, int]], set[str]]:
+    """Return by photo the labels that differ from `_OTHER_GARMENTS`, and wrong maps."""
+    seen: dict[str, dict[int, int]] = defaultdict(dict)
+    wrong = set()
+    with _SEEN.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if not row["labels"]:
+                wrong.add(row["id"])
+                continue
+            values = [
+                names.index(name) for name in row["labels"].split() if name in names
+            ]
+            seen[row["id"]] |= dict.fromkeys(values, int(row["category"]))
+    return seen, wrong
 
 
 def read_rendered(folder: Path, split: str) -> list[AnnotatedPhoto]:

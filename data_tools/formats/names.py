@@ -1,8 +1,8 @@
 """Names of garments, as people write them."""
 
-from data_tools.annotations import CATEGORIES
+from data_tools.annotations import CATEGORIES, UNKNOWN
 
-_IDS = {name: index for index, name in enumerate(CATEGORIES, 1)}
+_IDS = {name: index for index, name in enumerate(CATEGORIES, 1)} | {"unknown": UNKNOWN}
 
 
 def category_of(name: str) -> int | None:

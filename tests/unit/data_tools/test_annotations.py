@@ -55,7 +55,7 @@ def test_masks_that_hold_nothing_are_dropped(folder):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ((0, np.ones((2, 2), bool)), "label in 1..13, got 0"),
+        ((14, np.ones((2, 2), bool)), "label in 0..13, got 14"),
         ((1, np.ones((2, 2))), "bool mask"),
         ((1, np.ones((1, 2, 2), bool)), "bool mask"),
         ((1, np.ones((2, 2), bool), np.ones(6)), r"landmarks \(K, 3\), got \(6,\)"),

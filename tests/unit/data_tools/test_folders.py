@@ -2,14 +2,17 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from data_tools.annotations import UNKNOWN
 from data_tools.folders import read_folder
+from data_tools.formats import label_maps
 
-LABELS = ["null", "skin", "t-shirt", "jacket", "dress", "shirt", "bag"]
+LABELS = ["null", "skin", "t-shirt", "jacket", "dress", "shirt", "bag", "sweater"]
 SIZE = 20, 30
 
 
@@ -106,6 +109,27 @@ def test_other_people_teach_other_classes(people):
     assert third.source == fourth.source == "people-other"
     assert area(third) == {2: 238, 4: 80}  # the jacket lies over the shirt
     assert area(fourth) == {10: 280}  # a speck of cloth is not taught
+
+
+def test_sleeves_seen_by_eye_go_before_the_map(people):
+    folder = people / "train"
+    pair(folder, "0133", (7, 5, 15, 5, 20))  # a tee called sweater
+    pair(folder, "0626", (3, 5, 15, 5, 20))  # rolled sleeves
+    pair(folder, "0213", (5, 5, 15, 5, 20))  # a map without its shirt
+    photos = {p.image_path.stem: p for p in read_folder(people, "train")}
+    assert "0213" not in photos
+    assert area(photos["0626"]) == {UNKNOWN: 150}
+    assert area(photos["0133"]) == {1: 150}
+    assert photos["0133"].source == "people", "it shows a short-sleeve top"
+
+
+def test_labels_seen_by_eye_name_photos_once_and_known_categories():
+    path = Path(label_maps.__file__).with_name("clothing_co_parsing.csv")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    pairs = [(row["id"], name) for row in rows for name in row["labels"].split()]
+    assert len(pairs) == len(set(pairs))
+    assert {int(r["category"]) for r in rows if r["labels"]} <= set(range(14))
 
 
 def test_a_split_folder_of_people_can_be_named_itself(people):

@@ -1,11 +1,12 @@
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from data_tools.annotations import AnnotatedPhoto, BadPhotoError, Garment
+from data_tools.annotations import UNKNOWN, AnnotatedPhoto, BadPhotoError, Garment
 from data_tools.folders import read_folder
 from data_tools.pack import pack_photos
 
@@ -43,6 +44,14 @@ def test_photos_come_back_smaller(photos, tmp_path):
     assert first.foreground().sum() == 25 * 25
     assert second.garments() == []
     assert second.foreground() is None
+
+
+def test_a_garment_nobody_can_name_stays_unnamed(photos, tmp_path):
+    mask = photos[0].garments()[0].mask
+    unnamed = replace(photos[0], read_garments=lambda: [Garment(UNKNOWN, mask)])
+    list(pack_photos([unnamed], tmp_path / "p.zip", 45, 90))
+    (photo,) = read_folder(tmp_path / "p.zip", "train")
+    assert [garment.label for garment in photo.garments()] == [UNKNOWN]
 
 
 def test_small_photos_keep_their_size(photos, tmp_path):

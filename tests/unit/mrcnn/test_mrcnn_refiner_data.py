@@ -53,6 +53,16 @@ def test_without_shaking_the_window_is_the_one_of_use():
     np.testing.assert_array_equal(view.mask > 0.5, expected)
 
 
+def test_the_window_lies_around_the_first_mask_as_in_use():
+    hint = np.zeros((100, 120), np.float32)
+    hint[10:90, 20:100] = 1
+    seen = region()
+    whole = Region(seen.image, seen.mask, hint, 1, seen.landmarks)
+    wide = random_region(whole, 56, np.random.default_rng(0), shake=0)
+    near = random_region(seen, 56, np.random.default_rng(0), shake=0)
+    assert (wide.mask > 0.5).sum() == pytest.approx((near.mask > 0.5).sum() / 4, rel=0.1)
+
+
 def test_a_region_needs_a_mask_or_a_hint():
     with pytest.raises(ValueError, match="mask or a hint"):
         Region(np.zeros((4, 4, 3), np.uint8), None, None, 1)

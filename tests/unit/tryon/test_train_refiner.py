@@ -9,7 +9,7 @@ from PIL import Image
 
 pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
-from data_tools.annotations import AnnotatedPhoto, Garment
+from data_tools.annotations import UNKNOWN, AnnotatedPhoto, Garment
 from mrcnn.config import RefinerConfig, Stage, TrainConfig
 from mrcnn.refiner import build_refiner
 from mrcnn.refiner_data import Region
@@ -22,8 +22,10 @@ from tryon.training_regions import (
     coarsen,
     look_for_regions,
     occlude,
+    recolour,
     region_augmenter,
     region_shares,
+    swallow,
 )
 from tryon.training_run import TrainingRun
 from tryon.zoo import load_card
@@ -156,6 +158,44 @@ def test_an_occluder_cuts_the_truth_where_it_lies():
         changed += (after.mask < before.mask).sum()
     assert changed > 500
     assert (view().landmarks[:, 2] == 2).all()
+
+
+def test_a_new_cloth_keeps_outline_and_folds():
+    kinds = set()
+    for seed in range(12):
+        before = view()
+        before.image[16:48, 32:48] = 64  # a fold: half as light
+        after = recolour(before, [], np.random.default_rng(seed))
+        same = before.mask == 0
+        np.testing.assert_array_equal(after.image[same], before.image[same])
+        np.testing.assert_array_equal(after.mask, before.mask)
+        light, dark = after.image[20:44, 20:30].mean(), after.image[20:44, 34:46].mean()
+        assert dark < 0.75 * light
+        kinds.add(tuple(after.image[30, 25]))
+    assert len(kinds) > 6
+    assert (128, 128, 128) in kinds, "a neighbour's cloth"
+
+
+def test_a_hint_may_swallow_the_skirt_below():
+    mask, worn = np.zeros((90, 120), bool), np.zeros((90, 120), bool)
+    mask[20:40, 40:80] = True
+    worn[20:80, 30:90] = True
+    hints = [swallow(mask, worn, np.random.default_rng(seed)) for seed in range(6)]
+    for hint in hints:
+        assert hint[25:35, 45:75].min() > 0.9
+        assert hint[:15].max() == hint[:, :30].max() == 0
+        assert hint[40:].sum() > 50
+    assert len({int(hint.sum()) for hint in hints}) > 3, "never the same"
+
+
+def test_what_nobody_can_name_teaches_its_outline_alone(photo):
+    mask = picture()[1]
+    photo = dataclasses.replace(photo, read_garments=lambda: [Garment(UNKNOWN, mask)])
+    finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
+    assert [c.label for c in finds.candidates] == [-1, -1, 0]
+    region = RegionLoader([photo], finds)(0, np.random.default_rng(0))
+    assert region.label == -1
+    np.testing.assert_array_equal(region.mask, mask)
 
 
 def test_coarse_views_keep_shape_and_mean():
