@@ -9,7 +9,12 @@ from compositor.blend import composite, composite_strips
 from compositor.color import relight, seam_energy, shading, style_distance
 from compositor.contour import ControlPoints, complete_mask, control_points
 from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
-from compositor.matte import clean_mask, estimate_foreground_background, refine_alpha
+from compositor.matte import (
+    clean_mask,
+    enlarge_alpha,
+    estimate_foreground_background,
+    refine_alpha,
+)
 from compositor.raster import sample_raster
 from compositor.warp import Warp, fit_warp, warp_image
 
@@ -22,6 +27,7 @@ __all__ = [
     "composite_strips",
     "control_points",
     "cutout_rgba",
+    "enlarge_alpha",
     "erase",
     "estimate_foreground_background",
     "fit_warp",

@@ -1,5 +1,6 @@
 """From a hard mask to a soft matte, and to the colours on its two sides."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from scipy import ndimage
 
 from compositor._checks import check_image, check_plane
 from compositor.cutout import mask_box
+from compositor.raster import sample_raster
 
 Plane = NDArray[np.float32]
 
@@ -21,6 +23,7 @@ SHARPNESS = 2.0  # how much steeper than the colour mixture the matte is
 PURITY = 4  # power of the matte: how much more pure pixels count for colours nearby
 OWN_DETAIL = 8  # power of the matte: how fast a mixed pixel loses its own detail
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of colour channels
+STRIP_ROWS = 256  # rows of a large photo that are drawn at once
 COARSE_BAND = 4  # wider bands, in pixels, are worked out on a coarser grid
 EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
 
@@ -81,18 +84,57 @@ def refine_alpha(
     """
     check_image(image)
     check_plane(mask, "mask", image.shape[:2])
-    mask = mask.astype(bool)
     alpha = np.zeros(mask.shape, np.float32)
-    if band is None:
-        band = max(2, round(BAND_SHARE * float(np.sqrt(mask.sum()))))
-    if band < 1:
-        raise ValueError(f"expected band >= 1, got {band}")
-    x1, y1, x2, y2 = mask_box(mask)
-    if x2 <= x1:
+    part, edge = _find_edge(image, mask.astype(bool), band)
+    if edge is not None:
+        ys, xs = (np.arange(side, dtype=np.float64) for side in edge.near.shape)
+        alpha[part] = edge.draw(image[part], ys, xs)
+    return alpha
+
+
+def enlarge_alpha(
+    image: NDArray[np.uint8], small: NDArray[Any], mask: NDArray[Any]
+) -> NDArray[np.uint8]:
+    """Make the soft matte of a large photo from the mask of a small copy.
+
+    What the matte is as a function of colour is worked out on the copy; the photo's own
+    colours then draw it, so that its edge is as sharp as the photo. A strip of rows at a
+    time: photos may be large.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB photo.
+        small: `(h, w, 3)` its copy, 0 to 255.
+        mask: `(h, w)` bool mask of the garment in the copy, possibly a few pixels off.
+
+    Returns:
+        `(H, W)` uint8 matte, 0 to 255.
+
+    Raises:
+        ValueError: When the sizes of copy and mask differ.
+
+    References:
+        He, Sun: Fast Guided Filter, arXiv 1505.00996, 2015.
+    """
+    check_image(image)
+    check_image(small, "small")
+    check_plane(mask, "mask", small.shape[:2])
+    alpha = np.zeros(image.shape[:2], np.uint8)
+    part, edge = _find_edge(small, mask.astype(bool), None)
+    if edge is None:
         return alpha
-    rows = slice(max(y1 - 4 * band, 0), y2 + 4 * band)
-    columns = slice(max(x1 - 4 * band, 0), x2 + 4 * band)
-    alpha[rows, columns] = _refine(image[rows, columns], mask[rows, columns], band)
+    inside, places = [], []
+    for axis, span in enumerate(part):
+        scale = image.shape[axis] / small.shape[axis]
+        first, last = int(span.start * scale), int(np.ceil(span.stop * scale))
+        last = min(last, image.shape[axis])
+        inside.append((first, last))
+        places.append((np.arange(first, last) + 0.5) / scale - 0.5 - span.start)
+    (top, bottom), (left, right) = inside
+    for start in range(top, bottom, STRIP_ROWS):
+        rows = slice(start, min(start + STRIP_ROWS, bottom))
+        ys = places[0][rows.start - top : rows.stop - top]
+        drawn = edge.draw(image[rows, left:right], ys, places[1])
+        alpha[rows, left:right] = np.rint(drawn * 255)
     return alpha
 
 
@@ -158,6 +200,23 @@ def _box(values: Plane, size: int) -> Plane:
     return np.asarray(ndimage.uniform_filter(values, sizes, mode="nearest"))
 
 
+def _find_edge(
+    image: NDArray[Any], mask: NDArray[np.bool_], band: int | None
+) -> tuple[tuple[slice, slice], "_Edge | None"]:
+    """Return the part of a picture around its mask, and the edge there if any."""
+    if band is None:
+        band = max(2, round(BAND_SHARE * float(np.sqrt(mask.sum()))))
+    if band < 1:
+        raise ValueError(f"expected band >= 1, got {band}")
+    x1, y1, x2, y2 = mask_box(mask)
+    height, width = mask.shape
+    part = (
+        slice(max(y1 - 4 * band, 0), min(y2 + 4 * band, height)),
+        slice(max(x1 - 4 * band, 0), min(x2 + 4 * band, width)),
+    )
+    return part, None if x2 <= x1 else _Edge.of(image[part], mask[part], band)
+
+
 def _keep_large(mask: NDArray[np.bool_], min_share: float) -> NDArray[np.bool_]:
     """Drop parts below a share of the largest part."""
     parts, count = ndimage.label(mask, EIGHT)
@@ -169,30 +228,56 @@ def _keep_large(mask: NDArray[np.bool_], min_share: float) -> NDArray[np.bool_]:
     return np.asarray(large[parts], bool)
 
 
-def _refine(image: NDArray[Any], mask: NDArray[np.bool_], band: int) -> Plane:
-    """Refine the part of a photo around its mask: see `refine_alpha`.
+@dataclass(frozen=True)
+class _Edge:
+    """A matte's band as linear maps of the picture's colours, worked out once.
 
-    Wide bands are worked out on a coarser grid; only their linear coefficients are
-    brought back, so that the matte keeps the photo's own sharpness.
+    Attributes:
+        near: `(h, w)` share of mask nearby; 0 and 1 outside the band.
+        slope: `(h / step, w / step, 3)` and
+        offset: `(h / step, w / step)` of the matte over colours in [0, 1].
+        step: pixels of `near` a cell of slope and offset.
+        tiny: `near` from which a pixel is in the band.
     """
-    near = _box(mask.astype(np.float32), 2 * band + 1)  # 0 and 1 outside the band
-    tiny = 0.25 / (2 * band + 1) ** 2
-    places = np.nonzero((near >= tiny) & (near <= 1.0 - tiny))
-    alpha = mask.astype(np.float32)
-    if places[0].size == 0:
+
+    near: Plane
+    slope: Plane
+    offset: Plane
+    step: int
+    tiny: float
+
+    @classmethod
+    def of(cls, image: NDArray[Any], mask: NDArray[np.bool_], band: int) -> "_Edge":
+        """Work the maps out; those of wide bands on a coarser grid."""
+        near = _box(mask.astype(np.float32), 2 * band + 1)
+        step = max(1, band // COARSE_BAND)
+        tiny = 0.25 / (2 * band + 1) ** 2
+        return cls(near, *_coefficients(image, mask, band, step), step, tiny)
+
+    def draw(
+        self, image: NDArray[Any], ys: NDArray[np.float64], xs: NDArray[np.float64]
+    ) -> Plane:
+        """Draw the matte of a picture whose rows and columns lie at ys and xs.
+
+        Args:
+            image: `(H, W, 3)`, 0 to 255, at any resolution.
+            ys: `(H,)` and
+            xs: `(W,)`, places of its pixels among those of `near`.
+        """
+        ends = (0, 0, self.near.shape[1] - 1, self.near.shape[0] - 1)
+        near = sample_raster(self.near[..., None], ends, ys, xs)[..., 0]
+        alpha = (near >= 0.5).astype(np.float32)
+        rows, columns = np.nonzero((near >= self.tiny) & (near <= 1.0 - self.tiny))
+        places = [(axis - self.step // 2) / self.step for axis in (ys[rows], xs[columns])]
+        soft = _look_up(self.offset, places)
+        for channel in range(3):
+            shade = image[rows, columns, channel].astype(np.float32) / 255.0
+            soft += _look_up(self.slope[..., channel], places) * shade
+        # Towards the band's edges the matte must meet 0 and 1.
+        share = near[rows, columns]
+        low, high = np.clip(4.0 * share - 3.0, 0, 1), np.clip(4.0 * share, 0, 1)
+        alpha[rows, columns] = np.clip(soft, low, high)
         return alpha
-    step = max(1, band // COARSE_BAND)
-    slope, offset = _coefficients(image, mask, band, step)
-    coarse = [(axis - step // 2) / step for axis in places]
-    soft = _look_up(offset, coarse)
-    for channel in range(3):
-        shade = image[..., channel][places].astype(np.float32) / 255.0
-        soft += _look_up(slope[..., channel], coarse) * shade
-    # Towards the band's edges the matte must meet 0 and 1.
-    share = near[places]
-    low, high = np.clip(4.0 * share - 3.0, 0, 1), np.clip(4.0 * share, 0, 1)
-    alpha[places] = np.clip(soft, low, high)
-    return alpha
 
 
 def _look_up(plane: Plane, places: list[NDArray[np.float64]]) -> Plane:

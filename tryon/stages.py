@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from compositor import (
     cutout_rgba,
+    enlarge_alpha,
     erase,
     estimate_foreground_background,
     pad_box,
@@ -77,10 +77,10 @@ class Garment:
 
     @cached_property
     def full_alpha(self) -> NDArray[np.uint8]:
-        """The matte at the photo's own size, 0..255; 0 stays exactly 0."""
-        small = Image.fromarray(np.rint(self.alpha * 255).astype(np.uint8))
-        size = self.photo.size[::-1]
-        return np.asarray(small.resize(size, Image.Resampling.BILINEAR))
+        """The matte at the photo's own size, 0..255."""
+        if self.photo.size == self.alpha.shape:
+            return np.rint(self.alpha * 255).astype(np.uint8)
+        return enlarge_alpha(self.photo.image, self.work, self.found.mask)
 
     def behind(self, rows: slice, columns: slice) -> Array:
         """Return the background's colours at the photo's own size.

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
+from PIL import Image
 
-from compositor import clean_mask, estimate_foreground_background, refine_alpha
+from compositor import (
+    clean_mask,
+    enlarge_alpha,
+    estimate_foreground_background,
+    refine_alpha,
+)
 
 
 def square_mask(size=40, low=10, high=30):
@@ -103,6 +109,41 @@ def test_a_large_photo_gives_the_same_matte():
     large = refine_alpha(image, given, band=15)
     assert np.abs(large[2::5, 2::5] - small).mean() < 0.01
     assert set(np.unique(large[150:250, 150:250])) == {1.0}
+
+
+def shrunk(plane, factor):
+    picture = Image.fromarray(plane.astype(np.uint8) * (255 if plane.ndim == 2 else 1))
+    return np.asarray(picture.reduce(factor))
+
+
+def test_a_small_copys_matte_is_drawn_as_sharp_as_the_photo():
+    ys, xs = np.mgrid[:600, :700]
+    truth = (xs + 0.37 * ys > 260) & (xs - 0.2 * ys < 480) & (ys > 90) & (ys < 510)
+    image = two_tone(truth)
+    mask = shrunk(truth, 4) > 127
+    alpha = enlarge_alpha(image, shrunk(image, 4), mask)
+    assert alpha.dtype == np.uint8
+    assert alpha.shape == truth.shape
+    small = refine_alpha(shrunk(image, 4), mask)
+    soft = Image.fromarray(small).resize((700, 600), Image.Resampling.BILINEAR)
+    error = np.abs(alpha / 255 - truth).mean()
+    assert error < 0.35 * np.abs(np.asarray(soft) - truth).mean()
+
+
+def test_enlarging_by_nothing_is_refining():
+    truth = square_mask(80, 20, 60)
+    image, given = two_tone(truth), np.roll(truth, 2, axis=1)
+    expected = np.rint(refine_alpha(image, given) * 255)
+    np.testing.assert_array_equal(enlarge_alpha(image, image, given), expected)
+
+
+@pytest.mark.parametrize("size", [(601, 333), (64, 900), (3000, 41)])
+def test_enlarging_keeps_frame_and_emptiness(size):
+    image = np.zeros((*size, 3), np.uint8)
+    small = np.asarray(Image.fromarray(image).resize((40, 50)))
+    full, empty = np.ones((50, 40), bool), np.zeros((50, 40), bool)
+    assert (enlarge_alpha(image, small, full) == 255).all()
+    assert not enlarge_alpha(image, small, empty).any()
 
 
 def test_background_estimate_is_free_of_the_garment():
