@@ -6,6 +6,7 @@ Start reading at `compositor/blend.py`.
 """
 
 from compositor.blend import composite, composite_strips
+from compositor.charting import match_places
 from compositor.color import relight, seam_energy, shading, style_distance
 from compositor.contour import ControlPoints, complete_mask, control_points
 from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
@@ -32,6 +33,7 @@ __all__ = [
     "estimate_foreground_background",
     "fit_warp",
     "mask_box",
+    "match_places",
     "pad_box",
     "refine_alpha",
     "relight",

@@ -35,7 +35,7 @@ class Warp:
             square of the logarithms of the local stretches, relative to the best
             affine map. About 0.15 is usual for
             corners and 0.3 for points; above 0.8 it is doubtful.
-        method: What it was fitted to: "affine", "corners" or "points".
+        method: What it was fitted to: "affine", "corners", or what its points are of.
     """
 
     grid: NDArray[np.float32]
@@ -93,6 +93,7 @@ def fit_warp(
     target_mask: NDArray[Any],
     source_points: NDArray[Any] | None = None,
     target_points: NDArray[Any] | None = None,
+    method: str = "points",
 ) -> Warp:
     """Fit the map from the user's garment region to the shop's garment.
 
@@ -107,6 +108,7 @@ def fit_warp(
         source_points: `(N, 2)` (x, y) in source pixels, used instead of the corners.
         target_points: `(N, 2)` (x, y) in target pixels, row by row the same spots of
             the garment. Up to many thousands (a dense chart) are fine.
+        method: What the points are of, for `Warp.method`.
 
     Returns:
         The map.
@@ -121,14 +123,15 @@ def fit_warp(
         if box[2] <= box[0]:
             raise ValueError(f"expected a garment in {name}, got an empty mask")
     pairs = point_pairs(source_points, target_points)
-    method = "points" if pairs is not None else "corners"
+    dense = pairs is not None
     if pairs is None:
+        method = "corners"
         pairs = corner_pairs(control_points(source_mask), control_points(target_mask))
     box = pad_box(target_box, BOX_MARGIN, target_mask.shape)
     x1, y1, x2, y2 = box
     edges = (x1, y1, max(x2 - 1.0, x1 + 1.0), max(y2 - 1.0, y1 + 1.0))
     source, target = source_mask.astype(bool), target_mask.astype(bool)
-    fitted = fit_map(source, target, edges, pairs, dense=method == "points")
+    fitted = fit_map(source, target, edges, pairs, dense)
     return Warp(
         fitted.values.astype(np.float32),
         box,

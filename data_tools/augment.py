@@ -6,6 +6,7 @@ its import give it back.
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,22 +115,46 @@ def bend(image: Picture, masks: Masks, rng: np.random.Generator) -> tuple[Pictur
         masks: bool (N, S, S).
         rng: source of chance.
     """
-    size = len(image)
-    shifts = rng.normal(0, 0.015 * size, (_BEND_CELLS, _BEND_CELLS, 2))
+    field = bend_field(len(image), 0.015, rng)
+    bent = [remap(mask.astype(np.uint8) * 255, field) for mask in masks]
+    solid = np.array(bent, np.uint8).reshape(masks.shape) >= 128
+    return remap(image, field).astype(np.uint8), solid
+
+
+def bend_field(
+    size: int, strength: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw a smooth bend: where each pixel of a view comes from.
+
+    Args:
+        size: height and width of the view.
+        strength: standard deviation of the shifts, share of the size.
+        rng: source of chance.
+
+    Returns:
+        float32 (size, size, 2), x and y in pixels.
+    """
+    shifts = rng.normal(0, strength * size, (_BEND_CELLS, _BEND_CELLS, 2))
     smooth = cv2.resize(
         shifts.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
     )
     ys, xs = np.mgrid[:size, :size].astype(np.float32)
-    x, y = xs + smooth[..., 0], ys + smooth[..., 1]
-    edge = cv2.BORDER_REPLICATE
-    moved = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=edge)
-    bent = [
-        cv2.remap(mask.astype(np.uint8) * 255, x, y, cv2.INTER_LINEAR, borderMode=edge)
-        for mask in masks
-    ]
-    return np.asarray(moved, np.uint8), np.array(bent, np.uint8).reshape(
-        masks.shape
-    ) >= 128
+    return np.asarray(smooth + np.stack([xs, ys], axis=-1), np.float32)
+
+
+def remap(
+    plane: NDArray[Any], field: NDArray[np.float32], nearest: bool = False
+) -> NDArray[Any]:
+    """Read a plane (S, S) or (S, S, C) where a `bend_field` says; the edge is repeated.
+
+    Args:
+        plane: uint8 or float32.
+        field: float32 (S, S, 2).
+        nearest: no mixing of neighbours.
+    """
+    way = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    x, y = field[..., 0], field[..., 1]
+    return np.asarray(cv2.remap(plane, x, y, way, borderMode=cv2.BORDER_REPLICATE))
 
 
 def photo_augmenter() -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:

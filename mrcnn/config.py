@@ -4,7 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 # DeepFashion2's categories; the label of CLASS_NAMES[i] is i + 1, 0 is background.
 CLASS_NAMES = (
@@ -149,6 +149,28 @@ class RefinerConfig:
     def from_dict(cls, values: dict[str, Any]) -> "RefinerConfig":
         """Build a config from parsed JSON; lists become tuples."""
         return cls(**_known_values(cls, values))
+
+
+@dataclass(frozen=True)
+class ChartConfig:
+    """Architecture of the chart network. Sizes in pixels of its input."""
+
+    backbone: str = "mobilenet_v2"
+    image_size: int = 256  # height and width of the view, a multiple of 64
+    widths: tuple[int, ...] = (64, 96, 128, 128)  # decoder, strides 4 to 32
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB and the mask."""
+        return self.image_size, self.image_size, 4
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ChartConfig":
+        """Build a config from parsed JSON; lists become tuples."""
+        return cls(**_known_values(cls, values))
+
+
+NetworkConfig: TypeAlias = MaskRCNNConfig | RefinerConfig | ChartConfig
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from PIL import Image
 
-from mrcnn.config import MaskRCNNConfig, RefinerConfig
+from mrcnn.config import ChartConfig, NetworkConfig, RefinerConfig
 from mrcnn.detections import Detections
 from mrcnn.runtime import fingerprint, open_network
 from mrcnn.windows import PAD_VALUE
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import keras
 
 Runtime = Literal["auto", "keras", "openvino"]
-NetworkConfig: TypeAlias = MaskRCNNConfig | RefinerConfig
 # A rim of grey, as share of the input: a shirt cut by the frame ends inside the network's
 # view, so that its edge is drawn and not guessed.
 MARGIN = 0.05
@@ -39,8 +38,8 @@ class Predictor(Protocol):
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Map float32 (B, S, S, C) in 0..255 to arrays by name.
 
-        Of a Mask R-CNN C is 3, of a refiner 4; what they return is told where they are
-        built, at `model.MaskRCNN` and `refiner.build_refiner`.
+        Of a Mask R-CNN C is 3, of the others 4; what they return is told where they are
+        built: `model.MaskRCNN`, `refiner.build_refiner`, `chart.build_chart_network`.
         """
 
 
@@ -48,7 +47,7 @@ class KerasPredictor:
     """A network behind the seam, run by Keras.
 
     Args:
-        config: architecture; its type says whether of a Mask R-CNN or of a refiner.
+        config: architecture; its type says of which network.
         weights: a `.weights.h5` file, float16 or float32.
     """
 
@@ -66,7 +65,7 @@ class OpenVinoPredictor:
     """A network behind the seam, run by OpenVINO.
 
     Args:
-        config: architecture; its type says whether of a Mask R-CNN or of a refiner.
+        config: architecture; its type says of which network.
         weights: a `.weights.h5` file, float16 or float32.
         cache_dir: where the converted network is kept.
 
@@ -125,6 +124,10 @@ def _build(config: NetworkConfig, weights: Path) -> "keras.Model":
         from mrcnn.refiner import build_refiner
 
         model = build_refiner(config)
+    elif isinstance(config, ChartConfig):
+        from mrcnn.chart import build_chart_network
+
+        model = build_chart_network(config)
     else:
         from mrcnn.model import MaskRCNN
 

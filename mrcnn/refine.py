@@ -7,7 +7,7 @@ from PIL import Image
 from scipy import special
 
 from mrcnn.predictor import Predictor
-from mrcnn.windows import MIRRORED, mask_bounds, resample, window_matrix
+from mrcnn.windows import MIRRORED, mask_bounds, view_of, window_matrix
 
 _FAR = -20.0  # logit of what lies outside of the view: surely no garment
 
@@ -45,7 +45,7 @@ def refine(
     size = refiner.image_size
     windows = [window_matrix(mask_bounds(mask), size) for mask in masks]
     views = np.array(
-        [_view(image, m, w, size) for m, w in zip(masks, windows, strict=True)]
+        [view_of(image, m, w, size) for m, w in zip(masks, windows, strict=True)]
     ).reshape(-1, size, size, 4)
     if not len(views):
         return []
@@ -59,14 +59,6 @@ def refine(
         )
         for i, window in enumerate(windows)
     ]
-
-
-def _view(
-    image: np.ndarray, mask: np.ndarray, window: np.ndarray, size: int
-) -> np.ndarray:
-    """Return float32 (S, S, 4): the picture and the first mask through a window."""
-    hint = resample(np.rint(mask * 255).astype(np.uint8), window, size)
-    return np.dstack([resample(image, window, size), hint]).astype(np.float32)
 
 
 def _look(refiner: Predictor, views: np.ndarray) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from mrcnn.backbone import build_backbone, preprocess
 from mrcnn.config import RefinerConfig
+from mrcnn.decoder import conv, decode
 
 
 def build_refiner(config: RefinerConfig) -> keras.Model:
@@ -37,8 +38,8 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
     views = keras.Input((size, size, 4), name="views")
     hints = views[..., 3:] / 255.0
     stages = backbone(preprocess(views[..., :3], config.backbone), training=False)
-    levels = _decode(stages, hints, config.widths)
-    logits = _conv(1, 3, "mask_logits", None)(levels[0])  # (B, S/2, S/2, 1)
+    levels = decode(stages, hints, config.widths)
+    logits = conv(1, 3, "mask_logits", None)(levels[0])  # (B, S/2, S/2, 1)
     heatmaps, seen = _landmark_head(levels[1], config.landmarks)
     half = (size // 2, size // 2)
     outputs = {
@@ -51,30 +52,14 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
     return keras.Model(views, outputs, name="refiner")
 
 
-def _decode(stages: list, hints, widths: tuple[int, ...]) -> list:
-    """Merge stages of strides 2 to 32, coarse to fine; returns strides 2 to 16."""
-    x = _conv(widths[-1], 1, "lateral5")(stages[-1])
-    levels: list = []
-    for index in (4, 3, 2, 1):
-        stage, width = stages[index - 1], widths[index - 1]
-        hint = layers.AveragePooling2D(2**index, name=f"hint{index}")(hints)
-        lateral = _conv(width, 1, f"lateral{index}")(stage)
-        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{index}")(x)
-        x = layers.Concatenate(name=f"join{index}")([x, lateral, hint])
-        x = _conv(width, 3, f"merge{index}a")(x)
-        x = layers.Add(name=f"sum{index}")([x, _conv(width, 3, f"merge{index}b")(x)])
-        levels.insert(0, x)
-    return levels
-
-
 def _class_head(top, level, hints, config: RefinerConfig):
     """Name what the hint points at, from the whole view and from the hinted part."""
     part = layers.AveragePooling2D(16, name="hint_part")(hints)
-    wide = _conv(config.class_width, 1, "class_lateral")(top)
+    wide = conv(config.class_width, 1, "class_lateral")(top)
     deep = layers.Concatenate(name="class_join")(
         [layers.UpSampling2D(2, name="class_up")(wide), level]
     )
-    deep = _conv(config.class_width, 3, "class_conv")(deep)  # (B, S/16, S/16, W)
+    deep = conv(config.class_width, 3, "class_conv")(deep)  # (B, S/16, S/16, W)
     whole = layers.GlobalAveragePooling2D(name="class_whole")(deep)
     hinted = ops.sum(deep * part, axis=(1, 2)) / (ops.sum(part, axis=(1, 2)) + 1e-3)
     x = layers.Concatenate(name="class_features")([whole, hinted])
@@ -85,8 +70,8 @@ def _class_head(top, level, hints, config: RefinerConfig):
 def _landmark_head(level, count: int):
     """Return heatmap logits and, read at the heatmaps' places, visibility logits."""
     width = level.shape[-1]
-    x = _conv(width, 3, "landmark_conv1")(level)
-    x = _conv(width, 3, "landmark_conv2")(x)
+    x = conv(width, 3, "landmark_conv1")(level)
+    x = conv(width, 3, "landmark_conv2")(x)
     heatmaps = layers.Conv2D(count, 1, dtype="float32", name="heatmaps")(x)
     height, breadth = heatmaps.shape[1:3]
     flat = ops.reshape(heatmaps, (-1, height * breadth, count))
@@ -117,10 +102,3 @@ def landmark_places(heatmaps):
     x = ops.einsum("bhwk,w->bk", share, xs)
     y = ops.einsum("bhwk,h->bk", share, ys)
     return ops.stack([x, y], axis=-1)
-
-
-def _conv(width: int, size: int, name: str, activation: str | None = "relu"):
-    dtype = None if activation else "float32"
-    return layers.Conv2D(
-        width, size, padding="same", activation=activation, dtype=dtype, name=name
-    )

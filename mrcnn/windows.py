@@ -78,3 +78,21 @@ def resample(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         fillcolor=(PAD_VALUE,) * 3 if image.ndim == 3 else 0,
     )
     return np.asarray(moved)
+
+
+def view_of(
+    image: np.ndarray, mask: np.ndarray, window: np.ndarray, size: int
+) -> np.ndarray:
+    """Look at a picture and a mask through a window.
+
+    Args:
+        image: uint8 (H, W, 3).
+        mask: float32 (H, W) in [0, 1].
+        window: see `resample`.
+        size: height and width of the view.
+
+    Returns:
+        float32 (S, S, 4), all 0..255.
+    """
+    plane = resample(np.rint(mask * 255).astype(np.uint8), window, size)
+    return np.dstack([resample(image, window, size), plane]).astype(np.float32)

@@ -3,14 +3,15 @@
 import os
 from typing import cast, get_args
 
-from mrcnn.config import MaskRCNNConfig, RefinerConfig
+from mrcnn.config import ChartConfig, MaskRCNNConfig, NetworkConfig, RefinerConfig
 from mrcnn.predictor import Predictor, Runtime, load_predictor
 from tryon.errors import MissingModel, TryOnError
 from tryon.zoo import ModelCard, user_cache
 
-_CONFIGS: dict[str, type[MaskRCNNConfig] | type[RefinerConfig]] = {
+_CONFIGS: dict[str, type[NetworkConfig]] = {
     "segmenter": MaskRCNNConfig,
     "refiner": RefinerConfig,
+    "chart": ChartConfig,
 }
 
 
@@ -32,8 +33,8 @@ def load_network(card: ModelCard, kind: str) -> Predictor:
     """Load the network of a card.
 
     Args:
-        card: of a Mask R-CNN or a refiner.
-        kind: which of both is expected, "segmenter" or "refiner".
+        card: of a network of the room mrcnn.
+        kind: which is expected, "segmenter", "refiner" or "chart".
 
     Raises:
         MissingModel: the card is of another kind, or of another version.

@@ -15,7 +15,7 @@ from cyclegan.weights import save_float16
 from data_tools.annotations import AnnotatedPhoto, DataError
 from mrcnn.backbone import load_imagenet
 from mrcnn.checkpoint import RunError
-from mrcnn.config import MaskRCNNConfig, RefinerConfig, TrainConfig
+from mrcnn.config import NetworkConfig, TrainConfig
 from mrcnn.train import averaged_weights, plan_epochs, run_stages
 from tryon.errors import TryOnError
 from tryon.images import write_text
@@ -45,7 +45,7 @@ class TrainingRun:
 
     data: DataChoice
     out_dir: Path
-    config: MaskRCNNConfig | RefinerConfig
+    config: NetworkConfig
     recipe: TrainConfig
     backbone: Path | None = None
     start: Path | None = None

@@ -11,19 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from compositor import Warp, fit_warp, relight, shading, warp_image
+from compositor import Warp, relight, shading, warp_image
 from compositor.raster import sample_raster
 from cyclegan.config import Config, CycleGANConfig, from_dict
 from cyclegan.data import to_model_range
 from cyclegan.networks import apply_prediction_numpy
 from cyclegan.predict import Predictor
+from tryon.correspond import style_warp
 from tryon.errors import MissingModel
-from tryon.images import shrink
-from tryon.stages import STYLE_SIZE, Garment
+from tryon.stages import Garment
 from tryon.zoo import ModelCard, pattern_card, shipped_card
 
 Array = NDArray[np.float32]
-RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
 FOLD_STRENGTH = 0.8  # share of their contrast that is kept
 FRAME_MARGIN = 0.06  # around the shirt in the networks' square, share of its side
@@ -113,28 +112,6 @@ class Painted:
 
 
 Transferred = Relit | Painted  # a garment that can be drawn row by row, at any size
-
-
-def shrink_style(garment: Garment) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return S1's photo at a bounded size, and the garment's solid mask there."""
-    image = shrink(garment.photo.image, STYLE_SIZE)
-    rows = np.linspace(0, garment.alpha.shape[0] - 1, image.shape[0])
-    columns = np.linspace(0, garment.alpha.shape[1] - 1, image.shape[1])
-    solid = (garment.alpha > 0.9).astype(np.float32)[..., None]
-    corners = (0.0, 0.0, solid.shape[1] - 1.0, solid.shape[0] - 1.0)
-    mask = sample_raster(solid, corners, rows, columns)[..., 0] > 0.5
-    return image, mask
-
-
-def style_warp(
-    user: Garment, shop: Garment
-) -> tuple[Warp, NDArray[np.uint8], NDArray[np.bool_]]:
-    """Fit the map from the user's shirt to S1; returns it with S1's photo and mask."""
-    style, mask = shrink_style(shop)
-    warp = fit_warp(mask, user.found.mask)
-    # The outermost pixels hold some of the background: no colour is taken from them.
-    inner = ndimage.binary_erosion(mask, iterations=RIM, border_value=1)
-    return warp, style, inner if inner.any() else mask
 
 
 class UniversalTransfer:

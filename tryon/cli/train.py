@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from tryon.cli.shared import FOLDER, user_errors
-from tryon.cli.train_networks import refiner, segmenter
+from tryon.cli.train_networks import chart, refiner, segmenter
 from tryon.cli.train_options import (
     DATA,
     EXISTING,
@@ -25,6 +25,7 @@ def train() -> None:
 
 train.add_command(segmenter)
 train.add_command(refiner)
+train.add_command(chart)
 
 
 @train.command()

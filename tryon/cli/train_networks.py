@@ -1,4 +1,4 @@
-"""`tryon train segmenter` and `tryon train refiner`: the networks that find garments."""
+"""`tryon train segmenter | refiner | chart`: the networks that read garments."""
 
 import itertools
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import click
 from tryon.cli.data_options import FILTERS, POLYGONS, WeightedData, read_filters
 from tryon.cli.shared import progress, user_errors
 from tryon.cli.train_options import (
+    EXISTING,
     OUT,
     PRECISION,
     SEED,
@@ -25,12 +26,27 @@ if TYPE_CHECKING:
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
-def network_options(stages: tuple[str, ...], image_size: int) -> Callable[..., Any]:
-    """Add the options of both networks; they differ in their defaults.
+_PHOTO_OPTIONS = [
+    POLYGONS,
+    FILTERS,
+    click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Train on N photos alone, chosen by the seed.",
+    ),
+]
+
+
+def network_options(
+    stages: tuple[str, ...], image_size: int, photos: bool = True
+) -> Callable[..., Any]:
+    """Add the options of all networks; they differ in their defaults.
 
     Args:
         stages: default of --stage.
         image_size: default of --image-size.
+        photos: add those that choose among annotated photos.
     """
     options = [
         click.argument(
@@ -64,14 +80,7 @@ def network_options(stages: tuple[str, ...], image_size: int) -> Callable[..., A
         click.option(
             "--resume", is_flag=True, help="Go on with the run that lies in --out."
         ),
-        POLYGONS,
-        FILTERS,
-        click.option(
-            "--limit",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Train on N photos alone, chosen by the seed.",
-        ),
+        *(_PHOTO_OPTIONS if photos else ()),
         click.option(
             "--image-size",
             default=image_size,
@@ -166,12 +175,50 @@ def refiner(
     click.echo(run.out_dir / "refiner.json")
 
 
+@click.command()
+@network_options(("3+:3000:8e-4",), 256, photos=False)
+@click.option(
+    "--backdrops",
+    multiple=True,
+    type=EXISTING,
+    metavar="PHOTOS",
+    help="Annotated photos; pieces of them are put behind the garments.",
+)
+@click.option(
+    "--features",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="CARD",
+    help="Card of a refiner whose backbone to start from.",
+)
+@click.pass_context
+@user_errors
+def chart(
+    context: click.Context,
+    backdrops: tuple[Path, ...],
+    features: Path | None,
+    **options: Any,
+) -> None:
+    """Train the network that tells where on the garment each pixel lies.
+
+    DATA is a folder of rendered tees with charts (pNNN_A.uv.png).
+    """
+    run = _read_run(context, options, "ChartConfig")
+    from tryon.train_chart import train_chart
+    from tryon.zoo import load_card
+
+    card = None if features is None else load_card(features)
+    with progress(context, run.steps) as tell:
+        for row in train_chart(run, backdrops, card, lambda: tell("")):
+            tell_row(row)
+    click.echo(run.out_dir / "chart.json")
+
+
 def _read_run(
     context: click.Context, options: dict[str, Any], kind: str
 ) -> "TrainingRun":
     """Turn the options into a run of a network of that kind of config."""
     stages = tuple(read_stage(text) for text in options["stages"])
-    wanted = read_filters(options["filters"])
+    wanted = read_filters(options.get("filters", ()))
     load_training(context)
     from mrcnn import config as configs
     from tryon.training_data import DataChoice, DataPart
@@ -189,7 +236,9 @@ def _read_run(
         backbone=options["backbone"], image_size=options["image_size"]
     )
     return TrainingRun(
-        DataChoice(parts, options["polygons"], wanted, options["limit"]),
+        DataChoice(
+            parts, options.get("polygons", "segmentation"), wanted, options.get("limit")
+        ),
         options["out"],
         network,
         recipe,

@@ -1,0 +1,103 @@
+"""Which spot of S1 lands on which of S2: by charts, by landmarks, by outlines."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mrcnn.read_chart import Chart
+from tryon.correspond import find_points, front_of, style_warp
+from tryon.stages import Garment
+from tryon.types import GarmentMask, Instance, Photo
+
+SIZE = 120, 100
+
+
+def tee(shift=(0, 0), scale=1.0, landmarks=None):
+    """A T of two boxes in a picture, and spots on a grid that know their place."""
+    mask = np.zeros(SIZE, bool)
+    ys, xs = np.mgrid[: SIZE[0], : SIZE[1]]
+    x, y = (xs - shift[0]) / scale, (ys - shift[1]) / scale
+    mask |= (x >= 30) & (x < 70) & (y >= 20) & (y < 100)
+    mask |= (x >= 10) & (x < 90) & (y >= 20) & (y < 45)
+    image = np.full((*SIZE, 3), 30, np.uint8)
+    image[mask] = (200, 60, 60)
+    rows, columns = (axis[::3] for axis in np.nonzero(mask))
+    spots = np.stack([columns, rows], axis=-1).astype(np.float32)
+    places = (spots - np.float32(shift)) / np.float32(scale) / 100
+    count = len(spots)
+    chart = Chart(spots, places, np.zeros(count, bool), np.full(count, 0.01, "f4"))
+    instance = Instance(1, "short sleeve top", 0.9, (0, 0, 1, 1), 0.3, landmarks)
+    found = GarmentMask(mask, (instance,), 0, 1.0)
+    return Garment(Photo(image), image, found, chart)
+
+
+def away(warp, spots, goal):
+    got = np.array([warp.coordinates([y], [x])[0, 0] for x, y in spots])
+    return np.abs(got - goal).max()
+
+
+def test_charts_meet_where_the_places_are_the_same():
+    user, shop = tee(), tee((-3, 12), 0.8)
+    warp, style, _ = style_warp(user, shop)
+    assert warp.method == "chart"
+    assert style.shape == shop.photo.image.shape
+    spots = np.array([[50, 60], [35, 90], [20, 30], [80, 40]])
+    assert away(warp, spots, spots * 0.8 + [-3, 12]) < 1.0
+
+
+def test_pairs_are_read_in_the_large_photos_pixels():
+    user, shop = tee(), tee((-3, 12), 0.8)
+    large = shop.photo.image.repeat(3, axis=0).repeat(3, axis=1)
+    warp, style, mask = style_warp(user, replace(shop, photo=Photo(large)))
+    assert style.shape == large.shape
+    assert mask.shape == large.shape[:2]
+    spots = np.array([[50, 60], [35, 90]])
+    assert away(warp, spots, (spots * 0.8 + [-3, 12] + 0.5) * 3 - 0.5) < 3
+
+
+def test_uncertain_charts_give_way_to_landmarks_and_those_to_outlines():
+    rng = np.random.default_rng(0)
+    seen = np.column_stack([rng.uniform(20, 80, (25, 2)), np.ones(25)]).astype("f4")
+    user, shop = tee(landmarks=seen), tee(landmarks=seen)
+    unsure = replace(user.chart, scales=np.full(len(user.chart.spots), 0.5, "f4"))
+    points = find_points(replace(user, chart=unsure), shop)
+    assert points.method == "landmarks"
+    np.testing.assert_array_equal(points.source, seen[:, :2])
+    hidden = seen * np.float32([1, 1, 0.2])
+    assert find_points(replace(user, chart=None), tee(landmarks=hidden)) is None
+    warp, _, _ = style_warp(replace(user, chart=None), tee(landmarks=hidden))
+    assert warp.method in ("corners", "affine")
+
+
+def test_charts_that_do_not_meet_are_not_used():
+    user, shop = tee(), tee()
+    elsewhere = replace(shop.chart, places=shop.chart.places + np.float32(2))
+    assert find_points(user, replace(shop, chart=elsewhere)) is None
+
+
+@pytest.mark.parametrize("of", ["user", "shop"])
+def test_backs_are_never_paired(of):
+    garments = {"user": tee(), "shop": tee()}
+    chart = garments[of].chart
+    back = chart.spots[:, 1] < 30
+    garments[of] = replace(garments[of], chart=replace(chart, back=back))
+    points = find_points(garments["user"], garments["shop"])
+    spots = points.target if of == "user" else points.source
+    assert (spots[:, 1] > 26).all()
+
+
+def test_the_inner_collar_is_no_style():
+    shop = tee()
+    back = (shop.chart.spots[:, 1] < 24) & (np.abs(shop.chart.spots[:, 0] - 50) < 10)
+    shop = replace(shop, chart=replace(shop.chart, back=back))
+    front = front_of(shop)
+    assert not front[20:23, 42:58].any()
+    assert (front | ~shop.found.mask)[30:].all()
+    assert not style_warp(tee(), shop)[2][20:23, 42:58].any()
+
+
+def test_a_back_alone_is_taken_as_it_is():
+    shop = tee()
+    turned = replace(shop.chart, back=np.ones_like(shop.chart.back))
+    np.testing.assert_array_equal(front_of(replace(shop, chart=turned)), shop.found.mask)

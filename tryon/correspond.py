@@ -1,0 +1,128 @@
+"""Which spot of S1 belongs on which spot of S2.
+
+Both garments are read into one chart (`mrcnn.chart`), where the same place has the same
+coordinates. Where the chart cannot be trusted the landmarks of both garments stand in,
+and without those `compositor.fit_warp` pairs the outlines.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from compositor import Warp, fit_warp, match_places
+from tryon.images import shrink
+from tryon.stages import STYLE_SIZE, Garment
+
+SPOTS = 1500  # pairs that a warp is fitted to, at most
+MOST_SCALE = 0.08  # expected error, chart units, from which a spot is left out
+LEAST_SHARE = 0.5  # of the user's spots that must have a match
+LEAST_SEEN = 0.5  # probability from which a landmark is used
+LEAST_LANDMARKS = 14  # of 25
+RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
+
+
+class Points(NamedTuple):
+    """Spots of both garments, row by row the same.
+
+    Attributes:
+        source: (N, 2), x and y in S1's working pixels.
+        target: (N, 2), x and y in S2's.
+        method: "chart" or "landmarks".
+    """
+
+    source: NDArray[np.float32]
+    target: NDArray[np.float32]
+    method: str
+
+
+def find_points(user: Garment, shop: Garment) -> Points | None:
+    """Pair spots by the charts, or else by the landmarks; None when neither can be."""
+    return chart_points(user, shop) or landmark_points(user, shop)
+
+
+def chart_points(user: Garment, shop: Garment) -> Points | None:
+    """Pair the user's spots with places of the shop's chart.
+
+    Returns:
+        The pairs on the front; None when too few of the user's spots have one.
+    """
+    if user.chart is None or shop.chart is None:
+        return None
+    wanted = ~user.chart.back & (user.chart.scales < MOST_SCALE)
+    given = ~shop.chart.back & (shop.chart.scales < MOST_SCALE)
+    chosen = np.flatnonzero(wanted)
+    chosen = chosen[:: -(-len(chosen) // SPOTS) or 1]
+    source = match_places(
+        user.chart.places[chosen], shop.chart.places[given], shop.chart.spots[given]
+    )
+    found = np.isfinite(source).all(axis=1)
+    share = found.sum() / max(len(chosen), 1) * wanted.sum() / max(len(wanted), 1)
+    if share < LEAST_SHARE:
+        return None
+    return Points(source[found], user.chart.spots[chosen][found], "chart")
+
+
+def landmark_points(user: Garment, shop: Garment) -> Points | None:
+    """Pair the landmarks that are seen in both photos; None when those are too few."""
+    mine, theirs = user.found.instance.landmarks, shop.found.instance.landmarks
+    if mine is None or theirs is None:
+        return None
+    seen = (mine[:, 2] >= LEAST_SEEN) & (theirs[:, 2] >= LEAST_SEEN)
+    if seen.sum() < LEAST_LANDMARKS:
+        return None
+    return Points(theirs[seen, :2], mine[seen, :2], "landmarks")
+
+
+def style_warp(
+    user: Garment, shop: Garment
+) -> tuple[Warp, NDArray[np.uint8], NDArray[np.bool_]]:
+    """Fit the map from the user's shirt to S1; returns it with S1's photo and mask.
+
+    The inside of S1's back collar, as a flat lay shows it, is not in the mask: it must
+    not land on the user's neck.
+    """
+    style = shrink(shop.photo.image, STYLE_SIZE)
+    scale = np.array(style.shape[1::-1]) / shop.work.shape[1::-1]
+    mask = _enlarge(shop.alpha > 0.9, style.shape[:2])
+    mask = _enlarge(front_of(shop), style.shape[:2]) & mask
+    points = find_points(user, shop)
+    if points is None:
+        warp = fit_warp(mask, user.found.mask)
+    else:
+        source = (points.source + 0.5) * scale - 0.5
+        warp = fit_warp(mask, user.found.mask, source, points.target, points.method)
+    # The outermost pixels hold some of the background: no colour is taken from them.
+    inner = ndimage.binary_erosion(mask, iterations=RIM, border_value=1)
+    return warp, style, inner if inner.any() else mask
+
+
+def front_of(garment: Garment) -> NDArray[np.bool_]:
+    """Return where a garment's front is seen, bool (h, w) at the working size.
+
+    Without a chart all of the garment counts, and so does what shows no front at all.
+    """
+    chart, mask = garment.chart, garment.found.mask
+    if chart is None or not chart.back.any() or chart.back.all():
+        return mask
+    step = _spacing(chart.spots) / 2 + 0.5
+    plane = Image.fromarray(mask)
+    draw = ImageDraw.Draw(plane)
+    for x, y in chart.spots[chart.back]:
+        draw.rectangle((x - step, y - step, x + step, y + step), fill=0)
+    front = np.asarray(plane)
+    return front if front.any() else mask
+
+
+def _spacing(spots: NDArray[np.float32]) -> float:
+    """Return the distance of neighbours in a grid of spots."""
+    xs = np.unique(np.round(spots[:, 0], 2))
+    return float(np.median(np.diff(xs))) if len(xs) > 1 else 1.0
+
+
+def _enlarge(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Bring a mask to another (height, width)."""
+    picture = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(picture.resize(size[::-1], Image.Resampling.BILINEAR)) > 127
