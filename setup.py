@@ -49,6 +49,7 @@ setup(
             "models/patterns/*.json",
             "models/patterns/*.h5",
             "users/*.jpg",
+            "pairs/*",
         ],
         "data_tools": ["formats/*.csv"],
     },

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 Array = NDArray[np.float32]
 GAMMA = 2.2
@@ -22,6 +23,22 @@ def read_chart(path: Path) -> Array:
         planes = np.asarray(picture).astype(np.float32) / 4095.0
     u, v = np.split(planes, 2)
     return np.stack([u, v], axis=-1)
+
+
+def spread_chart(chart: Array, mask: NDArray[np.bool_]) -> Array:
+    """Continue a chart, or what else is known of pixels, with the nearest ones' values.
+
+    Args:
+        chart: (H, W, 2).
+        mask: bool (H, W), where it is known; not empty.
+
+    Returns:
+        (H, W, 2), equal to `chart` inside the mask.
+    """
+    nearest = ndimage.distance_transform_edt(
+        ~mask, return_distances=False, return_indices=True
+    )
+    return chart[nearest[0], nearest[1]]
 
 
 def read_light(path: Path) -> Array:

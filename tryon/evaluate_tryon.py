@@ -1,138 +1,175 @@
-"""Try-on against rendered truth, beside simple baselines."""
+"""Try-on against rendered truth, beside simple baselines.
 
-from collections.abc import Callable
+Each pair becomes a `Result`; every figure of the table is a function of a list of them,
+so that any group (a design, an arm in front) is measured alike. What each figure means:
+docs/evaluation.md.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage import color, metrics
 
-from compositor import clean_mask
-from data_tools.paint import TEE
-from tryon.pipeline import TryOnPipeline, composite
+from data_tools.rendered_pairs import RenderedPair, Truth, read_truth
+from tryon import baselines
+from tryon.baselines import Attempt
+from tryon.errors import Refusal, TryOnError
+from tryon.fidelity import compare, coordinate_errors, zones
+from tryon.images import read_photo
+from tryon.pipeline import Options, TryOnPipeline, composite
 from tryon.stages import Garment
-from tryon.transfer import Frame, Painted
 from tryon.types import Photo
 
-Rows = list[tuple[str, dict[str, Any]]]
+Figures = dict[str, Any]
+Picture = NDArray[np.uint8]
+SHIPPED_PAIRS = Path(__file__).parent / "pairs"
+OURS = "ours"
+METHODS = (OURS, "copy", "flat colour", "box affine", "contour warp", "truth warp")
+CHANGED = "changed pixels"  # where the matte is 0
 
 
-def evaluate_tryon(
-    pipeline: TryOnPipeline, folder: Path, tell: Callable[[str], None]
-) -> Rows:
-    """Measure try-on against truth on rendered triples A, C, C_shop of the val split.
+@dataclass(frozen=True)
+class Result:
+    """What became of one pair.
 
-    The rendered person in tee A puts on tee C, which has A's very cut and folds; the
-    render of C is the truth. Beside the pipeline stand two baselines: the unchanged
-    photo, and the shirt in the mean colour of the shop's garment.
-
-    Returns:
-        A row for each method: SSIM and CIEDE2000 inside the shirt, CIEDE2000 in its rim,
-        and the share of changed pixels outside the matte; refusals are counted.
+    Attributes:
+        pair: its pictures and cases.
+        refusal: why the pipeline did not do it; None when it did.
+        figures: by method; empty after a refusal.
+        look: makes user, shop, ours and truth again, each uint8 (H, W, 3).
     """
-    sums: dict[str, list[dict[str, float]]] = {"ours": [], "copy": [], "flat colour": []}
-    refused = 0
-    for stem in find_triples(folder):
-        tell(stem)
-        results = _try_triple(pipeline, folder / stem)
-        refused += not results
-        for name, values in results.items():
-            sums[name].append(values)
-    rows: Rows = []
-    for name, done in sums.items():
-        if done:
-            means = {k: float(np.mean([v[k] for v in done])) for k in done[0]}
-            rows.append((name, {"pairs": len(done), **means, "refused": refused}))
-    return rows
+
+    pair: RenderedPair
+    refusal: str | None
+    figures: Mapping[str, Mapping[str, float]]
+    look: Callable[[], tuple[Picture, ...]] = field(repr=False)
+
+    def row(self) -> Figures:
+        """Return plain values for JSON."""
+        return {
+            "name": self.pair.name,
+            "tags": list(self.pair.tags),
+            "refusal": self.refusal,
+            **self.figures,
+        }
 
 
-def find_triples(folder: Path) -> list[str]:
-    """Return the names pNNN of val people who wear A and C, sorted.
-
-    Raises:
-        FileNotFoundError: when there are none.
-    """
-    names = [path.name[:4] for path in sorted(folder.glob("p30?_C.jpg"))]
-    if not names:
-        raise FileNotFoundError(f"expected rendered people p300 to p309 in {folder}")
-    return names
-
-
-def _try_triple(pipeline: TryOnPipeline, stem: Path) -> dict[str, dict[str, float]]:
-    from tryon.errors import Refusal
-    from tryon.images import read_photo
-
-    def path(ending: str) -> Path:
-        return stem.with_name(stem.name + ending)
-
-    user, shop = read_photo(path("_A.jpg")), read_photo(path("_C_shop.jpg"))
-    truth = read_photo(path("_C.jpg")).image
-    labels = read_label_map(path("_C.labels.png"))
-    try:
-        person, garment = (
-            pipeline.find(user, "user", None),
-            pipeline.find(shop, "shop", None),
-        )
-    except Refusal:
-        return {}
-    out1 = pipeline.transfer(person, garment)
-    flat = _flat_colour(person, garment)
-    images = {
-        "ours": composite(person, out1),
-        "copy": user.image,
-        "flat colour": composite(person, flat),
-    }
-    tee = clean_mask(labels == TEE)
-    outside = person.full_alpha == 0
-    return {
-        name: compare(image, truth, user, tee, outside) for name, image in images.items()
-    }
-
-
-def read_label_map(path: Path) -> NDArray[np.uint8]:
-    """Read a rendered label map (H, W)."""
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        return np.asarray(picture)
-
-
-def _flat_colour(person: Garment, garment: Garment) -> Painted:
-    colour = garment.work[garment.alpha > 0.9].mean(axis=0, dtype=np.float32)
-    frame = Frame.around(person.box, 2)
-    return Painted(np.broadcast_to(colour, (2, 2, 3)).astype(np.float32), frame)
-
-
-def compare(
-    image: NDArray[np.uint8],
-    truth: NDArray[np.uint8],
-    user: Photo,
-    tee: NDArray[np.bool_],
-    outside: NDArray[np.bool_],
-) -> dict[str, float]:
-    """Compare a result with the truth.
+def measure_pairs(
+    pipeline: TryOnPipeline, pairs: list[RenderedPair], tell: Callable[[str], None]
+) -> Iterator[Result]:
+    """Try each pair, and every baseline on it.
 
     Args:
-        image: the result, uint8 (H, W, 3).
-        truth: the render it should be.
-        user: the photo it was made from.
-        tee: the true shirt, bool (H, W).
-        outside: where the matte was 0.
-    """
-    from scipy import ndimage
+        pipeline: what `tryon run` uses.
+        pairs: of one folder or more.
+        tell: called with each pair's name.
 
-    difference = color.deltaE_ciede2000(color.rgb2lab(image), color.rgb2lab(truth))
-    _, similarity = metrics.structural_similarity(
-        image, truth, channel_axis=-1, full=True, data_range=255
-    )
-    rim = ndimage.binary_dilation(tee, iterations=3) & ~ndimage.binary_erosion(
-        tee, iterations=3
-    )
-    changed = (image != user.image).any(axis=-1) & outside
+    Raises:
+        TryOnError: when a file of a pair cannot be read.
+    """
+    for pair in pairs:
+        tell(pair.name)
+        yield measure_pair(pipeline, pair)
+
+
+def measure_pair(pipeline: TryOnPipeline, pair: RenderedPair) -> Result:
+    """Try one pair as a user without `--force` would; a refusal is a result too."""
+    user_image, shop_image, true_image, truth = read_pair(pair)
+    look = partial(look_at, pipeline, pair)
+    try:
+        user, shop, _ = pipeline.find_pair(user_image, shop_image, Options())
+    except Refusal as refusal:
+        return Result(pair, refusal.reason, {}, look)
+    parts = zones(truth.tee)
+    untouched = user.full_alpha == 0
+    figures = {}
+    for name, attempt in _attempts(pipeline, user, shop, truth):
+        values = compare(attempt.image, true_image.image, parts)
+        changed = (attempt.image != user_image.image).any(axis=-1) & untouched
+        figures[name] = values | _placement(attempt, truth, parts)
+        figures[name][CHANGED] = int(changed.sum())
+    return Result(pair, None, figures, look)
+
+
+def read_pair(pair: RenderedPair) -> tuple[Photo, Photo, Photo, Truth]:
+    """Read the user's photo, the shop picture, the true photo, and what is known.
+
+    Raises:
+        TryOnError: when a file cannot be read, or their sizes differ.
+    """
+    stems = pair.user, pair.shop, pair.truth
+    user, shop, true = (read_photo(pair.path(stem)) for stem in stems)
+    try:
+        truth = read_truth(pair)
+    except ValueError as error:
+        raise TryOnError(f"{error}; render the person again") from error
+    sizes = [user.size, true.size, shop.size]
+    if sizes != [truth.tee.shape, truth.tee.shape, truth.shop_tee.shape]:
+        raise TryOnError(
+            f"{pair.folder}: {pair.name}: the pictures and their label maps differ in "
+            "size; render the person again"
+        )
+    return user, shop, true, truth
+
+
+def _attempts(
+    pipeline: TryOnPipeline, user: Garment, shop: Garment, truth: Truth
+) -> Iterator[tuple[str, Attempt]]:
+    """Make every method's result, one at a time, in the order of `METHODS`."""
+    yield OURS, baselines.ours(user, pipeline.transfer(user, shop))
+    yield "copy", baselines.copy_input(user)
+    yield "flat colour", baselines.flat_colour(user, shop)
+    yield "box affine", baselines.box_affine(user, shop)
+    yield "contour warp", baselines.contour_warp(user, shop)
+    yield "truth warp", baselines.truth_warp(user, shop, truth)
+
+
+def _placement(
+    attempt: Attempt, truth: Truth, parts: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, float]:
+    """Return the median coordinate error of the zones that show the shirt."""
+    if attempt.places is None:
+        return {}
+    errors = coordinate_errors(attempt.places, truth)
+    seen = {name: part & truth.tee for name, part in parts.items()}
     return {
-        "SSIM inside": float(similarity.mean(axis=-1)[tee].mean()),
-        "dE inside": float(difference[tee].mean()),
-        "dE rim": float(difference[rim].mean()),
-        "changed outside": float(changed.mean()),
+        f"coordinates {name}": float(np.median(errors[part]))
+        for name, part in seen.items()
+        if part.any()
     }
+
+
+def look_at(pipeline: TryOnPipeline, pair: RenderedPair) -> tuple[Picture, ...]:
+    """Make the pictures of a pair: user, shop, ours and truth."""
+    user_image, shop_image, true_image, _ = read_pair(pair)
+    user, shop, _ = pipeline.find_pair(user_image, shop_image, Options())
+    made = composite(user, pipeline.transfer(user, shop))
+    return user_image.image, shop_image.image, made, true_image.image
+
+
+def figures(results: list[Result], method: str) -> Figures:
+    """Return the mean figures of a method over a group of results.
+
+    Returns:
+        By name; `pairs` measured and `refused` are counts, changed pixels a sum, and
+        what the method knows nothing of is left out.
+    """
+    done = [result.figures[method] for result in results if result.refusal is None]
+    values: Figures = {"pairs": len(done), "refused": len(results) - len(done)}
+    for name in sorted({name for figure in done for name in figure}):
+        known = [figure[name] for figure in done if name in figure]
+        values[name] = int(sum(known)) if name == CHANGED else float(np.mean(known))
+    return values
+
+
+def tabulate(results: list[Result]) -> list[tuple[str, Figures]]:
+    """Return a row of figures for each method, over all pairs and over each case."""
+    rows = [(method, figures(results, method)) for method in METHODS]
+    for tag in sorted({tag for result in results for tag in result.pair.tags}):
+        mine = [result for result in results if tag in result.pair.tags]
+        rows += [(f"{tag}, {method}", figures(mine, method)) for method in METHODS]
+    return rows

@@ -33,30 +33,52 @@ def write_sheet(results: Sequence[Result], path: Path) -> None:
     Raises:
         TryOnError: when the file's format is not known or it cannot be written.
     """
-    cells = [draw_cell(result) for result in worst(results)]
+    write_image(tile([draw_cell(result) for result in worst(results)], COLUMNS), path)
+
+
+def tile(cells: Sequence[NDArray[np.uint8]], columns: int) -> NDArray[np.uint8]:
+    """Lay cells out row by row, the last row filled up with white; no cell, one row."""
     blank = np.full((CELL[1], CELL[0], 3), 255, np.uint8)
-    cells += [blank] * (-len(cells) % COLUMNS if cells else COLUMNS)
-    rows = [np.hstack(cells[i : i + COLUMNS]) for i in range(0, len(cells), COLUMNS)]
-    write_image(np.vstack(rows), path)
+    full = [*cells, *[blank] * (-len(cells) % columns if cells else columns)]
+    rows = [np.hstack(full[i : i + columns]) for i in range(0, len(full), columns)]
+    return np.vstack(rows)
 
 
 def draw_cell(result: Result) -> NDArray[np.uint8]:
     """Draw one photo with both outlines, its name and IoU beneath."""
-    picture = Image.fromarray(result.look())
-    picture.thumbnail((CELL[0] - 4, CELL[1] - _TEXT - 2))
+    picture = _fit(result.look())
     image = np.array(picture)
     for pieces, colour in ((result.tops, _TRUTH), ([result.chosen], _FOUND)):
         for piece in pieces:
             if piece is not None:
                 image[_outline(piece.mask, picture.size)] = colour
-    cell = Image.new("RGB", CELL, "white")
-    cell.paste(Image.fromarray(image), ((CELL[0] - picture.width) // 2, 2))
     said = f"IoU {result.iou:.3f}" if result.tops else "no top here"
     score = f", score {result.chosen.score:.2f}" if result.chosen else ", nothing found"
-    draw = ImageDraw.Draw(cell)
-    name = result.name.encode("ascii", "replace").decode()[:38]
-    draw.text((4, CELL[1] - _TEXT), f"{name}\n{said}{score}", fill="black")
+    return caption(image, result.name, said + score)
+
+
+def caption(image: NDArray[np.uint8], *lines: str) -> NDArray[np.uint8]:
+    """Draw a picture into a cell, with two lines of text at most beneath it.
+
+    Args:
+        image: uint8 (H, W, 3), of any size.
+        lines: letters beyond ASCII are shown as `?`.
+
+    Returns:
+        uint8, a cell of the size `CELL`.
+    """
+    picture = _fit(image)
+    cell = Image.new("RGB", CELL, "white")
+    cell.paste(picture, ((CELL[0] - picture.width) // 2, 2))
+    text = "\n".join(line.encode("ascii", "replace").decode()[:38] for line in lines)
+    ImageDraw.Draw(cell).text((4, CELL[1] - _TEXT), text, fill="black")
     return np.asarray(cell)
+
+
+def _fit(image: NDArray[np.uint8]) -> Image.Image:
+    picture = Image.fromarray(image)
+    picture.thumbnail((CELL[0] - 4, CELL[1] - _TEXT - 2))
+    return picture
 
 
 def _outline(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:

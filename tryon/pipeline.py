@@ -25,7 +25,12 @@ from tryon.errors import Refusal
 from tryon.report import build_report
 from tryon.segment import Segmenter, describe
 from tryon.stages import STRIP_ROWS, Garment, work_image
-from tryon.transfer import PatternTransfer, Transferred, UniversalTransfer
+from tryon.transfer import (
+    Drawable,
+    PatternTransfer,
+    Transferred,
+    UniversalTransfer,
+)
 from tryon.types import Instance, Photo, TryOnResult
 from tryon.zoo import ModelCard, pattern_card, shipped_card
 
@@ -120,9 +125,7 @@ class TryOnPipeline:
         """
         options, watch = options or Options(), Stopwatch(tell)
         with watch("segment"):
-            user = self.find(user_image, "user", options.instance)
-            shop = self.find(shop_image, "shop", None)
-            warnings = self._judge(user, shop, options.force)
+            user, shop, warnings = self.find_pair(user_image, shop_image, options)
         with watch("matte"):
             _ = user.layers, shop.alpha
         with watch("transfer"):
@@ -141,6 +144,18 @@ class TryOnPipeline:
             "out1": lambda: draw_out1(user, out1),
         }
         return TryOnResult(image, layers, report, user_image.icc_profile)
+
+    def find_pair(
+        self, user_image: Photo, shop_image: Photo, options: Options
+    ) -> tuple[Garment, Garment, list[str]]:
+        """Find both garments and judge whether they fit; returns the warnings too.
+
+        Raises:
+            Refusal: with one of the reasons of `errors.REASONS`.
+        """
+        user = self.find(user_image, "user", options.instance)
+        shop = self.find(shop_image, "shop", None)
+        return user, shop, self._judge(user, shop, options.force)
 
     def find(self, photo: Photo, role: str, pick: int | None) -> Garment:
         """Find the garment of a photo, or refuse."""
@@ -175,7 +190,7 @@ def _others(instances: tuple[Instance, ...]) -> str:
     return f", or take another find with --instance ({', '.join(names)})" * bool(names)
 
 
-def composite(user: Garment, out1: Transferred) -> NDArray[np.uint8]:
+def composite(user: Garment, out1: Drawable) -> NDArray[np.uint8]:
     """Lay out1 over S3 at the photo's own size, strip by strip."""
     x1, y1, x2, y2 = mask_box(user.full_alpha > 0)
     columns = slice(x1, x2)

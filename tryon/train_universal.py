@@ -22,6 +22,7 @@ from cyclegan.train import resume, train
 from cyclegan.universal import UniversalTrainer
 from cyclegan.weights import save_float16
 from data_tools import paint
+from data_tools.formats.label_maps import RENDERED_VAL
 from tryon.images import write_image
 from tryon.transfer import Frame
 from tryon.zoo import write_card
@@ -54,7 +55,7 @@ def find_renders(folders: list[Path], split: str) -> list[Path]:
     for folder in folders:
         for light in sorted(folder.glob("p*.shade.png")):
             number = int(light.name[1:].split("_")[0])
-            if (300 <= number < 310) == (split == "val"):
+            if (number in RENDERED_VAL) == (split == "val"):
                 stems.append(light.with_name(light.name.removesuffix(".shade.png")))
     return stems
 
@@ -78,7 +79,7 @@ def make_pair(worn: Path, shop: Path, size: int, rng: np.random.Generator) -> Pa
     )
     shop = shop.with_name(shop.name + "_shop")
     shop_mask = paint.read_tee(_file(shop, ".labels.png"))
-    shop_chart = _spread(paint.read_chart(_file(shop, ".uv.png")), shop_mask)
+    shop_chart = paint.spread_chart(paint.read_chart(_file(shop, ".uv.png")), shop_mask)
     warp = fit_warp(shop_mask, mask)
     ys, xs = _frame(mask, size, rng).places
     places = np.rint(warp.coordinates(ys, xs)).astype(np.intp)
@@ -117,14 +118,6 @@ def _index(places: Array, count: int) -> NDArray[np.intp]:
 
 def _within(places: Array, count: int) -> NDArray[np.bool_]:
     return (places >= -0.5) & (places <= count - 0.5)
-
-
-def _spread(chart: Array, mask: NDArray[np.bool_]) -> Array:
-    """Continue the chart beyond the tee, as `warp_image` continues colours."""
-    nearest = ndimage.distance_transform_edt(
-        ~mask, return_distances=False, return_indices=True
-    )
-    return chart[nearest[0], nearest[1]]
 
 
 def make_pairs(

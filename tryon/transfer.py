@@ -6,6 +6,7 @@ the pattern's colours with the photo's fine folds.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,17 @@ class Relit:
         gain = light[..., :3] + sample_raster(self.folds, corners, ys, xs)
         return apply_prediction_numpy(colours, gain, light[..., 3:])
 
+    def shop_places(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
+        """Return which spot of the shop picture lands on each working-size place.
+
+        Convention: (x, y) as shares of the shop picture's width and height, 0 and 1 at
+        its edges; spots outside the garment are filled from its mirror by `draw`.
+
+        Returns:
+            float32 (len(ys), len(xs), 2).
+        """
+        return as_shares(self.warp.coordinates(ys, xs), self.style_mask.shape)
+
 
 @dataclass(frozen=True)
 class Painted:
@@ -111,7 +123,21 @@ class Painted:
         return sample_raster(self.colours, self.frame.corners, ys, xs)
 
 
-Transferred = Relit | Painted  # a garment that can be drawn row by row, at any size
+def as_shares(places: Array, size: tuple[int, ...]) -> Array:
+    """Turn (..., 2) pixels (x, y) of a picture into shares of its width and height."""
+    height, width = size[:2]
+    shares = (places + 0.5) / np.array([width, height])
+    return shares.astype(np.float32)
+
+
+class Drawable(Protocol):
+    """A garment that can be drawn row by row, at any size."""
+
+    def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
+        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
+
+
+Transferred = Relit | Painted
 
 
 class UniversalTransfer:
@@ -218,12 +244,28 @@ def pattern_input(user: Garment, frame: Frame, background: float) -> Array:
 def classical_garment(user: Garment, shop: Garment) -> Array:
     """Warp S1 onto S2 and light it by S2's folds: no network.
 
-    It is the paired target of pattern training, and the baseline of the evaluation.
+    It is the paired target of pattern training, and a baseline of the evaluation.
 
     Returns:
         float32 (h, w, 3), 0..255, at the user's working size.
     """
-    warp, style, mask = style_warp(user, shop)
+    return classical_light(user, *style_warp(user, shop))
+
+
+def classical_light(
+    user: Garment, warp: Warp, style: NDArray[np.uint8], mask: NDArray[np.bool_]
+) -> Array:
+    """Draw S1's photo through a warp, lit by S2's folds.
+
+    Args:
+        user: has S2.
+        warp: from the user's working size to `style`.
+        style: uint8 (H, W, 3), S1's photo.
+        mask: bool (H, W), where its colours may be taken from.
+
+    Returns:
+        float32 (h, w, 3), 0..255, at the user's working size.
+    """
     height, width = user.alpha.shape
     colours, _ = warp_image(style, mask, warp, np.arange(height), np.arange(width))
     return relight(colours, shading(user.work, user.alpha))

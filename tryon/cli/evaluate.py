@@ -1,8 +1,8 @@
 """`tryon evaluate`: the figures of docs/models.md, on any data of the same form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,15 +17,21 @@ from tryon.cli.shared import (
 
 if TYPE_CHECKING:
     from data_tools.annotations import AnnotatedPhoto
+    from data_tools.rendered_pairs import RenderedPair
     from tryon.segment import Segmenter
 
 _DATA = click.Path(path_type=Path, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+T = TypeVar("T")
 Rows = list[tuple[str, dict[str, Any]]]
-# What the table of a segmenter shows; JSON holds every figure.
+# What the tables show; JSON holds every figure.
 _SHOWN = (
     "photos", "IoU mean", "IoU median", "IoU p10", "boundary F", "mask AP", "box AP",
     "keypoint AP", "landmark error", "misses", "false finds",
+)  # fmt: skip
+_SHOWN_TRYON = (
+    "pairs", "refused", "SSIM inside", "dE inside", "dE rim", "gradients inside",
+    "coordinates inside", "changed pixels",
 )  # fmt: skip
 
 
@@ -72,8 +78,7 @@ def segmentation(
     Photos of people are measured as close-ups too. docs/evaluation.md says what each
     figure means; JSON holds them all, by full names.
     """
-    if sheet and sheet.suffix.lower() not in (".png", ".webp", ".jpg", ".jpeg"):
-        raise click.UsageError(f"{sheet}: expected a name in .png, .webp or .jpg")
+    _check_sheet(sheet)
     from tryon import evaluate_segmentation as evaluation
 
     photos = _some(_read_photos(data), limit)
@@ -94,29 +99,59 @@ def segmentation(
 
 
 @evaluate.command()
-@click.argument("data", type=_FOLDER)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.argument("data", type=_FOLDER, required=False)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most N pairs, evenly spaced, for a quick look.",
+)
+@click.option(
+    "--sheet",
+    type=PHOTO,
+    metavar="FILE",
+    help="Draw the best, the median and the worst pair: user, shop, ours, truth.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with a row per pair.")
 @click.pass_context
 @user_errors
-def tryon(context: click.Context, data: Path, as_json: bool) -> None:
-    """SSIM and CIEDE2000 against rendered truth, beside simple baselines."""
-    load_keras(context)
+def tryon(
+    context: click.Context,
+    data: Path | None,
+    limit: int | None,
+    sheet: Path | None,
+    as_json: bool,
+) -> None:
+    """Results against rendered truth, beside simple baselines, case by case.
+
+    DATA is a folder of rendered people; without it, the 24 pairs that ship.
+    docs/evaluation.md says what each figure means; JSON holds them all.
+    """
+    _check_sheet(sheet)
     from tryon import evaluate_tryon as evaluation
-    from tryon.errors import TryOnError
     from tryon.pipeline import TryOnPipeline
 
-    try:
-        count = len(evaluation.find_triples(data))
-    except FileNotFoundError as error:
-        raise TryOnError(str(error)) from error
-    pipeline = TryOnPipeline.from_pretrained()
-    with progress(context, count) as tell:
-        rows = evaluation.evaluate_tryon(pipeline, data, tell)
+    pairs = _spaced(_read_pairs(data or evaluation.SHIPPED_PAIRS), limit)
+    load_keras(context)
+    with quiet_start(context):
+        pipeline = TryOnPipeline.from_pretrained()
+    with progress(context, len(pairs)) as tell:
+        results = list(evaluation.measure_pairs(pipeline, pairs, tell))
+    if sheet:
+        from tryon.tryon_sheet import write_sheet
+
+        write_sheet(results, sheet)
+    rows = evaluation.tabulate(results)
     if as_json:
-        echo_json(dict(rows))
+        echo_json(dict(rows) | {"pairs": [result.row() for result in results]})
         return
-    for line in format_rows(rows, tuple(rows[0][1]) if rows else ()):
+    for line in format_rows(rows, _SHOWN_TRYON):
         click.echo(line)
+
+
+def _check_sheet(sheet: Path | None) -> None:
+    if sheet and sheet.suffix.lower() not in (".png", ".webp", ".jpg", ".jpeg"):
+        raise click.UsageError(f"{sheet}: expected a name in .png, .webp or .jpg")
 
 
 def _load(context: click.Context, models: tuple[str, ...]) -> "Segmenter":
@@ -145,26 +180,44 @@ def _read_photos(data: Path) -> "list[AnnotatedPhoto]":
         raise TryOnError(str(error)) from error
 
 
+def _read_pairs(data: Path) -> "list[RenderedPair]":
+    from data_tools.rendered_pairs import find_pairs
+    from tryon.errors import TryOnError
+
+    try:
+        return find_pairs(data)
+    except (OSError, ValueError) as error:
+        raise TryOnError(str(error)) from error
+
+
 def _some(photos: "list[AnnotatedPhoto]", limit: int | None) -> "list[AnnotatedPhoto]":
     """Return at most `limit` photos of each source, evenly spaced."""
     if limit is None:
         return photos
-    chosen = []
-    for source in sorted({photo.source for photo in photos}):
-        mine = [photo for photo in photos if photo.source == source]
-        count = min(limit, len(mine))
-        chosen += [mine[i * len(mine) // count] for i in range(count)]
-    return chosen
+    sources = sorted({photo.source for photo in photos})
+    groups = ([p for p in photos if p.source == source] for source in sources)
+    return [photo for group in groups for photo in _spaced(group, limit)]
+
+
+def _spaced(items: list[T], limit: int | None) -> list[T]:
+    """Return at most `limit` of the items, evenly spaced."""
+    count = len(items) if limit is None else min(limit, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def format_rows(rows: Rows, columns: tuple[str, ...]) -> Iterator[str]:
     """Format rows as the lines of a table; columns that no row knows are left out."""
     known = [column for column in columns if any(column in row for _, row in rows)]
     wide = max([22, *(len(name) + 2 for name, _ in rows)])
-    yield f"{'':<{wide}}" + "".join(f"{column:>16}" for column in known)
+    widths = [max(16, len(column) + 2) for column in known]
+
+    def line(name: str, cells: Iterable[str]) -> str:
+        placed = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        return f"{name:<{wide}}" + "".join(placed)
+
+    yield line("", known)
     for name, values in rows:
-        cells = (_cell(values.get(column)) for column in known)
-        yield f"{name:<{wide}}" + "".join(f"{cell:>16}" for cell in cells)
+        yield line(name, (_cell(values.get(column)) for column in known))
 
 
 def _cell(value: float | None) -> str:

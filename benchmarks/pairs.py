@@ -1,0 +1,45 @@
+"""Collect the pairs that `tryon evaluate tryon` measures without DATA.
+
+    python benchmarks/pairs.py -o tryon/pairs rendered/p30{0..9} more/p9019 more/p9031
+
+Each argument is a rendered person, folder and number, who wears A and C; both pairs of
+each are taken. Files are copied as they are, so that charts stay exact and photos are
+compressed once. The val people have no hair in front of the tee: p9019 and p9031 do.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import click
+
+from data_tools.rendered_pairs import MANIFEST, RenderedPair, find_pairs, pairs_of
+from tryon.images import write_text
+
+
+@click.command()
+@click.argument("people", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path))
+def main(people: tuple[Path, ...], out: Path) -> None:
+    """Copy the pairs of PEOPLE to a folder with their manifest; print cases and size."""
+    pairs = [pair for person in people for pair in pairs_of(person.parent, person.name)]
+    out.mkdir(parents=True, exist_ok=True)
+    for pair in pairs:
+        for name in pair.files:
+            shutil.copyfile(pair.folder / name, out / name)
+    write_text(manifest(pairs), out / MANIFEST)
+    find_pairs(out)
+    for tag in sorted({tag for pair in pairs for tag in pair.tags}):
+        print(f"{tag:<18}{sum(tag in pair.tags for pair in pairs):>4}")
+    size = sum(path.stat().st_size for path in out.iterdir())
+    print(f"{len(pairs)} pairs, {size / 1e6:.1f} MB")
+
+
+def manifest(pairs: list[RenderedPair]) -> str:
+    """Return the text of a manifest, a line for each pair."""
+    lines = ",\n".join(" " + json.dumps(pair.row()) for pair in pairs)
+    return f"[\n{lines}\n]\n"
+
+
+if __name__ == "__main__":
+    main()
