@@ -10,17 +10,11 @@ from scipy.spatial import cKDTree
 from compositor import Warp, mask_box, relight, sample_raster
 from data_tools.paint import spread_chart
 from data_tools.rendered_pairs import Truth
+from tryon.correspond import RIM, fit_style
 from tryon.fidelity import panel_units
 from tryon.pipeline import composite
 from tryon.stages import Garment
-from tryon.transfer import (
-    RIM,
-    Relit,
-    Transferred,
-    as_shares,
-    classical_light,
-    style_warp,
-)
+from tryon.transfer import Relit, Transferred, as_shares, classical_light
 
 Array = NDArray[np.float32]
 NEAREST = 4  # shop pixels whose places are mixed for a spot between them
@@ -85,7 +79,7 @@ def flat_colour(user: Garment, shop: Garment) -> Attempt:
 
 def box_affine(user: Garment, shop: Garment) -> Attempt:
     """Stretch the shop garment's box to the shirt's; light is S2's own."""
-    _, style, mask = style_warp(user, shop)
+    _, style, mask = fit_style(user, shop, None)
     x1, y1, x2, y2 = mask_box(mask)
     corners = [[[x1, y1], [x2 - 1, y1]], [[x1, y2 - 1], [x2 - 1, y2 - 1]]]
     warp = Warp(np.array(corners, np.float32), mask_box(user.found.mask))
@@ -94,7 +88,7 @@ def box_affine(user: Garment, shop: Garment) -> Attempt:
 
 def contour_warp(user: Garment, shop: Garment) -> Attempt:
     """Warp by the outlines of both masks; light is S2's own."""
-    return _warped(user, *style_warp(user, shop))
+    return _warped(user, *fit_style(user, shop, None))
 
 
 def _warped(

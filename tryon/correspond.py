@@ -5,7 +5,7 @@ coordinates. Where the chart cannot be trusted the landmarks of both garments st
 and without those `compositor.fit_warp` pairs the outlines.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ LEAST_SHARE = 0.5  # of the user's spots that must have a match
 LEAST_SEEN = 0.5  # probability from which a landmark is used
 LEAST_LANDMARKS = 14  # of 25
 RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
+
+
+StyleWarp: TypeAlias = tuple[Warp, NDArray[np.uint8], NDArray[np.bool_]]
 
 
 class Points(NamedTuple):
@@ -76,19 +79,26 @@ def landmark_points(user: Garment, shop: Garment) -> Points | None:
     return Points(theirs[seen, :2], mine[seen, :2], "landmarks")
 
 
-def style_warp(
-    user: Garment, shop: Garment
-) -> tuple[Warp, NDArray[np.uint8], NDArray[np.bool_]]:
+def style_warp(user: Garment, shop: Garment) -> StyleWarp:
+    """Fit the map from the user's shirt to S1 by the best points there are."""
+    return fit_style(user, shop, find_points(user, shop))
+
+
+def fit_style(user: Garment, shop: Garment, points: Points | None) -> StyleWarp:
     """Fit the map from the user's shirt to S1; returns it with S1's photo and mask.
 
     The inside of S1's back collar, as a flat lay shows it, is not in the mask: it must
     not land on the user's neck.
+
+    Args:
+        user: has S2.
+        shop: has S1.
+        points: spots of both; None goes by the outlines.
     """
     style = shrink(shop.photo.image, STYLE_SIZE)
     scale = np.array(style.shape[1::-1]) / shop.work.shape[1::-1]
     mask = _enlarge(shop.alpha > 0.9, style.shape[:2])
     mask = _enlarge(front_of(shop), style.shape[:2]) & mask
-    points = find_points(user, shop)
     if points is None:
         warp = fit_warp(mask, user.found.mask)
     else:
