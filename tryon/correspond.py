@@ -52,20 +52,19 @@ def chart_points(user: Garment, shop: Garment) -> Points | None:
     Returns:
         The pairs on the front; None when too few of the user's spots have one.
     """
-    if user.chart is None or shop.chart is None:
+    mine, theirs = user.found.chart, shop.found.chart
+    if mine is None or theirs is None:
         return None
-    wanted = ~user.chart.back & (user.chart.scales < MOST_SCALE)
-    given = ~shop.chart.back & (shop.chart.scales < MOST_SCALE)
+    wanted = ~mine.back & (mine.scales < MOST_SCALE)
+    given = ~theirs.back & (theirs.scales < MOST_SCALE)
     chosen = np.flatnonzero(wanted)
     chosen = chosen[:: -(-len(chosen) // SPOTS) or 1]
-    source = match_places(
-        user.chart.places[chosen], shop.chart.places[given], shop.chart.spots[given]
-    )
+    source = match_places(mine.places[chosen], theirs.places[given], theirs.spots[given])
     found = np.isfinite(source).all(axis=1)
     share = found.sum() / max(len(chosen), 1) * wanted.sum() / max(len(wanted), 1)
     if share < LEAST_SHARE:
         return None
-    return Points(source[found], user.chart.spots[chosen][found], "chart")
+    return Points(source[found], mine.spots[chosen][found], "chart")
 
 
 def landmark_points(user: Garment, shop: Garment) -> Points | None:
@@ -114,7 +113,7 @@ def front_of(garment: Garment) -> NDArray[np.bool_]:
 
     Without a chart all of the garment counts, and so does what shows no front at all.
     """
-    chart, mask = garment.chart, garment.found.mask
+    chart, mask = garment.found.chart, garment.found.mask
     if chart is None or not chart.back.any() or chart.back.all():
         return mask
     step = _spacing(chart.spots) / 2 + 0.5

@@ -18,8 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compositor import composite_strips, mask_box, seam_energy, style_distance
-from mrcnn.predictor import Predictor
-from mrcnn.read_chart import read_chart
 from tryon import judge
 from tryon.errors import Refusal
 from tryon.report import build_report
@@ -70,7 +68,6 @@ class TryOnPipeline:
         transfer: makes the new garment; called with both `Garment`s.
         cards: the models' cards, for the report.
         limits: what is refused.
-        charts: the chart network behind its seam; None goes by landmarks and outlines.
 
     Example:
         >>> pipeline = TryOnPipeline.from_pretrained()  # doctest: +SKIP
@@ -83,10 +80,8 @@ class TryOnPipeline:
         transfer: UniversalTransfer | PatternTransfer,
         cards: tuple[ModelCard, ...] = (),
         limits: judge.JudgeConfig | None = None,
-        charts: Predictor | None = None,
     ):
         self.segmenter = segmenter
-        self.charts = charts
         self.transfer = transfer
         self.cards = cards
         self.limits = limits or judge.JudgeConfig()
@@ -171,9 +166,7 @@ class TryOnPipeline:
                 f"{photo.name}: no short-sleeve top was found; use a clearer photo of one"
                 + remedy,
             )
-        if self.charts is None:
-            return Garment(photo, work, found)
-        return Garment(photo, work, found, read_chart(self.charts, work, found.mask))
+        return Garment(photo, work, found)
 
     def _judge(self, user: Garment, shop: Garment, force: bool) -> list[str]:
         found = [

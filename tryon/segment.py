@@ -15,6 +15,7 @@ from compositor import clean_mask
 from mrcnn.config import CLASS_NAMES
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.predictor import Predictor, detect
+from mrcnn.read_chart import read_chart
 from mrcnn.refine import Reading, refine
 from mrcnn.windows import mask_bounds
 from tryon.networks import load_network
@@ -42,6 +43,7 @@ class Segmenter:
         predictor: a trained Mask R-CNN behind its seam.
         refiner: a trained refiner behind its seam.
         config: thresholds.
+        charts: a trained chart network behind its seam; None reads no charts.
     """
 
     def __init__(
@@ -49,19 +51,25 @@ class Segmenter:
         predictor: Predictor,
         refiner: Predictor,
         config: SegmentConfig | None = None,
+        charts: Predictor | None = None,
     ):
         self.predictor = predictor
         self.refiner = refiner
         self.config = config or SegmentConfig()
+        self.charts = charts
 
     @classmethod
     def from_pretrained(
-        cls, card: ModelCard | None = None, refiner: ModelCard | None = None
+        cls,
+        card: ModelCard | None = None,
+        refiner: ModelCard | None = None,
+        chart: ModelCard | None = None,
     ) -> "Segmenter":
-        """Load the shipped networks, or those of the cards."""
+        """Load the shipped networks, or those of the cards; charts only with a card."""
         return cls(
             load_network(card or shipped_card("segmenter"), "segmenter"),
             load_network(refiner or shipped_card("refiner"), "refiner"),
+            charts=None if chart is None else load_network(chart, "chart"),
         )
 
     def __call__(self, image: np.ndarray, pick: int | None = None) -> GarmentMask | None:
@@ -138,7 +146,8 @@ class Segmenter:
             landmarks=reading.landmarks,
         )
         agreement = mask_iou(mask, first >= self.config.mask_threshold)
-        return GarmentMask(mask, tuple(instances), chosen, agreement)
+        chart = None if self.charts is None else read_chart(self.charts, image, mask)
+        return GarmentMask(mask, tuple(instances), chosen, agreement, chart)
 
 
 def as_detections(readings: list[Reading], size: tuple[int, int]) -> Detections:

@@ -16,7 +16,6 @@ from compositor import (
 )
 from compositor.cutout import mask_box
 from compositor.raster import sample_raster
-from mrcnn.read_chart import Chart
 from tryon.images import shrink
 from tryon.types import GarmentMask, Photo
 
@@ -34,14 +33,11 @@ class Garment:
         photo: the photo at its own size.
         work: uint8 (h, w, 3), the photo at the working size.
         found: the mask at the working size.
-        chart: where its pixels lie on the garment, spots at the working size; None
-            where nobody read it.
     """
 
     photo: Photo
     work: NDArray[np.uint8]
     found: GarmentMask
-    chart: Chart | None = None
 
     @cached_property
     def alpha(self) -> NDArray[np.float32]:

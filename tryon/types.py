@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mrcnn.read_chart import Chart
+
 Box = tuple[float, float, float, float]
 
 
@@ -76,12 +78,15 @@ class GarmentMask:
         instances: everything that was found, best score first.
         chosen: index of this garment in `instances`.
         agreement: IoU of the first look and the closer one, in [0, 1].
+        chart: where its pixels lie on the garment, spots at the working size; None
+            where nobody read it.
     """
 
     mask: NDArray[np.bool_]
     instances: tuple[Instance, ...]
     chosen: int
     agreement: float
+    chart: Chart | None = None
 
     @property
     def instance(self) -> Instance:

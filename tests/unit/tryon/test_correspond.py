@@ -28,8 +28,15 @@ def tee(shift=(0, 0), scale=1.0, landmarks=None):
     count = len(spots)
     chart = Chart(spots, places, np.zeros(count, bool), np.full(count, 0.01, "f4"))
     instance = Instance(1, "short sleeve top", 0.9, (0, 0, 1, 1), 0.3, landmarks)
-    found = GarmentMask(mask, (instance,), 0, 1.0)
-    return Garment(Photo(image), image, found, chart)
+    found = GarmentMask(mask, (instance,), 0, 1.0, chart)
+    return Garment(Photo(image), image, found)
+
+
+def with_chart(garment, chart=None, **changes):
+    """Return the garment with its chart changed, or with another one, or none."""
+    if changes:
+        chart = replace(garment.found.chart, **changes)
+    return replace(garment, found=replace(garment.found, chart=chart))
 
 
 def away(warp, spots, goal):
@@ -60,28 +67,27 @@ def test_uncertain_charts_give_way_to_landmarks_and_those_to_outlines():
     rng = np.random.default_rng(0)
     seen = np.column_stack([rng.uniform(20, 80, (25, 2)), np.ones(25)]).astype("f4")
     user, shop = tee(landmarks=seen), tee(landmarks=seen)
-    unsure = replace(user.chart, scales=np.full(len(user.chart.spots), 0.5, "f4"))
-    points = find_points(replace(user, chart=unsure), shop)
+    unsure = np.full(len(user.found.chart.spots), 0.5, "f4")
+    points = find_points(with_chart(user, scales=unsure), shop)
     assert points.method == "landmarks"
     np.testing.assert_array_equal(points.source, seen[:, :2])
     hidden = seen * np.float32([1, 1, 0.2])
-    assert find_points(replace(user, chart=None), tee(landmarks=hidden)) is None
-    warp, _, _ = style_warp(replace(user, chart=None), tee(landmarks=hidden))
+    assert find_points(with_chart(user), tee(landmarks=hidden)) is None
+    warp, _, _ = style_warp(with_chart(user), tee(landmarks=hidden))
     assert warp.method in ("corners", "affine")
 
 
 def test_charts_that_do_not_meet_are_not_used():
     user, shop = tee(), tee()
-    elsewhere = replace(shop.chart, places=shop.chart.places + np.float32(2))
-    assert find_points(user, replace(shop, chart=elsewhere)) is None
+    elsewhere = shop.found.chart.places + np.float32(2)
+    assert find_points(user, with_chart(shop, places=elsewhere)) is None
 
 
 @pytest.mark.parametrize("of", ["user", "shop"])
 def test_backs_are_never_paired(of):
     garments = {"user": tee(), "shop": tee()}
-    chart = garments[of].chart
-    back = chart.spots[:, 1] < 30
-    garments[of] = replace(garments[of], chart=replace(chart, back=back))
+    back = garments[of].found.chart.spots[:, 1] < 30
+    garments[of] = with_chart(garments[of], back=back)
     points = find_points(garments["user"], garments["shop"])
     spots = points.target if of == "user" else points.source
     assert (spots[:, 1] > 26).all()
@@ -89,8 +95,8 @@ def test_backs_are_never_paired(of):
 
 def test_the_inner_collar_is_no_style():
     shop = tee()
-    back = (shop.chart.spots[:, 1] < 24) & (np.abs(shop.chart.spots[:, 0] - 50) < 10)
-    shop = replace(shop, chart=replace(shop.chart, back=back))
+    x, y = shop.found.chart.spots.T
+    shop = with_chart(shop, back=(y < 24) & (np.abs(x - 50) < 10))
     front = front_of(shop)
     assert not front[20:23, 42:58].any()
     assert (front | ~shop.found.mask)[30:].all()
@@ -99,5 +105,5 @@ def test_the_inner_collar_is_no_style():
 
 def test_a_back_alone_is_taken_as_it_is():
     shop = tee()
-    turned = replace(shop.chart, back=np.ones_like(shop.chart.back))
-    np.testing.assert_array_equal(front_of(replace(shop, chart=turned)), shop.found.mask)
+    turned = with_chart(shop, back=np.ones_like(shop.found.chart.back))
+    np.testing.assert_array_equal(front_of(turned), shop.found.mask)
