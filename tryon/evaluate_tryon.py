@@ -8,7 +8,6 @@ docs/evaluation.md.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ from tryon.types import Photo
 
 Figures = dict[str, Any]
 Picture = NDArray[np.uint8]
-SHIPPED_PAIRS = Path(__file__).parent / "pairs"
 OURS = "ours"
 METHODS = (OURS, "copy", "flat colour", "box affine", "contour warp", "truth warp")
 CHANGED = "changed pixels"  # where the matte is 0

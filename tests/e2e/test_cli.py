@@ -345,6 +345,48 @@ def test_evaluate_takes_one_card_of_each_network(cli, names):
     assert "one segmenter's and one refiner's card" in done.stderr
 
 
+def test_evaluate_tryon_needs_no_data(cli):
+    done = cli("evaluate", "tryon", "--limit", 2, "--json", "--sheet", "sheet.jpg")
+    assert done.exit_code == 0, done.output
+    values = json.loads(done.stdout)
+    ours, copied, best = (values[key] for key in ("ours", "copy", "truth warp"))
+    assert ours["pairs"] == 2
+    assert ours["changed pixels"] == 0
+    assert best["dE inside"] < ours["dE inside"] < copied["dE inside"]
+    assert best["coordinates inside"] < 0.005 < ours["coordinates inside"]
+    assert best["gradients inside"] > 0.5
+    names = [pair["name"] for pair in values["pairs"]]
+    assert names == ["p300_A in p300_C_shop", "p306_A in p306_C_shop"]
+    assert read("sheet.jpg").shape == (600, 960, 3), "two rows of four"
+
+
+def test_evaluate_tryon_prints_a_table(cli):
+    done = cli("evaluate", "tryon", "--limit", 1)
+    assert done.exit_code == 0, done.output
+    head, ours, *_ = lines(done.stdout)
+    assert head.split()[:4] == ["pairs", "refused", "SSIM", "inside"]
+    assert ours.split()[:3] == ["ours", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["nothing"], 1, "expected pairs.json"),
+        (["broken"], 1, "pairs.json: is no list of pairs"),
+        (["--sheet", "s.bmp"], 2, "expected a name in .png"),
+        (["absent"], 2, "does not exist"),
+    ],
+)
+def test_evaluate_tryon_tells_what_is_wrong(cli, args, code, said):
+    Path("nothing").mkdir()
+    Path("broken").mkdir()
+    Path("broken/pairs.json").write_text("{")
+    done = cli("evaluate", "tryon", *args)
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_evaluate_says_what_it_expects(cli):
     Path("nothing").mkdir()
     done = cli("evaluate", "segmentation", "nothing")
