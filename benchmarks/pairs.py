@@ -1,10 +1,10 @@
 """Collect the pairs that `tryon evaluate tryon` measures without DATA.
 
-    python benchmarks/pairs.py -o tryon/pairs rendered/p30{0..9} more/p9019 more/p9031
+    python benchmarks/pairs.py -o tryon/pairs rendered/p30{0..9} more/p1023 more/p9019
 
 Each argument is a rendered person, folder and number, who wears A and C; both pairs of
 each are taken. Files are copied as they are, so that charts stay exact and photos are
-compressed once. The val people have no hair in front of the tee: p9019 and p9031 do.
+compressed once. No person from 300 to 309 has hair in front of the tee: p9019 does.
 """
 
 import json

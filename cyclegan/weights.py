@@ -182,12 +182,24 @@ def _load_optimizer(optimizer: keras.Optimizer, name: str, file: h5py.File) -> N
 
 
 def _array_shapes(file: h5py.File) -> list[tuple[int, ...]]:
+    """Return the shapes of all arrays, sorted.
+
+    Raises:
+        ValueError: a link, or an array whose values lie in another file.
+    """
     shapes: list[tuple[int, ...]] = []
 
-    def note(_: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset):
+    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group):
+            links = (item.get(key, getlink=True) for key in item)
+            plain = all(isinstance(link, h5py.HardLink) for link in links)
+        else:
+            plain = item.external is None and not item.is_virtual
             shapes.append(tuple(item.shape))
+        if not plain:
+            raise ValueError(f"expected arrays alone, got a link to elsewhere at {name}")
 
+    note("/", file)
     file.visititems(note)
     return sorted(shapes)
 

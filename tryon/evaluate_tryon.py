@@ -8,7 +8,6 @@ docs/evaluation.md.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ from tryon.types import Photo
 
 Figures = dict[str, Any]
 Picture = NDArray[np.uint8]
-SHIPPED_PAIRS = Path(__file__).parent / "pairs"
 OURS = "ours"
 METHODS = (OURS, "copy", "flat colour", "box affine", "contour warp", "truth warp")
 CHANGED = "changed pixels"  # where the matte is 0
@@ -86,13 +84,13 @@ def measure_pair(pipeline: TryOnPipeline, pair: RenderedPair) -> Result:
         return Result(pair, refusal.reason, {}, look)
     parts = zones(truth.tee)
     untouched = user.full_alpha == 0
-    figures = {}
+    measured = {}
     for name, attempt in _attempts(pipeline, user, shop, truth):
         values = compare(attempt.image, true_image.image, parts)
         changed = (attempt.image != user_image.image).any(axis=-1) & untouched
-        figures[name] = values | _placement(attempt, truth, parts)
-        figures[name][CHANGED] = int(changed.sum())
-    return Result(pair, None, figures, look)
+        placed = _placement(attempt, truth, parts)
+        measured[name] = values | placed | {CHANGED: int(changed.sum())}
+    return Result(pair, None, measured, look)
 
 
 def read_pair(pair: RenderedPair) -> tuple[Photo, Photo, Photo, Truth]:

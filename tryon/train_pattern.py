@@ -187,17 +187,3 @@ def save_pattern(model: CycleGAN, run: PatternRun, users: int) -> Path:
         "steps": model.step,
     }
     return write_card(weights, facts)
-
-
-def install_pattern(out_dir: Path, name: str) -> Path:
-    """Copy a trained pattern to where `--pattern NAME` finds it; returns its card."""
-    import shutil
-
-    target = user_home() / "patterns"
-    target.mkdir(parents=True, exist_ok=True)
-    # Weights first: a card never stands beside weights it does not describe.
-    for ending in (".weights.h5", ".json"):
-        temporary = target / f".{name}{ending}.tmp"
-        shutil.copyfile(out_dir / f"{name}{ending}", temporary)
-        temporary.replace(target / f"{name}{ending}")
-    return target / f"{name}.json"

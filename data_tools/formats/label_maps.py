@@ -5,8 +5,8 @@
   a short-sleeve top. `clothing_co_parsing.csv` tells the sleeves of more of these photos.
 - shop: `<id>.jpg` with `<id>.png`, a garment mask; every garment is a short-sleeve top.
 - rendered: `pNNN_X.jpg` with `pNNN_X.labels.png` (2 is the tee), and `pNNN_X.json` in
-  DeepFashion2's form for landmarks and attributes; people 300 to 309, 9019
-  and 9031 are the val split.
+  DeepFashion2's form for landmarks and attributes; people 300 to 309, 1023
+  and 9019 are the val split.
 """
 
 import csv
@@ -47,7 +47,7 @@ _SEEN = Path(__file__).with_name("clothing_co_parsing.csv")
 _MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
 _EITHER = "shirt"  # folder of garments that may be short-sleeve tops or not
 _RENDERED_TEE = 2
-RENDERED_VAL = (*range(300, 310), 9019, 9031)  # people whom no training sees
+RENDERED_VAL = (*range(300, 310), 1023, 9019)  # people whom no training sees
 
 
 def read_map(path: Path) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -215,6 +216,72 @@ def test_segment_refuses_names_that_collide(cli, me_path, tmp_path):
     assert cli("segment", me_path, "me.png", "-o", "seg").exit_code == 2
 
 
+def test_a_pattern_is_handed_on(cli, monkeypatch, tmp_path):
+    done = cli("patterns", "export", "stripe")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "stripe.zip\n"
+    taken = cli("patterns", "import", "stripe.zip")
+    assert taken.exit_code == 1
+    assert "--force puts this one before the shipped one" in taken.stderr
+    done = cli("patterns", "import", "stripe.zip", "--force")
+    assert done.exit_code == 0, done.output
+    assert Path(done.stdout.strip()) == tmp_path / "home/patterns/stripe.json"
+    (row,) = json.loads(cli("patterns", "list", "--json").stdout)
+    assert (row["name"], row["where"]) == ("stripe", "yours")
+    assert cli("patterns", "remove", "stripe", "--yes").exit_code == 0
+    (line,) = lines(cli("patterns", "list").stdout)
+    assert line.split()[:4] == ["stripe", "shipped", "4.1", "MB"]
+
+
+def test_remove_asks_and_leaves_what_ships(cli):
+    kept = cli("patterns", "remove", "stripe", "--yes")
+    assert kept.exit_code == 1
+    assert "ships with tryon" in kept.stderr
+    shutil.copytree(zoo.SHIPPED / "patterns", "home/patterns")
+    answers = {"n\n": 1, "": 1, "y\n": 0}
+    for answer, code in answers.items():
+        assert Path("home/patterns/stripe.json").exists()
+        done = CliRunner().invoke(main, ["patterns", "remove", "stripe"], input=answer)
+        assert done.exit_code == code, done.output
+        assert done.stdout == ""
+    assert not list(Path("home/patterns").iterdir())
+
+
+def test_show_prints_the_card(cli):
+    shown = cli("patterns", "show", "stripe")
+    assert shown.exit_code == 0, shown.output
+    assert "licence    Apache-2.0" in lines(shown.stdout)
+    values = json.loads(cli("patterns", "show", "stripe", "--json").stdout)
+    assert values["config"]["image_size"] == 256
+    assert Path(values["path"]).exists()
+    assert cli("patterns", "show", "none").exit_code == 1
+    card = json.loads((zoo.SHIPPED / "patterns/stripe.json").read_text())
+    shutil.copytree(zoo.SHIPPED / "patterns", "home/patterns")
+    card["licence"] = "mine\x1b[2J\n"
+    Path("home/patterns/stripe.json").write_text(json.dumps(card))
+    for command in (("show", "stripe"), ("list",)):
+        said = cli("patterns", *command).stdout
+        assert r"mine\u001b[2J\n" in said, "letters that move the cursor are told"
+
+
+def test_a_pattern_that_cannot_be_used_is_listed(cli):
+    Path("home/patterns").mkdir(parents=True)
+    Path("home/patterns/dots.json").write_text("{")
+    done = cli("patterns", "list")
+    assert done.exit_code == 0, done.output
+    assert "cannot be used" in lines(done.stdout)[0]
+
+
+def test_export_and_import_say_what_is_wrong(cli):
+    assert cli("patterns", "export", "stripe", "-o", "a.tar").exit_code == 2
+    assert cli("patterns", "export", "none").exit_code == 1
+    Path("a.zip").write_bytes(b"no zip")
+    done = cli("patterns", "import", "a.zip")
+    assert done.exit_code == 1
+    assert len(lines(done.stderr)) == 1
+    assert "a.zip" in done.stderr
+
+
 def test_doctor_lists_models(cli):
     done = cli("doctor")
     assert done.exit_code == 0, done.output
@@ -276,6 +343,48 @@ def test_evaluate_takes_one_card_of_each_network(cli, names):
     done = cli("evaluate", "segmentation", "val", *(f"--model={m}" for m in models))
     assert done.exit_code == 1
     assert "one segmenter's and one refiner's card" in done.stderr
+
+
+def test_evaluate_tryon_needs_no_data(cli):
+    done = cli("evaluate", "tryon", "--limit", 2, "--json", "--sheet", "sheet.jpg")
+    assert done.exit_code == 0, done.output
+    values = json.loads(done.stdout)
+    ours, copied, best = (values[key] for key in ("ours", "copy", "truth warp"))
+    assert ours["pairs"] == 2
+    assert ours["changed pixels"] == 0
+    assert best["dE inside"] < ours["dE inside"] < copied["dE inside"]
+    assert best["coordinates inside"] < 0.005 < ours["coordinates inside"]
+    assert best["gradients inside"] > 0.5
+    names = [pair["name"] for pair in values["pairs"]]
+    assert names == ["p300_A in p300_C_shop", "p306_A in p306_C_shop"]
+    assert read("sheet.jpg").shape == (600, 960, 3), "two rows of four"
+
+
+def test_evaluate_tryon_prints_a_table(cli):
+    done = cli("evaluate", "tryon", "--limit", 1)
+    assert done.exit_code == 0, done.output
+    head, ours, *_ = lines(done.stdout)
+    assert head.split()[:4] == ["pairs", "refused", "SSIM", "inside"]
+    assert ours.split()[:3] == ["ours", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["nothing"], 1, "expected pairs.json"),
+        (["broken"], 1, "pairs.json: is no list of pairs"),
+        (["--sheet", "s.bmp"], 2, "expected a name in .png"),
+        (["absent"], 2, "does not exist"),
+    ],
+)
+def test_evaluate_tryon_tells_what_is_wrong(cli, args, code, said):
+    Path("nothing").mkdir()
+    Path("broken").mkdir()
+    Path("broken/pairs.json").write_text("{")
+    done = cli("evaluate", "tryon", *args)
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_evaluate_says_what_it_expects(cli):

@@ -13,6 +13,7 @@ from tryon import __version__
 from tryon.cli.data import data
 from tryon.cli.doctor import doctor
 from tryon.cli.evaluate import evaluate
+from tryon.cli.patterns import patterns
 from tryon.cli.run import run
 from tryon.cli.segment import segment
 from tryon.cli.train import train
@@ -44,6 +45,7 @@ def main(context: click.Context, backend: str, verbose: bool, quiet: bool) -> No
 main.add_command(run)
 main.add_command(segment)
 main.add_command(train)
+main.add_command(patterns)
 main.add_command(data)
 main.add_command(evaluate)
 main.add_command(doctor)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _DATA = click.Path(path_type=Path, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 T = TypeVar("T")
+SHIPPED_PAIRS = Path(__file__).parents[1] / "pairs"
 Rows = list[tuple[str, dict[str, Any]]]
 # What the tables show; JSON holds every figure.
 _SHOWN = (
@@ -128,11 +129,11 @@ def tryon(
     docs/evaluation.md says what each figure means; JSON holds them all.
     """
     _check_sheet(sheet)
+    pairs = _spaced(_read_pairs(data or SHIPPED_PAIRS), limit)
+    load_keras(context)
     from tryon import evaluate_tryon as evaluation
     from tryon.pipeline import TryOnPipeline
 
-    pairs = _spaced(_read_pairs(data or evaluation.SHIPPED_PAIRS), limit)
-    load_keras(context)
     with quiet_start(context):
         pipeline = TryOnPipeline.from_pretrained()
     with progress(context, len(pairs)) as tell:

@@ -1,6 +1,5 @@
 """`tryon train`: the segmenter, one pattern, the universal generator."""
 
-import re
 from pathlib import Path
 
 import click
@@ -73,8 +72,10 @@ def pattern(
     Afterwards: tryon run --pattern NAME. Example: tryon train pattern stripe --shop
     examples/stripe
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise click.UsageError("NAME: use letters, digits, - and _")
+    from tryon.pattern_files import NAME, install_pattern
+
+    if not NAME.fullmatch(name):
+        raise click.UsageError("NAME: use letters, digits, - and _, 64 at most")
     load_training(context)
     from cyclegan.config import CycleGANConfig
     from tryon import train_pattern as training
@@ -92,7 +93,7 @@ def pattern(
     segmenter = Segmenter.from_pretrained()
     for row in training.train_pattern(run, segmenter, config, _warn):
         tell_row(row)
-    click.echo(training.install_pattern(run.out_dir, name))
+    click.echo(install_pattern(run.out_dir, name))
 
 
 @train.command()

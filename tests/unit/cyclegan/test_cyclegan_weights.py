@@ -74,6 +74,26 @@ def test_other_architecture_is_refused(generator, gan_config, tmp_path, other):
         load_weights(generator, path)
 
 
+@pytest.mark.parametrize("kind", ["soft", "external", "stored elsewhere", "virtual"])
+def test_links_to_elsewhere_are_refused(generator, tmp_path, kind):
+    path = tmp_path / "linked.weights.h5"
+    save_float16(generator, path)
+    with h5py.File(path, "a") as file:
+        if kind == "soft":
+            file["more"] = h5py.SoftLink("/layers")
+        elif kind == "external":
+            file["layers/more"] = h5py.ExternalLink("other.h5", "/")
+        elif kind == "stored elsewhere":
+            (tmp_path / "raw").write_bytes(bytes(16))
+            outside = [(str(tmp_path / "raw"), 0, 16)]
+            file.create_dataset("more", (4,), "f4", external=outside)
+        else:
+            layout = h5py.VirtualLayout((4,), "f4")
+            file.create_virtual_dataset("more", layout)
+    with pytest.raises(ValueError, match="got a link to elsewhere"):
+        load_weights(generator, path)
+
+
 def test_state_of_an_empty_folder_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected a saved model"):
         read_state(tmp_path)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from data_tools.rendered_pairs import RenderedPair, find_pairs
 from tryon import baselines
+from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.errors import TryOnError
 from tryon.evaluate_tryon import (
     METHODS,
@@ -184,3 +185,15 @@ def test_the_sheet_shows_user_shop_ours_and_truth(tmp_path):
         pixels = np.asarray(sheet)
     greys = [int(pixels[6, CELL[0] * k + CELL[0] // 2, 0]) for k in range(4)]
     assert greys == [0, 50, 100, 150]
+
+
+def test_24_pairs_ship():
+    pairs = find_pairs(SHIPPED_PAIRS)
+    assert len(pairs) == 24
+    assert len({pair.name for pair in pairs}) == 24
+    counts = {tag: sum(tag in p.tags for p in pairs) for p in pairs for tag in p.tags}
+    wanted = {"plain", "stripes", "print", "blocks", "arm in front", "hair in front"}
+    assert wanted <= set(counts)
+    assert min(counts.values()) >= 2
+    named = {name for pair in pairs for name in pair.files}
+    assert {p.name for p in SHIPPED_PAIRS.iterdir()} == named | {"pairs.json"}
