@@ -63,6 +63,7 @@ setup(
         "pycocotools>=2.0.8",
         "platformdirs>=4",
         "click>=8.1",
+        "ijson>=3.3",
     ],
     extras_require={"fast": FAST, "train": TRAIN, "test": TEST, "check": CHECK},
     entry_points={"console_scripts": ["tryon = tryon.cli:main"]},

@@ -32,6 +32,48 @@ def test_pack_makes_data(cli):
     assert again.exit_code == 0, again.output
 
 
+def annotate(name, **values):
+    Path("df/annos").mkdir(parents=True, exist_ok=True)
+    item = {"segmentation": [[1, 1, 9, 1, 9, 9]], "bounding_box": [1, 1, 9, 9]}
+    item |= {"category_id": 1, "category_name": "short sleeve top", **values}
+    document = {"source": "user", "pair_id": 1, "item1": item}
+    Path(f"df/annos/{name}.json").write_text(json.dumps(document))
+
+
+FORTH = ["data", "convert", "df", "v.json", "--from", "deepfashion2", "--to", "via"]
+BACK = ["data", "convert", "v.json", "back", "--from", "via", "--to", "deepfashion2"]
+
+
+def test_convert_forth_and_back(cli):
+    annotate("1", landmarks=[1, 2, 2], note="Größe 티셔츠")
+    for args, out in ((FORTH, "v.json"), (BACK, "back")):
+        done = cli(*args, "--check", "--strict")
+        assert done.exit_code == 0, done.output
+        assert done.stdout == f"{out}\n"
+        assert "Checked 1 images: nothing differs" in done.stderr
+        assert "1 images, 0 left out" in done.stderr
+    first, second = (Path(f"{name}/annos/1.json").read_text() for name in ("df", "back"))
+    assert json.loads(first) == json.loads(second)
+    assert "티셔츠" in second
+
+
+def test_bad_files_are_lines_and_a_code(cli):
+    annotate("1")
+    annotate("2", category_id=None)
+    done = cli(*FORTH)
+    assert done.exit_code == 3
+    assert "Left out: df/annos/2.json: expected a whole category_id" in done.stderr
+    assert Path("v.json").exists()
+
+
+def test_fail_fast_writes_nothing(cli):
+    annotate("2", category_id=None)
+    done = cli(*FORTH, "--fail-fast")
+    assert done.exit_code == 1
+    assert "df/annos/2.json: expected a whole category_id" in done.stderr
+    assert sorted(path.name for path in Path().iterdir()) == ["data", "df"]
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
@@ -40,6 +82,9 @@ def test_pack_makes_data(cli):
         (["data", "pack", "data", "-o", "p.zip", "--filter", "x=1"], 2, "'x=1'"),
         (["data", "pack", "data", "-o", "p.zip", "--filter", "min-area=.9"], 1, "none"),
         (["data", "pack", "bad.json", "-o", "p.zip"], 1, "COCO's or VIA's"),
+        ([*FORTH[:3], "data", *FORTH[4:]], 1, "data is there already"),
+        ([*FORTH[:4], "--from", "x", "--to", "via"], 2, "'x' is not one of"),
+        ([*BACK, "--filter", "sleeve=none"], 1, "v.json: expected"),
         (["train", "segmenter", "data=0", "-o", "o"], 2, "weight above 0"),
         (["train", "segmenter", "data=x", "-o", "o"], 2, "weight above 0"),
         (["train", "segmenter", "nowhere=1", "-o", "o"], 2, "nowhere: no such"),
@@ -48,6 +93,8 @@ def test_pack_makes_data(cli):
 )
 def test_mistakes_are_named(cli, args, code, message):
     Path("bad.json").write_text(json.dumps({"a": 1}))
+    Path("v.json").write_text("[]")
+    annotate("1")
     done = cli(*args)
     assert done.exit_code == code
     assert message in done.stderr

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tryon.cli.data_convert import convert
 from tryon.cli.data_options import FILTERS, POLYGONS, read_filters
 from tryon.cli.shared import progress, user_errors
 
@@ -13,6 +14,9 @@ _DATA = click.Path(path_type=Path, exists=True)
 @click.group()
 def data() -> None:
     """Prepare annotated photos."""
+
+
+data.add_command(convert)
 
 
 @data.command()

@@ -21,7 +21,10 @@ FILTERS = click.option(
     multiple=True,
     metavar="KEY=VALUES",
     help="Photos to take: viewpoint=2, occlusion=1,2, scale=, zoom-in=, category=, "
-    "source=user or min-area=0.02. May be given several times.",
+    "sleeve=short, source=user or min-area=0.02. May be given several times.",
+)
+FAIL_FAST = click.option(
+    "--fail-fast", is_flag=True, help="Stop at the first bad file, and write nothing."
 )
 
 

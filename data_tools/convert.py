@@ -1,0 +1,200 @@
+"""From one format of annotations to another, image by image."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from data_tools.annotations import (
+    FILE_ERRORS,
+    BadFile,
+    Dataset,
+    ImageRecord,
+    Instance,
+    Polygon,
+)
+from data_tools.files import whole_folder
+from data_tools.filters import PhotoFilter
+from data_tools.formats.coco_files import read_coco, write_coco
+from data_tools.formats.deepfashion2 import read_deepfashion2, write_deepfashion2
+from data_tools.formats.shapes import landmark_polygon
+from data_tools.formats.via_files import read_via, write_via
+from data_tools.garments import label_of, landmarks_of
+from data_tools.passthrough import (
+    differing,
+    instance_values,
+    record_values,
+)
+from data_tools.streams import Shelf
+
+Put = Callable[[ImageRecord], None]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a format is read and written.
+
+    Attributes:
+        read: gives the records of a file or folder.
+        write: yields what writes one record into a file, or into an empty folder.
+        is_folder: whether it is a folder of files.
+        losses: names what the format cannot carry of a record; None where it carries
+            everything.
+    """
+
+    read: Callable[[Path], Dataset]
+    write: Callable[[Path, Dataset], AbstractContextManager[Put]]
+    is_folder: bool = False
+    losses: Callable[[ImageRecord], list[str]] | None = None
+
+
+FORMATS = {
+    "deepfashion2": Format(read_deepfashion2, write_deepfashion2, is_folder=True),
+    "coco": Format(read_coco, write_coco),
+    "coco-294": Format(read_coco, partial(write_coco, all_slots=True)),
+    "via": Format(read_via, write_via),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which records are converted, and with which outline.
+
+    Attributes:
+        wanted: which images.
+        polygons: "segmentation" as drawn, or "landmarks": the polygon through them,
+            where they are marked.
+    """
+
+    wanted: PhotoFilter = field(default_factory=PhotoFilter)
+    polygons: str = "segmentation"
+
+
+def choose(dataset: Dataset, choice: Choice) -> Dataset:
+    """Return the part of a dataset that is chosen."""
+
+    def read_records() -> Iterator[ImageRecord | BadFile]:
+        for record in dataset.read_records():
+            if isinstance(record, BadFile):
+                yield record
+                continue
+            try:
+                if choice.wanted.takes_record(record):
+                    through = choice.polygons == "landmarks"
+                    yield _through_landmarks(record) if through else record
+            except FILE_ERRORS as error:
+                yield BadFile.of(record.file_name, error)
+
+    return replace(dataset, read_records=read_records)
+
+
+def _through_landmarks(record: ImageRecord) -> ImageRecord:
+    return replace(record, instances=tuple(map(_outlined, record.instances)))
+
+
+def _outlined(instance: Instance) -> Instance:
+    points = landmarks_of(instance)
+    if points is None:
+        return instance
+    ring = tuple(landmark_polygon(points, label_of(instance) or 0))
+    extra = {k: v for k, v in instance.extra.items() if k != "coco.area"}
+    return replace(instance, polygons=(Polygon(ring),), rle=None, shape=None, extra=extra)
+
+
+def count_losses(dataset: Dataset, target: Format) -> Counter[str]:
+    """Count what a format cannot carry of each record, by name; reads all of them."""
+    losses: Counter[str] = Counter()
+    if target.losses is None:
+        return losses
+    for record in dataset.read_records():
+        if isinstance(record, ImageRecord):
+            losses.update(target.losses(record))
+    return losses
+
+
+def convert(dataset: Dataset, target: Format, path: Path) -> Iterator[BadFile | None]:
+    """Write a dataset; the file or folder appears when all of it is written.
+
+    Args:
+        dataset: what to write.
+        target: the format.
+        path: a new file or folder.
+
+    Yields:
+        For each record None when it was written, else why it was not.
+
+    Raises:
+        DataError: when the dataset is damaged past the image where that was noticed.
+        OSError: when the disk says no, or something is there already.
+    """
+    with ExitStack() as stack:
+        place = stack.enter_context(whole_folder(path)) if target.is_folder else path
+        put = stack.enter_context(target.write(place, dataset))
+        for record in dataset.read_records():
+            if isinstance(record, BadFile):
+                yield record
+                continue
+            try:
+                put(record)
+            except OSError:
+                raise
+            except FILE_ERRORS as error:
+                yield BadFile.of(record.file_name, error)
+            else:
+                yield None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What two sets of annotations do not say alike.
+
+    Attributes:
+        file_name: of the image.
+        place: "image" or "instance 1", "instance 2" ...
+        name: of what differs, as "landmarks" or "attributes.scale".
+    """
+
+    file_name: str
+    place: str
+    name: str
+
+
+def compare(one: Dataset, other: Dataset) -> Iterator[list[Difference]]:
+    """Compare two sets of annotations, image by image, whatever their order.
+
+    Yields:
+        For each image of `one` what differs; then, for each image that `other` has
+        besides, that it does.
+    """
+    with Shelf() as shelf:
+        for record in other.read_records():
+            if isinstance(record, ImageRecord):
+                found = [instance_values(each) for each in record.instances]
+                shelf.put(record.file_name, [record_values(record), found])
+        for record in one.read_records():
+            if isinstance(record, ImageRecord):
+                taken = shelf.take_first(record.file_name)
+                yield (
+                    [Difference(record.file_name, "image", "missing")]
+                    if taken is None
+                    else list(_differences(record, *taken))
+                )
+        for name, _ in shelf.rest():
+            yield [Difference(name, "image", "added")]
+
+
+def _differences(
+    record: ImageRecord, own: dict[str, Any], instances: list[dict[str, Any]]
+) -> Iterator[Difference]:
+    for name in differing(record_values(record), own):
+        yield Difference(record.file_name, "image", name)
+    mine = map(instance_values, record.instances)
+    empty: dict[str, Any] = {}
+    pairs = zip_longest(mine, instances, fillvalue=empty)
+    for index, (one, other) in enumerate(pairs, 1):
+        for name in differing(one, other):
+            yield Difference(record.file_name, f"instance {index}", name)
