@@ -64,6 +64,7 @@ setup(
         "platformdirs>=4",
         "click>=8.1",
         "ijson>=3.3",
+        "pyyaml>=6",
     ],
     extras_require={"fast": FAST, "train": TRAIN, "test": TEST, "check": CHECK},
     entry_points={"console_scripts": ["tryon = tryon.cli:main"]},

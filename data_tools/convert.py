@@ -19,15 +19,23 @@ from data_tools.annotations import (
 )
 from data_tools.files import whole_folder
 from data_tools.filters import PhotoFilter
+from data_tools.formats import coco, deepfashion2, kfashion, labelme
+from data_tools.formats.coco import Categories, format_annotation
 from data_tools.formats.coco_files import read_coco, write_coco
 from data_tools.formats.deepfashion2 import read_deepfashion2, write_deepfashion2
+from data_tools.formats.kfashion import read_kfashion, write_kfashion
+from data_tools.formats.labelme import read_labelme, write_labelme
+from data_tools.formats.map_files import map_form, read_label_maps, write_label_maps
 from data_tools.formats.shapes import landmark_polygon
+from data_tools.formats.via import format_row
 from data_tools.formats.via_files import read_via, write_via
+from data_tools.formats.yolo import read_yolo, write_yolo, yolo_form
 from data_tools.garments import label_of, landmarks_of
 from data_tools.passthrough import (
     differing,
     instance_values,
     record_values,
+    stored_names,
 )
 from data_tools.streams import Shelf
 
@@ -42,21 +50,43 @@ class Format:
         read: gives the records of a file or folder.
         write: yields what writes one record into a file, or into an empty folder.
         is_folder: whether it is a folder of files.
-        losses: names what the format cannot carry of a record; None where it carries
-            everything.
+        form: turns one record into JSON values that hold, as `leftovers`, what the format
+            has no place of its own for.
     """
 
     read: Callable[[Path], Dataset]
     write: Callable[[Path, Dataset], AbstractContextManager[Put]]
-    is_folder: bool = False
-    losses: Callable[[ImageRecord], list[str]] | None = None
+    is_folder: bool
+    form: Callable[[ImageRecord], Any]
+
+
+def _coco_form(record: ImageRecord, all_slots: bool = False) -> list[dict[str, Any]]:
+    names = {one.category for one in record.instances}
+    categories = Categories({name: name for name in names}, {n: n for n in names})
+    size = record.size or (0, 0)
+    rows = [
+        format_annotation(one, (0, 0, one.category), categories, size, all_slots)
+        for one in record.instances
+    ]
+    return [coco.format_image(record, 0), *rows]
 
 
 FORMATS = {
-    "deepfashion2": Format(read_deepfashion2, write_deepfashion2, is_folder=True),
-    "coco": Format(read_coco, write_coco),
-    "coco-294": Format(read_coco, partial(write_coco, all_slots=True)),
-    "via": Format(read_via, write_via),
+    "deepfashion2": Format(
+        read_deepfashion2, write_deepfashion2, True, deepfashion2.format_image
+    ),
+    "coco": Format(read_coco, write_coco, False, _coco_form),
+    "coco-294": Format(
+        read_coco,
+        partial(write_coco, all_slots=True),
+        False,
+        partial(_coco_form, all_slots=True),
+    ),
+    "via": Format(read_via, write_via, False, format_row),
+    "labelme": Format(read_labelme, write_labelme, True, labelme.format_image),
+    "yolo": Format(read_yolo, write_yolo, True, yolo_form),
+    "label-maps": Format(read_label_maps, write_label_maps, True, map_form),
+    "kfashion": Format(read_kfashion, write_kfashion, True, kfashion.format_image),
 }
 
 
@@ -105,15 +135,25 @@ def _outlined(instance: Instance) -> Instance:
     return replace(instance, polygons=(Polygon(ring),), rle=None, shape=None, extra=extra)
 
 
-def count_losses(dataset: Dataset, target: Format) -> Counter[str]:
-    """Count what a format cannot carry of each record, by name; reads all of them."""
-    losses: Counter[str] = Counter()
-    if target.losses is None:
-        return losses
+def count_homeless(dataset: Dataset, target: Format) -> Counter[str]:
+    """Count what a format has no place of its own for; reads all records.
+
+    Returns:
+        How many instances or images, by name as "landmarks" or "attributes.scale". The
+        image's size and what other formats alone have places for are not counted.
+    """
+    found: Counter[str] = Counter()
     for record in dataset.read_records():
         if isinstance(record, ImageRecord):
-            losses.update(target.losses(record))
-    return losses
+            try:
+                found.update(stored_names(target.form(record)))
+            except FILE_ERRORS:  # a bad image, which the conversion names
+                continue
+    return +Counter({k: n for k, n in found.items() if not _is_bookkeeping(k)})
+
+
+def _is_bookkeeping(name: str) -> bool:
+    return name == "size" or name.startswith("extra.")
 
 
 def convert(dataset: Dataset, target: Format, path: Path) -> Iterator[BadFile | None]:

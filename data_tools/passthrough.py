@@ -8,12 +8,15 @@ edited that since, the edit stays and the entry is dropped.
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from data_tools.annotations import ImageRecord, Instance, Polygon, Ring, as_numbers
 
 KEY = "tryon"
+# Of an image, in its first instance: where other readers take every key of the image
+# that they do not know for an instance.
+PHOTO_KEY = f"{KEY}_photo"
 _OUTLINE = "outline"
 # Follow from the outline: an edit of it makes them old, too.
 _DEPENDENT = ("box", "extra.coco.area", "extra.coco.bbox")
@@ -132,6 +135,20 @@ def restore(again: Values, stored: Any) -> Values:
         else:
             values.pop(name, None)
     return values
+
+
+def stored_names(form: Any) -> Iterator[str]:
+    """Yield the names of all values that `leftovers` stored in a format's own form."""
+    if isinstance(form, dict):
+        for name, value in form.items():
+            if name in (KEY, PHOTO_KEY):
+                kept = json.loads(value) if isinstance(value, str) else value
+                yield from (each for each, entry in kept.items() if len(entry) == 2)
+            else:
+                yield from stored_names(value)
+    elif isinstance(form, list | tuple):
+        for value in form:
+            yield from stored_names(value)
 
 
 def same_json(one: Any, other: Any) -> bool:

@@ -7,7 +7,7 @@ References:
     Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -148,7 +148,7 @@ def format_annotation(
         "category_id": ids[2],
         "segmentation": _segmentation(instance, polygons, size),
         "area": extra["coco.area"] if "coco.area" in extra else area_of(instance, size),
-        "bbox": extra.get("coco.bbox", _to_bbox(instance.box or bounds(polygons))),
+        "bbox": _to_bbox(instance.box or bounds(polygons), extra.get("coco.bbox", ())),
         "iscrowd": extra.get("coco.iscrowd", 0),
     }
     if instance.landmarks is not None:
@@ -239,8 +239,11 @@ def _segmentation(
     return [list(p.outer) for p in polygons if len(p.outer) >= 6]
 
 
-def _to_bbox(box: Ring | None) -> list[float]:
+def _to_bbox(box: Ring | None, given: Sequence[float] = ()) -> list[float]:
+    """Return x, y, width, height, in the numbers they were given in while they fit."""
     x1, y1, x2, y2 = box or (0, 0, 0, 0)
+    if len(given) == 4 and (x1 + given[2], y1 + given[3]) == (x2, y2):
+        return list(given)
     return [x1, y1, x2 - x1, y2 - y1]
 
 

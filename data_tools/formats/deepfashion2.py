@@ -28,6 +28,7 @@ from data_tools.annotations import (
 )
 from data_tools.files import read_json
 from data_tools.formats.folder_files import (
+    image_name,
     read_header,
     read_json_files,
     write_header,
@@ -39,6 +40,7 @@ from data_tools.garments import facts_of, garments_of, with_size
 from data_tools.outlines import bounds, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
+    PHOTO_KEY,
     instance_values,
     leftovers,
     record_values,
@@ -50,10 +52,7 @@ from data_tools.passthrough import (
 _TOP = ("source", "pair_id")
 _ITEM = re.compile(r"item([1-9]\d{0,5})")
 _FIELDS = ("category_id", "category_name", "segmentation", "bounding_box", "landmarks")
-# Of the photo, where nothing else of it may stand: other readers take every further key
-# of the file for a garment.
-_PHOTO_KEY = f"{KEY}_photo"
-_RESERVED = (*_FIELDS, KEY, _PHOTO_KEY)
+_RESERVED = (*_FIELDS, KEY, PHOTO_KEY)
 
 
 def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
@@ -65,7 +64,7 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
     names = sorted((int(m[1]), m[0]) for m in map(_ITEM.fullmatch, values) if m)
     items = [_checked_item(values[name], name) for _, name in names]
     own = _parse_own(values, file_name, [name for _, name in names])
-    stored = items[0].get(_PHOTO_KEY) if items else values.get(KEY)
+    stored = items[0].get(PHOTO_KEY) if items else values.get(KEY)
     instances = tuple(map(parse_item, items))
     return to_record(restore(record_values(own), stored), instances)
 
@@ -76,10 +75,12 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
     top = (*_TOP, *record.extra.get("deepfashion2.top", ()))
     values = {name: record.attributes[name] for name in top if name in record.attributes}
     values |= dict(zip(names, map(format_item, record.instances), strict=True))
-    again = _parse_own(values, _jpeg_name(record.file_name), names)
+    again = _parse_own(
+        values, PurePosixPath(record.file_name).with_suffix(".jpg").as_posix(), names
+    )
     if kept := leftovers(record_values(record), record_values(again)):
         if names:
-            values[names[0]][_PHOTO_KEY] = kept
+            values[names[0]][PHOTO_KEY] = kept
         else:
             values[KEY] = kept
     return values
@@ -176,7 +177,10 @@ def read_deepfashion2(folder: Path) -> Dataset:
     """Return the annotations of a split, or of its `annos` alone."""
     place = folder / "annos" if (folder / "annos").is_dir() else folder
     count, read_records = read_json_files(
-        place, lambda path, values: with_size(_parse_file(path, place, values), place)
+        place,
+        lambda path, values: with_size(
+            parse_image(values, image_name(path, place)), place
+        ),
     )
     header = read_header(folder)
     return Dataset(
@@ -194,16 +198,7 @@ def read_record(path: Path, place: Path) -> ImageRecord:
         path: the .json.
         place: the folder that names are relative to.
     """
-    return _parse_file(path, place, read_json(path))
-
-
-def _parse_file(path: Path, place: Path, values: dict[str, Any]) -> ImageRecord:
-    return parse_image(values, _jpeg_name(path.relative_to(place).as_posix()))
-
-
-def _jpeg_name(name: str) -> str:
-    """Return the name of the photo that DeepFashion2's own readers look for."""
-    return PurePosixPath(name).with_suffix(".jpg").as_posix()
+    return parse_image(read_json(path), image_name(path, place))
 
 
 @contextmanager

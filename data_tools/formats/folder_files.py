@@ -1,6 +1,7 @@
 """What formats of one file an image share: the files, and what is said of them all."""
 
 import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,18 @@ from data_tools.annotations import (
     DataError,
     Dataset,
     ImageRecord,
+    Instance,
 )
 from data_tools.files import read_json, safe_path, to_json
+from data_tools.passthrough import (
+    KEY,
+    instance_values,
+    leftovers,
+    record_values,
+    restore,
+    to_instance,
+    to_record,
+)
 
 HEADER = "tryon.json"  # in the folder; only where there is something to say
 
@@ -60,6 +71,11 @@ def write_header(folder: Path, dataset: Dataset, known: Mapping[str, int]) -> No
         (folder / HEADER).write_bytes(to_json(values))
 
 
+def image_name(path: Path, folder: Path) -> str:
+    """Return the name of the photo that an annotation in a folder belongs to."""
+    return path.relative_to(folder).with_suffix(".jpg").as_posix()
+
+
 def read_json_files(
     folder: Path, parse: Callable[[Path, dict[str, Any]], ImageRecord]
 ) -> tuple[int, Callable[[], Iterator[ImageRecord | BadFile]]]:
@@ -79,6 +95,61 @@ def read_json_files(
                 yield BadFile.of(path, error)
 
     return count, read_records
+
+
+class Companions:
+    """What files without room for it cannot say, in `tryon/<name>.json` beside them.
+
+    It holds for one image what the format's own file lacks, and a checksum of what that
+    file says of the instances: once somebody edits them, those of the file count.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder / KEY
+
+    def write(self, record: ImageRecord, own: ImageRecord) -> None:
+        """Write what is missing in `own`, which the format's own file reads as."""
+        values = {
+            "image": leftovers(record_values(record), record_values(own)),
+            "checksum": _checksum(own.instances),
+            "instances": [*map(instance_values, record.instances)],
+        }
+        path = self._path(own)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(to_json(values))
+
+    def complete(self, own: ImageRecord) -> ImageRecord:
+        """Return the record that `write` was given, from what the file reads as.
+
+        Raises:
+            DataError: when the companion is not in the form of `write`.
+        """
+        path = self._path(own)
+        if not path.is_file():
+            return own
+        values = read_json(path)
+        instances = own.instances
+        if values.get("checksum") == _checksum(instances):
+            instances = tuple(map(to_instance, values["instances"]))
+        return to_record(restore(record_values(own), values.get("image")), instances)
+
+    def _path(self, own: ImageRecord) -> Path:
+        return self._folder / safe_path(own.file_name).with_suffix(".json")
+
+
+def unsaid(record: ImageRecord, own: ImageRecord) -> dict[str, Any]:
+    """Return as JSON, with `leftovers`, what a record says and `own` does not."""
+    kept = {KEY: leftovers(record_values(record), record_values(own))}
+    mine = [instance_values(one) for one in record.instances]
+    theirs = [instance_values(one) for one in own.instances]
+    if len(mine) != len(theirs):
+        return {"image": kept, "instances": [{KEY: {"instances": [0, len(mine)]}}]}
+    pairs = zip(mine, theirs, strict=True)
+    return {"image": kept, "instances": [{KEY: leftovers(*pair)} for pair in pairs]}
+
+
+def _checksum(instances: tuple[Instance, ...]) -> int:
+    return zlib.crc32(to_json([*map(instance_values, instances)]))
 
 
 def write_json_files(

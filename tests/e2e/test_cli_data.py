@@ -47,7 +47,7 @@ BACK = ["data", "convert", "v.json", "back", "--from", "via", "--to", "deepfashi
 def test_convert_forth_and_back(cli):
     annotate("1", landmarks=[1, 2, 2], note="Größe 티셔츠")
     for args, out in ((FORTH, "v.json"), (BACK, "back")):
-        done = cli(*args, "--check", "--strict")
+        done = cli(*args, "--check")
         assert done.exit_code == 0, done.output
         assert done.stdout == f"{out}\n"
         assert "Checked 1 images: nothing differs" in done.stderr
@@ -55,6 +55,30 @@ def test_convert_forth_and_back(cli):
     first, second = (Path(f"{name}/annos/1.json").read_text() for name in ("df", "back"))
     assert json.loads(first) == json.loads(second)
     assert "티셔츠" in second
+
+
+def test_strict_refuses_what_has_no_place(cli):
+    annotate("1", landmarks=[1, 2, 2])
+    done = cli(*FORTH, "--strict")
+    assert done.exit_code == 1
+    assert "via has no place of its own for" in done.stderr
+    assert "landmarks (1)" in done.stderr
+    assert not Path("v.json").exists()
+    annotate("1", landmarks=[1, 2, 2] * 25)
+    Path("df/image").mkdir()
+    Image.new("RGB", (20, 20)).save("df/image/1.jpg")
+    assert cli(*FORTH[:3], "c.json", *FORTH[4:-1], "coco", "--strict").exit_code == 0
+
+
+def test_differences_are_told(cli, monkeypatch):
+    from data_tools.formats import via
+
+    annotate("1")
+    monkeypatch.setattr(via, "_stored", lambda attributes: None)
+    done = cli(*FORTH, "--check")
+    assert done.exit_code == 3
+    assert "Differs: 1.jpg, instance 1: box" in done.stderr
+    assert "Checked 1 images: what differs: " in done.stderr
 
 
 def test_bad_files_are_lines_and_a_code(cli):

@@ -241,10 +241,154 @@ def read_via(path):
     return document
 
 
+# --- LabelMe
+
+
+@st.composite
+def labelme_shape(draw):
+    ring = draw(rings())
+    points = [list(pair) for pair in zip(ring[0::2], ring[1::2], strict=True)]
+    kinds = ("polygon", "linestrip", "rectangle", "circle", "point", "points", "line")
+    kind = draw(st.sampled_from(kinds))
+    counts = {"rectangle": 2, "circle": 2, "point": 1, "line": 2}
+    shape = {"label": draw(word), "points": points[: counts.get(kind)]}
+    shape |= {"shape_type": kind, "flags": {}, "group_id": None}
+    if draw(st.booleans()):
+        shape |= {"group_id": 2, "description": "x", "mask": None}
+    return shape | draw(attributes)
+
+
+@st.composite
+def labelme_documents(draw):
+    document = {}
+    for name in NAMES[: draw(st.integers(1, 3))]:
+        values = {"version": draw(st.sampled_from(["5.5.0", "4.0.0"])), "flags": {}}
+        values |= {"imageData": None, "imageHeight": HEIGHT, "imageWidth": WIDTH}
+        values["imagePath"] = draw(st.sampled_from(["", "..\\"])) + f"{name}.jpg"
+        values["shapes"] = draw(st.lists(labelme_shape(), max_size=3))
+        document[name] = values | draw(attributes)
+    return document
+
+
+def write_folder(document, folder):
+    folder.mkdir()
+    for name, values in document.items():
+        write_json(values, folder / f"{name}.json")
+
+
+def read_folder(folder):
+    found = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    found.pop("tryon", None)
+    return found
+
+
+# --- K-Fashion
+
+
+@st.composite
+def kfashion_garment(draw):
+    ring = draw(rings())
+    numbers = range(1, len(ring) // 2 + 1)
+    xs = {f"X좌표{i}": x for i, x in zip(numbers, ring[0::2], strict=True)}
+    ys = {f"Y좌표{i}": y for i, y in zip(numbers, ring[1::2], strict=True)}
+    order = draw(st.permutations(list((xs | ys).items())))
+    box = dict(zip(("X좌표", "Y좌표", "가로", "세로"), ring[:4], strict=True))
+    labels = {"카테고리": draw(st.sampled_from(["티셔츠", "스커트", "팬츠"]))}
+    labels["소매기장"] = draw(st.sampled_from(["반팔", "긴팔", "민소매", "캡"]))
+    labels |= {"소재": ["우븐", "레이스"], "프린트": ["도트"]} | draw(attributes)
+    return box, dict(order), labels
+
+
+@st.composite
+def kfashion_documents(draw):
+    document = {}
+    for i, name in enumerate(NAMES[: draw(st.integers(1, 3))]):
+        parts = {"렉트좌표": {}, "폴리곤좌표": {}, "라벨링": {}}
+        for kind in ("아우터", "하의", "원피스", "상의"):
+            found = draw(st.lists(kfashion_garment(), max_size=2)) or [({}, {}, {})]
+            for rows, values in zip(
+                parts.values(), zip(*found, strict=True), strict=True
+            ):
+                rows[kind] = list(values)
+        parts["라벨링"]["스타일"] = draw(st.sampled_from([[{}], [{"스타일": "로맨틱"}]]))
+        image = {"이미지 식별자": i, "이미지 높이": HEIGHT, "이미지 너비": WIDTH}
+        image["이미지 파일명"] = draw(st.sampled_from([f"{name}.jpg", "u_15.jpg"]))
+        dataset = {"파일 생성일자": "2020-09-14", "데이터셋 상세설명": parts}
+        document[name] = {"이미지 정보": image, "데이터셋 정보": dataset}
+    return document
+
+
+# --- YOLO
+
+
+@st.composite
+def yolo_documents(draw):
+    share = st.integers(0, 1000).map(lambda value: value / 1000)
+    line = st.tuples(st.integers(0, 2), st.lists(share, min_size=4, max_size=12))
+    lines = st.lists(line, max_size=3)
+    return {name: draw(lines) for name in NAMES[: draw(st.integers(1, 3))]}
+
+
+def write_yolo(document, folder):
+    (folder / "labels").mkdir(parents=True)
+    write_photos(folder / "images", document)
+    (folder / "data.yaml").write_text("names: {0: hat, 1: 'short sleeve top', 2: 셔츠}")
+    for name, lines in document.items():
+        rows = [[c, *shares[: len(shares) // 2 * 2]] for c, shares in lines]
+        text = "\n".join(" ".join(map(str, row)) for row in rows)
+        (folder / "labels" / f"{name}.txt").write_text(text)
+
+
+def read_yolo(folder):
+    import yaml
+
+    document = yaml.safe_load((folder / "data.yaml").read_text())["names"]
+    for path in (folder / "labels").glob("*.txt"):
+        lines = path.read_text().splitlines()
+        document[path.stem] = [
+            [round(float(word), 6) + 0.0 for word in line.split()] for line in lines
+        ]
+    return {str(name): value for name, value in document.items()}
+
+
+# --- label maps
+
+
+@st.composite
+def map_documents(draw):
+    pixel = st.sampled_from([0, 0, 1, 2, 4])
+    rows = st.lists(st.lists(pixel, min_size=5, max_size=5), min_size=4, max_size=4)
+    return {name: draw(rows) for name in NAMES[: draw(st.integers(1, 3))]}
+
+
+def write_maps(document, folder):
+    import numpy as np
+    from PIL import Image
+
+    folder.mkdir()
+    write_json(["null", "skin", "티셔츠", "hat", "shirt"], folder / "labels.json")
+    for name, rows in document.items():
+        Image.fromarray(np.array(rows, np.uint8)).save(folder / f"{name}.png")
+
+
+def read_maps(folder):
+    import numpy as np
+    from PIL import Image
+
+    document = {"names": json.loads((folder / "labels.json").read_text())}
+    for path in folder.glob("*.png"):
+        document[path.stem] = np.asarray(Image.open(path)).tolist()
+    return document
+
+
 DOCUMENTS = {
     "deepfashion2": Documents(
         deepfashion2_documents, write_deepfashion2, read_deepfashion2
     ),
     "coco": Documents(coco_documents, write_json, read_coco),
     "via": Documents(via_documents, write_via, read_via),
+    "labelme": Documents(labelme_documents, write_folder, read_folder),
+    "kfashion": Documents(kfashion_documents, write_folder, read_folder),
+    "yolo": Documents(yolo_documents, write_yolo, read_yolo),
+    "label-maps": Documents(map_documents, write_maps, read_maps),
 }

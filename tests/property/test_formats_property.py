@@ -9,7 +9,7 @@ from format_documents import DOCUMENTS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_tools.convert import FORMATS, compare, convert, count_losses
+from data_tools.convert import FORMATS, compare, convert
 
 PAIRS = [(a, b) for a in DOCUMENTS for b in FORMATS]
 
@@ -20,7 +20,7 @@ def test_every_format_has_documents():
 
 @pytest.mark.parametrize(("one", "other"), PAIRS, ids=[f"{a}-{b}" for a, b in PAIRS])
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -34,14 +34,10 @@ def test_round_trip(one, other, data):
         kind.write(document, first)
         dataset = FORMATS[one].read(first)
         assert list(convert(dataset, FORMATS[other], second)) == [None] * dataset.count
-        losses = count_losses(dataset, FORMATS[other])
         again = FORMATS[other].read(second)
-        differences = [each for found in compare(dataset, again) for each in found]
-        assert {each.name for each in differences} <= set(losses), differences
-        if FORMATS[other].losses is None:
-            assert not differences
-            list(convert(again, FORMATS[one], third))
-            assert plain(kind.read(third)) == plain(kind.read(first))
+        assert not [each for found in compare(dataset, again) for each in found]
+        list(convert(again, FORMATS[one], third))
+        assert plain(kind.read(third)) == plain(kind.read(first))
 
 
 def plain(document):

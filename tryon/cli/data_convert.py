@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from data_tools.annotations import Dataset
     from data_tools.convert import Format
 
-FORMATS = ("deepfashion2", "coco", "coco-294", "via")
+FORMATS = (
+    "deepfashion2", "coco", "coco-294", "via", "labelme", "yolo", "label-maps",
+    "kfashion",
+)  # fmt: skip
 _NAMED = 20  # differences that are named one by one
 
 
@@ -30,7 +33,11 @@ _NAMED = 20  # differences that are named one by one
 @POLYGONS
 @FILTERS
 @click.option("--check", is_flag=True, help="Read DST again and tell what differs.")
-@click.option("--strict", is_flag=True, help="Refuse when DST cannot carry everything.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse what the format has no place of its own for.",
+)
 @FAIL_FAST
 @click.pass_context
 @user_errors
@@ -48,8 +55,8 @@ def convert(
 ) -> None:
     """Convert the annotations SRC into DST, a new file or folder; nothing is lost.
 
-    What DST has no place for travels under the key `tryon`, or is named before it is
-    dropped (docs/formats.md). Photos are not copied. Bad files are named and left out.
+    What the format of DST has no place of its own for travels under the key `tryon`
+    (docs/formats.md). Photos are not copied. Bad files are named and left out.
     """
     wanted = read_filters(filters)
     from data_tools import convert as converting
@@ -61,10 +68,11 @@ def convert(
     try:
         dataset = converting.FORMATS[source].read(src)
         chosen = converting.choose(dataset, converting.Choice(wanted, polygons))
-        losses = _tell_losses(chosen, kind, target, strict)
+        if strict:
+            _refuse_homeless(chosen, kind, target)
         dst.parent.mkdir(parents=True, exist_ok=True)
         done, bad = _write(context, chosen, kind, dst, fail_fast)
-        unlike = check and _tell_differences(context, chosen, kind.read(dst), losses)
+        unlike = check and _tell_differences(context, chosen, kind.read(dst))
     except (OSError, ValueError) as error:
         raise TryOnError(str(error)) from error
     click.echo(f"{done} images, {bad} left out", err=True)
@@ -73,25 +81,21 @@ def convert(
         sys.exit(3)
 
 
-def _tell_losses(
-    dataset: "Dataset", kind: "Format", target: str, strict: bool
-) -> Counter[str]:
-    """Name what cannot be carried, before anything is written.
+def _refuse_homeless(dataset: "Dataset", kind: "Format", target: str) -> None:
+    """Refuse what the format has no place of its own for, before anything is written.
 
     Raises:
-        TryOnError: with `strict`, when there is something.
+        TryOnError: naming it.
     """
-    from data_tools.convert import count_losses
+    from data_tools.convert import count_homeless
     from tryon.errors import TryOnError
 
-    losses = count_losses(dataset, kind)
-    if not losses:
-        return losses
-    text = ", ".join(f"{name} ({count})" for name, count in losses.most_common())
-    if strict:
-        raise TryOnError(f"{target} cannot carry {text}; choose another format")
-    click.echo(f"{target} cannot carry {text}", err=True)
-    return losses
+    if found := count_homeless(dataset, kind):
+        text = ", ".join(f"{name} ({count})" for name, count in found.most_common())
+        raise TryOnError(
+            f"{target} has no place of its own for {text}; without --strict it travels "
+            "under the key tryon"
+        )
 
 
 def _write(
@@ -115,10 +119,8 @@ def _write(
     return done, bad
 
 
-def _tell_differences(
-    context: click.Context, one: "Dataset", other: "Dataset", losses: Counter[str]
-) -> bool:
-    """Tell what differs; return whether something does that was not named as a loss."""
+def _tell_differences(context: click.Context, one: "Dataset", other: "Dataset") -> bool:
+    """Tell what differs; return whether something does."""
     from data_tools.convert import compare
 
     counts: Counter[str] = Counter()
@@ -131,12 +133,10 @@ def _tell_differences(
             for each in found:
                 counts[each.name] += 1
                 name_it(f"Differs: {each.file_name}, {each.place}: {each.name}")
-    if not counts:
-        click.echo(f"Checked {images} images: nothing differs", err=True)
-        return False
     text = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
-    click.echo(f"Checked {images} images; what differs: {text}", err=True)
-    return not set(counts) <= set(losses)
+    what = f"what differs: {text}" if counts else "nothing differs"
+    click.echo(f"Checked {images} images: {what}", err=True)
+    return bool(counts)
 
 
 def _limited(limit: int) -> Callable[[str], None]:
