@@ -124,3 +124,20 @@ def test_mistakes_are_named(cli, args, code, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not Path("p.zip").exists()
+
+
+def test_the_options_name_every_format():
+    from data_tools.convert import FORMATS
+    from tryon.cli import data_options
+
+    assert tuple(FORMATS) == data_options.FORMATS
+
+
+def test_inspect(cli):
+    annotate("1", landmarks=[1, 2, 2])
+    done = cli("data", "inspect", "df", "--from", "deepfashion2")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("1 images, 1 garments\n")
+    assert "       1  size not known: no photo there, as 1.jpg" in done.stdout
+    done = cli("data", "inspect", "df", "--from", "deepfashion2", "--json")
+    assert json.loads(done.stdout)["categories"] == {"short sleeve top": 1}

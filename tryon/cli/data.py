@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tryon.cli.data_convert import convert
+from tryon.cli.data_inspect import inspect
 from tryon.cli.data_options import FILTERS, POLYGONS, read_filters
 from tryon.cli.shared import progress, user_errors
 
@@ -17,6 +18,7 @@ def data() -> None:
 
 
 data.add_command(convert)
+data.add_command(inspect)
 
 
 @data.command()

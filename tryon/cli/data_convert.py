@@ -9,27 +9,30 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tryon.cli.data_options import FAIL_FAST, FILTERS, POLYGONS, read_filters
+from tryon.cli.data_options import (
+    FAIL_FAST,
+    FILTERS,
+    FORMATS,
+    POLYGONS,
+    SOURCE_FORMAT,
+    read_filters,
+)
 from tryon.cli.shared import progress, user_errors
 
 if TYPE_CHECKING:
     from data_tools.annotations import Dataset
     from data_tools.convert import Format
 
-FORMATS = (
-    "deepfashion2", "coco", "coco-294", "via", "labelme", "yolo", "label-maps",
-    "kfashion",
-)  # fmt: skip
 _NAMED = 20  # differences that are named one by one
 
 
 @click.command()
 @click.argument("src", type=click.Path(path_type=Path, exists=True))
 @click.argument("dst", type=click.Path(path_type=Path))
+@SOURCE_FORMAT
 @click.option(
-    "--from", "source", type=click.Choice(FORMATS), required=True, help="Of SRC."
+    "--to", "target", type=click.Choice(FORMATS), required=True, help="Format of DST."
 )
-@click.option("--to", "target", type=click.Choice(FORMATS), required=True, help="Of DST.")
 @POLYGONS
 @FILTERS
 @click.option("--check", is_flag=True, help="Read DST again and tell what differs.")

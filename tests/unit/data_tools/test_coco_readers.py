@@ -98,12 +98,15 @@ def test_datumaro(coco):
     datumaro = pytest.importorskip("datumaro", reason=reason)
     dataset = datumaro.Dataset.import_from(str(coco.parents[1]), "coco_instances")
     (item,) = dataset
+    kinds = datumaro.components.annotation
     masks: dict[int, np.ndarray] = {}
     for one in item.annotations:
-        if isinstance(one, datumaro.components.annotation.Polygon):
+        if isinstance(one, kinds.Polygon):
             rle = coco_mask.frPyObjects([list(one.points)], HEIGHT, WIDTH)
             mask = coco_mask.decode(coco_mask.merge(rle)).astype(bool)
-        else:
+        elif isinstance(one, kinds.Mask):
             mask = one.image.astype(bool)
+        else:  # the box of the same instance
+            continue
         masks[one.group] = masks.get(one.group, False) | mask
     check(list(masks.values()))
