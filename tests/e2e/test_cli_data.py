@@ -141,3 +141,39 @@ def test_inspect(cli):
     assert "       1  size not known: no photo there, as 1.jpg" in done.stdout
     done = cli("data", "inspect", "df", "--from", "deepfashion2", "--json")
     assert json.loads(done.stdout)["categories"] == {"short sleeve top": 1}
+
+
+def test_split(cli):
+    for i in range(12):
+        annotate(f"p{i}_a")
+        annotate(f"p{i}_b")
+    args = ["data", "split", "df", "--from", "deepfashion2", "-o", "out"]
+    done = cli(*args, "--by", "name:(.*)_", "--part", "one=1", "--part", "two=1")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "out\n"
+    assert "12 groups, 0 images left out" in done.stderr
+    one, two = (
+        {path.stem.split("_")[0] for path in Path("out", part, "annos").glob("*.json")}
+        for part in ("one", "two")
+    )
+    assert len(one) + len(two) == 12
+    annotate("bad", category_id=None)
+    assert cli(*args[:-1], "o2", "--by", "name:(.*)_").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--by", "name:x"], 2, "expected a group"),
+        (["--by", "x", "--part", "train"], 2, "expected NAME=SHARE"),
+        (["--by", "x", "--part", "train=0"], 2, "expected NAME=SHARE"),
+        (["--by", "x"], 1, "in every part"),
+        ([], 2, "Missing option '--by'"),
+    ],
+)
+def test_mistakes_of_split_are_named(cli, args, code, message):
+    annotate("1")
+    done = cli("data", "split", "df", "--from", "deepfashion2", "-o", "out", *args)
+    assert done.exit_code == code
+    assert message in done.stderr
+    assert not Path("out").exists()
