@@ -177,3 +177,15 @@ def test_mistakes_of_split_are_named(cli, args, code, message):
     assert done.exit_code == code
     assert message in done.stderr
     assert not Path("out").exists()
+
+
+def test_preview(cli):
+    annotate("1")
+    args = ["data", "preview", "df", "--from", "deepfashion2", "-o", "sheet.png"]
+    done = cli(*args)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "sheet.png\n"
+    assert Image.open("sheet.png").size == (1440, 300)
+    empty = cli("data", "preview", "data", *args[3:4], "labelme", "-o", "x.png")
+    assert empty.exit_code == 1
+    assert "expected annotations in the format labelme" in empty.stderr

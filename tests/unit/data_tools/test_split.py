@@ -24,7 +24,7 @@ def deal(data, *keys, shares=SHARES, seed=0):
     }
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=60))
 def test_no_identity_is_in_two_parts(pairs):
     rows = [
