@@ -98,10 +98,12 @@ class Choice:
         wanted: which images.
         polygons: "segmentation" as drawn, or "landmarks": the polygon through them,
             where they are marked.
+        names: of the images that are taken; None takes all.
     """
 
     wanted: PhotoFilter = field(default_factory=PhotoFilter)
     polygons: str = "segmentation"
+    names: frozenset[str] | None = None
 
 
 def choose(dataset: Dataset, choice: Choice) -> Dataset:
@@ -113,7 +115,8 @@ def choose(dataset: Dataset, choice: Choice) -> Dataset:
                 yield record
                 continue
             try:
-                if choice.wanted.takes_record(record):
+                listed = choice.names is None or record.file_name in choice.names
+                if listed and choice.wanted.takes_record(record):
                     through = choice.polygons == "landmarks"
                     yield _through_landmarks(record) if through else record
             except FILE_ERRORS as error:

@@ -189,3 +189,27 @@ def test_preview(cli):
     empty = cli("data", "preview", "data", *args[3:4], "labelme", "-o", "x.png")
     assert empty.exit_code == 1
     assert "expected annotations in the format labelme" in empty.stderr
+
+
+def test_curate_decides_and_convert_takes_what_is_kept(cli):
+    ring = [5, 5, 95, 5, 95, 95]
+    for name, view in {"1": 2, "2": 3, "3": 2}.items():
+        annotate(name, segmentation=[ring], viewpoint=view)
+    Path("df/image").mkdir()
+    for name in "123":
+        noise = np.random.default_rng(int(name)).integers(0, 255, (120, 120, 3))
+        Image.fromarray(noise.astype(np.uint8)).save(f"df/image/{name}.jpg")
+    args = ["data", "curate", "df", "--from", "deepfashion2", "-o", "d.csv"]
+    done = cli(*args)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "d.csv\n"
+    assert "2 of 3 photos are kept" in done.stderr
+    text = "file_name,keep,reasons\n1.jpg,yes,\n2.jpg,no,not frontal\n3.jpg,yes,\n"
+    assert Path("d.csv").read_text() == text
+    Path("d.csv").write_text(text.replace("1.jpg,yes", "1.jpg,no"))
+    assert "1 of 3 photos" in cli(*args).stderr, "an edit stands"
+    assert cli(*FORTH, "--decisions", "d.csv").exit_code == 0
+    rows = json.loads(Path("v.json").read_text())["_via_img_metadata"]
+    assert [row["filename"] for row in rows.values()] == ["3.jpg"]
+    Path("d.csv").write_text("a,b")
+    assert "d.csv: expected a file of decisions" in cli(*args).stderr

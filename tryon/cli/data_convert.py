@@ -35,6 +35,12 @@ _NAMED = 20  # differences that are named one by one
 )
 @POLYGONS
 @FILTERS
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE.csv",
+    help="Take the images that `tryon data curate` keeps there.",
+)
 @click.option("--check", is_flag=True, help="Read DST again and tell what differs.")
 @click.option(
     "--strict",
@@ -52,6 +58,7 @@ def convert(
     target: str,
     polygons: str,
     filters: tuple[str, ...],
+    decisions: Path | None,
     check: bool,
     strict: bool,
     fail_fast: bool,
@@ -70,7 +77,8 @@ def convert(
     kind = converting.FORMATS[target]
     try:
         dataset = converting.FORMATS[source].read(src)
-        chosen = converting.choose(dataset, converting.Choice(wanted, polygons))
+        names = None if decisions is None else _read_kept(decisions)
+        chosen = converting.choose(dataset, converting.Choice(wanted, polygons, names))
         if strict:
             _refuse_homeless(chosen, kind, target)
         dst.parent.mkdir(parents=True, exist_ok=True)
@@ -82,6 +90,12 @@ def convert(
     click.echo(dst)
     if bad or unlike:
         sys.exit(3)
+
+
+def _read_kept(path: Path) -> frozenset[str]:
+    from data_tools.curate import read_decisions
+
+    return frozenset(name for name, one in read_decisions(path).items() if one.keep)
 
 
 def _refuse_homeless(dataset: "Dataset", kind: "Format", target: str) -> None:
