@@ -22,6 +22,7 @@ TRAIN = [
 TRAIN += ["six>=1.16", "tensorboard>=2.18"]
 FAST = ["openvino>=2025.4,<2027"]  # runs the networks that a user waits for
 TEST = ["pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100"]
+TEST += ["supervision>=0.26"]  # reads what we write
 CHECK = [
     "ruff==0.15.*",
     "mypy>=1.15",
@@ -64,6 +65,8 @@ setup(
         "pycocotools>=2.0.8",
         "platformdirs>=4",
         "click>=8.1",
+        "ijson>=3.3",
+        "pyyaml>=6",
     ],
     extras_require={"fast": FAST, "train": TRAIN, "test": TEST, "check": CHECK},
     entry_points={"console_scripts": ["tryon = tryon.cli:main"]},

@@ -1,12 +1,17 @@
-"""The hub types: what every reader of annotations gives and every consumer takes."""
+"""The hub types: what every reader of annotations gives and every consumer takes.
+
+Records (`ImageRecord`, `Instance`, `Polygon`) hold what a file says, number for number,
+and pass from format to format. `AnnotatedPhoto` and `Garment` are what training makes of
+them: the photo, and masks of its size.
+"""
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +36,167 @@ CATEGORIES = (
 )
 ATTRIBUTES = ("scale", "occlusion", "zoom_in", "viewpoint")  # each 1, 2 or 3
 LANDMARKS = 25  # of a short sleeve top
+# How many each category has, in the order of CATEGORIES.
+LANDMARK_COUNTS = (25, 33, 31, 39, 15, 15, 10, 14, 8, 29, 37, 19, 19)
+MAX_SIDE = 65_535  # pixels, of an image; JPEG's own bound
+Ring = tuple[float, ...]
+# What a file that is not what it seems can lead to.
+FILE_ERRORS = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    zlib.error,
+    zipfile.BadZipFile,
+    Image.DecompressionBombError,
+)
+
+
+class DataError(ValueError):
+    """A file is not in the form that was expected; the message names it."""
+
+
+class BadPhotoError(DataError):
+    """A photo or its annotation cannot be read; the message names the file."""
+
+
+def as_numbers(values: Iterable[Any], multiple_of: int, what: str) -> Ring:
+    """Return numbers as a tuple, ints as ints and floats as floats.
+
+    Args:
+        values: what a file holds in their place.
+        multiple_of: their count must be a multiple of it: 2 for points, 3 for landmarks.
+        what: named in the error.
+
+    Raises:
+        DataError: when they are no numbers, or of another count.
+    """
+    if not isinstance(values, list | tuple) or not set(map(type, values)) <= {int, float}:
+        raise DataError(f"expected numbers in {what}, got {str(values)[:60]}")
+    if len(values) % multiple_of:
+        raise DataError(
+            f"expected {what} of a multiple of {multiple_of} numbers, got {len(values)}"
+        )
+    return tuple(values)
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """A surface without its holes.
+
+    Attributes:
+        outer: its rim, flat x, y, x, y ... in pixels; not closed.
+        holes: their rims, in the same form.
+    """
+
+    outer: Ring
+    holes: tuple[Ring, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that rims are pairs of numbers."""
+        for ring in (self.outer, *self.holes):
+            as_numbers(ring, 2, "a polygon")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One garment of an image, as its file has it.
+
+    Of polygons, rle and shape the first that is there says what is seen.
+
+    Attributes:
+        category: its name, as written.
+        polygons: the parts that are seen.
+        rle: COCO's run lengths, `size` [H, W] and `counts`, as given.
+        shape: a shape that is no polygon in VIA's terms, as
+            {"name": "circle", "cx": 9, "cy": 9, "r": 4}.
+        box: x1, y1, x2, y2 in pixels, x2 and y2 exclusive.
+        landmarks: flat x, y, v, x, y, v ...; x and y in pixels, v 2 seen, 1 hidden, 0 not
+            marked. None where nobody marked them.
+        attributes: what else the file says of it, known or not: JSON values by name.
+        extra: what one format alone has a place for, as "coco.id"; JSON values by name.
+    """
+
+    category: str
+    polygons: tuple[Polygon, ...] = ()
+    rle: Mapping[str, Any] | None = None
+    shape: Mapping[str, Any] | None = None
+    box: Ring | None = None
+    landmarks: Ring | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the category's type and the numbers."""
+        if not isinstance(self.category, str):
+            raise DataError(f"expected a category's name, got {self.category!r}")
+        if self.landmarks is not None:
+            as_numbers(self.landmarks, 3, "landmarks")
+        if self.box is not None and len(as_numbers(self.box, 4, "a box")) != 4:
+            raise DataError(f"expected a box of 4 numbers, got {len(self.box)}")
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """What a file says of one image.
+
+    Attributes:
+        file_name: of the image; a relative path with / where the file has one.
+        size: (height, width) in pixels; None where nothing tells it.
+        instances: its garments, in the file's order.
+        attributes: what else the file says of it, known or not: JSON values by name.
+        extra: see `Instance`.
+    """
+
+    file_name: str
+    size: tuple[int, int] | None
+    instances: tuple[Instance, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check name and size."""
+        if not isinstance(self.file_name, str) or not self.file_name:
+            raise DataError(f"expected an image's name, got {self.file_name!r}")
+        size = self.size
+        if size is not None and not all(
+            type(side) is int and 0 < side <= MAX_SIDE for side in size
+        ):
+            raise DataError(f"expected a size of 1 to {MAX_SIDE} pixels, got {size}")
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """What cannot be read in a set of annotations, and why, in one line."""
+
+    name: str
+    reason: str
+
+    @classmethod
+    def of(cls, name: object, error: BaseException) -> "BadFile":
+        """Name a file by the error that it led to."""
+        told = str(error) if isinstance(error, DataError) else repr(error)
+        return cls(str(name), " ".join(told.split()))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set of annotations; its records are read one by one, whenever they are asked for.
+
+    Attributes:
+        read_records: reads them, from the first; a bad one comes as a `BadFile`.
+        categories: ids by name, in the file's order.
+        extra: see `Instance`.
+        count: how many records there are, bad ones too; None where nobody counted.
+    """
+
+    read_records: Callable[[], Iterator[ImageRecord | BadFile]]
+    categories: Mapping[str, int] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,14 +228,6 @@ class Garment:
         points = self.landmarks
         if points is not None and (points.ndim != 2 or points.shape[1] != 3):
             raise ValueError(f"expected landmarks (K, 3), got {points.shape}")
-
-
-class DataError(ValueError):
-    """A file is not in the form that was expected; the message names it."""
-
-
-class BadPhotoError(DataError):
-    """A photo or its annotation cannot be read; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -157,15 +315,5 @@ class AnnotatedPhoto:
         """Name the photo in whatever its bytes or its annotation lead to."""
         try:
             yield
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-            zlib.error,
-            zipfile.BadZipFile,
-            Image.DecompressionBombError,
-        ) as error:
+        except FILE_ERRORS as error:
             raise BadPhotoError(f"{self.image_path}: {error!r}") from error

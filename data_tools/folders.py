@@ -1,20 +1,21 @@
 """Tells the forms of annotated photos apart by what lies in a folder or file."""
 
-import json
 from functools import partial
 from pathlib import Path
 
 from data_tools import pack
 from data_tools.annotations import AnnotatedPhoto, DataError
+from data_tools.files import find_photo
 from data_tools.filters import PhotoFilter, filter_photos
 from data_tools.formats import label_maps
-from data_tools.formats.coco import read_coco
-from data_tools.formats.deepfashion2 import read_deepfashion2
-from data_tools.formats.via import read_via
+from data_tools.formats.coco_files import PARTS, read_coco
+from data_tools.formats.deepfashion2 import deepfashion2_photos
+from data_tools.formats.via_files import read_via
+from data_tools.garments import photos_of
+from data_tools.streams import top_names
 
 POLYGONS = ("segmentation", "landmarks")
 _SPLITS = {"train": ("train",), "val": ("val", "validation")}  # names of their folders
-_IMAGE_FOLDERS = ("", "images", "image", "../images", "../image")  # beside a JSON
 _FORMS = (
     "<id>.jpg with <id>.png, rendered pNNN_X.jpg with pNNN_X.labels.png, DeepFashion2's "
     "image/ with annos/, a COCO or VIA .json, or a .zip of `tryon data pack`"
@@ -74,7 +75,7 @@ def _read_one(folder: Path, split: str, polygons: str) -> list[AnnotatedPhoto]:
     places = [folder / name for name in _SPLITS[split]]
     place = next((path for path in places if path.is_dir()), folder)
     if (place / "annos").is_dir() and (place / "image").is_dir():
-        return read_deepfashion2(place, polygons)
+        return deepfashion2_photos(place, polygons)
     if any(folder.glob("*.labels.png")):
         return label_maps.read_rendered(folder, split)
     if any(place.glob("*.png")) and any(place.glob("*.jpg")):
@@ -103,25 +104,16 @@ def _read_json(path: Path, polygons: str) -> list[AnnotatedPhoto]:
     Raises:
         DataError: when the file holds neither.
     """
-    place = partial(_beside, path.parent)
+    place = partial(find_photo, path.parent)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if {"images", "annotations", "categories"} <= set(values):
-            return read_coco(values, place, polygons, lambda name: None)
-        return read_via(values, place)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        is_coco = any(name in PARTS for name in top_names(path))
+        dataset = read_coco(path) if is_coco else read_via(path)
+        source = "coco" if is_coco else "via"
+        photos = photos_of(dataset.read_records(), source, polygons, place)
+    except ValueError as error:
         raise DataError(
-            f"{path}: expected COCO's or VIA's JSON, with photos beside it ({error!r})"
+            f"{path}: expected COCO's or VIA's JSON, with photos beside it ({error})"
         ) from error
-
-
-def _beside(folder: Path, name: str) -> Path:
-    """Return the place of a photo that a JSON names; where none is, beside the JSON.
-
-    Raises:
-        ValueError: when the name leads out of the folder.
-    """
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ValueError(f"expected a photo's name without .. or root, got {name!r}")
-    places = [folder / part / name for part in _IMAGE_FOLDERS]
-    return next((path for path in places if path.is_file()), places[0])
+    if not photos:
+        raise DataError(f"{path}: expected COCO's or VIA's JSON, got no photo in it")
+    return photos

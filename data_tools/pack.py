@@ -28,7 +28,8 @@ from data_tools.annotations import (
     DataError,
     Garment,
 )
-from data_tools.formats.coco import read_coco
+from data_tools.formats.coco_files import read_coco
+from data_tools.garments import photos_of
 
 ANNOTATIONS = "annotations.json"
 _MEMBER = re.compile(r"images/\d{6,9}\.jpg")
@@ -148,8 +149,12 @@ def read_packed(path: Path, polygons: str = "segmentation") -> list[AnnotatedPho
     try:
         # Open as long as its photos are: to read the list of members takes a while.
         archive = zipfile.ZipFile(path)
-        values = json.loads(_read_member(archive, ANNOTATIONS, _MAX_JSON))
-        return read_coco(values, path.joinpath, polygons, partial(_opener, archive))
+        with tempfile.TemporaryDirectory() as folder:
+            document = Path(folder, ANNOTATIONS)
+            document.write_bytes(_read_member(archive, ANNOTATIONS, _MAX_JSON))
+            records = read_coco(document).read_records()
+            opener = partial(_opener, archive)
+            return photos_of(records, "coco", polygons, path.joinpath, opener)
     except (
         zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError,
     ) as error:  # fmt: skip

@@ -1,137 +1,290 @@
 """COCO instances: polygons or run lengths, with keypoints where they are marked.
 
-A photo's own `source` and a garment's `attributes`, which COCO does not know, are read
-where they stand; `data_tools.pack` writes them.
+An image's own `source` and a garment's `attributes`, which COCO does not know, are read
+where they stand and written there.
+
+References:
+    Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014.
 """
 
-import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from data_tools.annotations import (
-    ATTRIBUTES,
-    LANDMARKS,
-    SHORT_SLEEVE_TOP,
-    AnnotatedPhoto,
-    Facts,
-    Garment,
+    LANDMARK_COUNTS,
+    DataError,
+    ImageRecord,
+    Instance,
+    Polygon,
+    Ring,
+    as_numbers,
 )
 from data_tools.formats.names import category_of
-from data_tools.formats.shapes import (
-    decode_rle,
-    fill_polygons,
-    landmark_polygon,
-    photo_size,
+from data_tools.outlines import (
+    area_of,
+    bounds,
+    encode_mask,
+    mask_of,
+    polygons_of,
+    rle_size,
+)
+from data_tools.passthrough import (
+    KEY,
+    instance_values,
+    leftovers,
+    record_values,
+    restore,
+    to_instance,
+    to_record,
 )
 
-_ALL_SLOTS = 294  # DeepFashion2's landmarks of all categories; 0 to 24 are a short top's
-_log = logging.getLogger(__name__)
-Opener = Callable[[str], Callable[[], IO[bytes]] | None]
+ALL_SLOTS = sum(LANDMARK_COUNTS)  # 294: one for every landmark of every category
+_IMAGE = ("id", "file_name", "height", "width", KEY)
+_ROW = (
+    "id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd",
+    "keypoints", "num_keypoints", "attributes", KEY,
+)  # fmt: skip
+Row = Mapping[str, Any]
 
 
-def read_coco(
-    values: Mapping[str, Any], place: Callable[[str], Path], polygons: str, opener: Opener
-) -> list[AnnotatedPhoto]:
-    """Read COCO's JSON.
+@dataclass(frozen=True)
+class Categories:
+    """COCO's categories: names by id, and ids by name (the first, where two share it)."""
+
+    names: Mapping[Any, str]
+    ids: Mapping[str, Any]
+
+
+def parse_image(image: Row, rows: list[Row], categories: Categories) -> ImageRecord:
+    """Turn an image and its annotations into a record.
 
     Args:
-        values: the parsed JSON.
-        place: gives the path of a `file_name`.
-        polygons: "segmentation", or "landmarks": the polygon through them.
-        opener: gives what opens the photo of a `file_name`; None where its path does.
+        image: of `images`.
+        rows: of `annotations`, those of the image.
+        categories: of the document.
 
-    Returns:
-        The photos in the JSON's order; garments of categories that are not
-        DeepFashion2's are left out, and their number is logged.
+    Raises:
+        DataError: when they are not in COCO's form.
     """
-    labels = {row["id"]: category_of(str(row["name"])) for row in values["categories"]}
-    names = {row["id"]: str(row["name"]) for row in values["categories"]}
-    rows: dict[Any, list[tuple[int, Mapping[str, Any]]]] = defaultdict(list)
-    unknown: Counter[str] = Counter()
-    for row in values["annotations"]:
-        label = labels.get(row["category_id"])
-        if label is None:
-            unknown[names.get(row["category_id"], "?")] += 1
-        else:
-            rows[row["image_id"]].append((label, row))
-    if unknown:
-        _log.warning("left out garments of unknown categories: %s", dict(unknown))
-    return [
-        _photo(image, rows[image["id"]], place, polygons, opener)
-        for image in values["images"]
-    ]
+    own = record_values(_parse_own_image(image))
+    record = to_record(restore(own, image.get(KEY)))
+    found = tuple(parse_annotation(row, categories, record.size) for row in rows)
+    return replace(record, instances=found)
 
 
-def _photo(
-    image: Mapping[str, Any],
-    rows: list[tuple[int, Mapping[str, Any]]],
-    place: Callable[[str], Path],
-    polygons: str,
-    opener: Opener,
-) -> AnnotatedPhoto:
-    path, opened = place(image["file_name"]), opener(image["file_name"])
-    facts = Facts(
-        str(image.get("source", "")), [(k, _attributes(row)) for k, row in rows]
+def format_image(record: ImageRecord, image_id: Any) -> dict[str, Any]:
+    """Turn a record, short of its instances, into one of `images`.
+
+    Raises:
+        DataError: when the image's size is not known.
+    """
+    if record.size is None:
+        raise DataError(f"size of {record.file_name} is not known; put the photo beside")
+    image = {
+        **{k: v for k, v in record.attributes.items() if k not in _IMAGE},
+        "id": image_id,
+        "file_name": record.file_name,
+        "height": record.size[0],
+        "width": record.size[1],
+    }
+    again = record_values(_parse_own_image(image))
+    if kept := leftovers(record_values(record), again):
+        image[KEY] = kept
+    return image
+
+
+def _parse_own_image(image: Row) -> ImageRecord:
+    if not isinstance(image, dict):
+        raise DataError(f"expected images to be objects, got {str(image)[:60]}")
+    sides: Any = image.get("height"), image.get("width")
+    return ImageRecord(
+        image.get("file_name", ""),
+        None if sides == (None, None) else sides,
+        (),
+        {name: value for name, value in image.items() if name not in _IMAGE},
+        {"coco.id": image["id"]},
     )
-    foreground = image.get("foreground")  # run lengths
-    return AnnotatedPhoto(
-        path,
-        str(image.get("source", "coco")),
-        partial(_garments, rows, path, opened, polygons),
-        foreground and partial(_mask, foreground, path, opened),
-        opened,
-        lambda: facts,
+
+
+def parse_annotation(
+    row: Row, categories: Categories, size: tuple[int, int] | None = None
+) -> Instance:
+    """Turn one of `annotations` into an instance.
+
+    Args:
+        row: the annotation.
+        categories: of the document.
+        size: (height, width) of the image.
+
+    Raises:
+        DataError: when it is not in COCO's form.
+    """
+    own = instance_values(_parse_own_annotation(row, categories, size))
+    return to_instance(restore(own, row.get(KEY)))
+
+
+def format_annotation(
+    instance: Instance,
+    ids: tuple[Any, Any, Any],
+    categories: Categories,
+    size: tuple[int, int],
+    all_slots: bool = False,
+) -> dict[str, Any]:
+    """Turn an instance into one of `annotations`.
+
+    Args:
+        instance: what to write.
+        ids: of the annotation, of its image and of its category.
+        categories: of the document.
+        size: (height, width) of the image.
+        all_slots: write landmarks into the 294 slots of all categories; those that were
+            read from there go there anyway.
+    """
+    extra, polygons = instance.extra, polygons_of(instance)
+    row: dict[str, Any] = {
+        "id": ids[0],
+        "image_id": ids[1],
+        "category_id": ids[2],
+        "segmentation": _segmentation(instance, polygons, size),
+        "area": extra["coco.area"] if "coco.area" in extra else area_of(instance, size),
+        "bbox": _to_bbox(instance.box or bounds(polygons), extra.get("coco.bbox", ())),
+        "iscrowd": extra.get("coco.iscrowd", 0),
+    }
+    if instance.landmarks is not None:
+        slotted = all_slots or "coco.filler" in extra
+        points = _to_slots(instance) if slotted else instance.landmarks
+        marked = sum(v > 0 for v in points[2::3])
+        row["keypoints"] = list(points)
+        row["num_keypoints"] = extra.get("coco.num_keypoints", marked)
+    beside = _names(extra.get("coco.beside"))
+    inner = {k: v for k, v in instance.attributes.items() if k not in beside}
+    row |= {k: v for k, v in instance.attributes.items() if k in beside and k not in _ROW}
+    if inner:
+        row["attributes"] = inner
+    hidden = dict(extra.get("coco.hidden", {}))
+    row |= {k: v for k, v in hidden.items() if k in inner and k not in row}
+    again = instance_values(_parse_own_annotation(row, categories, size))
+    if kept := leftovers(instance_values(instance), again):
+        row[KEY] = kept
+    return row
+
+
+def _parse_own_annotation(
+    row: Row, categories: Categories, size: tuple[int, int] | None
+) -> Instance:
+    """Return the instance of what COCO itself has places for."""
+    number = row["category_id"]
+    name = categories.names.get(number)
+    if name is None:
+        raise DataError(f"expected a listed category_id, got {number!r}")
+    inner = row.get("attributes") or {}
+    if not isinstance(inner, dict):
+        raise DataError(f"expected attributes to be an object, got {str(inner)[:60]}")
+    beside = {k: v for k, v in row.items() if k not in _ROW and k not in inner}
+    extra: dict[str, Any] = {"coco.id": row["id"]} if "id" in row else {}
+    if categories.ids[name] != number:
+        extra["coco.category_id"] = number
+    if beside:
+        extra["coco.beside"] = list(beside)
+    if hidden := {k: v for k, v in row.items() if k not in _ROW and k in inner}:
+        extra["coco.hidden"] = hidden
+    outline = row.get("segmentation") or []
+    rle = outline if isinstance(outline, dict) else None
+    if rle:
+        rle_size(rle)  # says what is wrong with it
+    instance = Instance(
+        name,
+        () if rle else tuple(Polygon(as_numbers(r, 2, "a polygon")) for r in outline),
+        rle,
+        box=_from_bbox(row.get("bbox"), extra),
+        landmarks=_from_slots(row, name, extra),
+        attributes=beside | inner,
     )
+    _keep_figures(row, instance, size, extra)
+    values = instance_values(instance)
+    return to_instance(values | {f"extra.{name}": v for name, v in extra.items()})
 
 
-def _size(path: Path, opened: Callable[[], IO[bytes]] | None) -> tuple[int, int]:
-    if opened is None:
-        return photo_size(path)
-    with opened() as file:
-        return photo_size(file)
+def _keep_figures(
+    row: Row, instance: Instance, size: tuple[int, int] | None, extra: dict[str, Any]
+) -> None:
+    """Keep area, crowd and count of keypoints where they are not what we would write."""
+    if "area" in row and not _same(row["area"], area_of(instance, size)):
+        extra["coco.area"] = row["area"]
+    if not _same(row.get("iscrowd", 0), 0):
+        extra["coco.iscrowd"] = row["iscrowd"]
+    marked = sum(v > 0 for v in (instance.landmarks or ())[2::3])
+    if not _same(row.get("num_keypoints", marked), marked):
+        extra["coco.num_keypoints"] = row["num_keypoints"]
 
 
-def _mask(
-    rle: Mapping[str, Any], path: Path, opened: Callable[[], IO[bytes]] | None
-) -> NDArray[np.bool_]:
-    return decode_rle(rle, _size(path, opened))
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
 
 
-def _garments(
-    rows: list[tuple[int, Mapping[str, Any]]],
-    path: Path,
-    opened: Callable[[], IO[bytes]] | None,
-    polygons: str,
-) -> list[Garment]:
-    size = _size(path, opened)
-    return [_garment(label, row, size, polygons) for label, row in rows]
+def _names(values: Any) -> tuple[str, ...]:
+    return tuple(values) if isinstance(values, list) else ()
 
 
-def _garment(
-    label: int, row: Mapping[str, Any], size: tuple[int, int], polygons: str
-) -> Garment:
-    landmarks, outline = _landmarks(label, row), row["segmentation"]
-    if polygons == "landmarks" and landmarks is not None:
-        outline = [landmark_polygon(landmarks, label)]
-    rle = isinstance(outline, Mapping)
-    mask = decode_rle(outline, size) if rle else fill_polygons(outline, size)
-    return Garment(label, mask, landmarks, _attributes(row))
+def _segmentation(
+    instance: Instance, polygons: tuple[Polygon, ...], size: tuple[int, int]
+) -> Any:
+    """Return run lengths where they were given or there are holes, else rings."""
+    if instance.rle and not instance.polygons:
+        return dict(instance.rle)
+    if any(polygon.holes for polygon in polygons):
+        return encode_mask(mask_of(instance, size))
+    # Readers take four numbers for a box.
+    return [list(p.outer) for p in polygons if len(p.outer) >= 6]
 
 
-def _landmarks(label: int, row: Mapping[str, Any]) -> NDArray[np.float32] | None:
-    """Return a short sleeve top's 25; those of other garments are not told apart."""
-    points = np.asarray(row.get("keypoints") or (), np.float32).reshape(-1, 3)
-    if label != SHORT_SLEEVE_TOP or len(points) not in (LANDMARKS, _ALL_SLOTS):
+def _to_bbox(box: Ring | None, given: Sequence[float] = ()) -> list[float]:
+    """Return x, y, width, height, in the numbers they were given in while they fit."""
+    x1, y1, x2, y2 = box or (0, 0, 0, 0)
+    if len(given) == 4 and (x1 + given[2], y1 + given[3]) == (x2, y2):
+        return list(given)
+    return [x1, y1, x2 - x1, y2 - y1]
+
+
+def _from_bbox(bbox: Any, extra: dict[str, Any]) -> Ring | None:
+    """Return x1, y1, x2, y2; keep the numbers where the way back is not exact."""
+    if bbox is None:
         return None
-    return points[:LANDMARKS]
+    x, y, width, height = as_numbers(bbox, 4, "bbox") or (0, 0, 0, 0)
+    box = (x, y, x + width, y + height)
+    if not all(map(_same, _to_bbox(box), bbox)):
+        extra["coco.bbox"] = bbox
+    return box
 
 
-def _attributes(row: Mapping[str, Any]) -> dict[str, int]:
-    values = {**row, **row.get("attributes", {})}
-    return {name: int(values[name]) for name in ATTRIBUTES if name in values}
+def _slots_of(name: str) -> slice | None:
+    """Return where the landmarks of a category lie among the numbers of all slots."""
+    label = category_of(name)
+    if not label:
+        return None
+    first = sum(LANDMARK_COUNTS[: label - 1])
+    return slice(3 * first, 3 * (first + LANDMARK_COUNTS[label - 1]))
+
+
+def _to_slots(instance: Instance) -> Ring:
+    place, points = _slots_of(instance.category), instance.landmarks or ()
+    if place is None or len(points) != place.stop - place.start:
+        return points
+    before, after = place.start, 3 * ALL_SLOTS - place.stop
+    filler = (instance.extra.get("coco.filler", 0),)
+    return filler * before + points + filler * after
+
+
+def _from_slots(row: Row, name: str, extra: dict[str, Any]) -> Ring | None:
+    """Return a category's own landmarks, taken from 294 slots where they lie there."""
+    if row.get("keypoints") is None:
+        return None
+    points, place = as_numbers(row["keypoints"], 3, "keypoints"), _slots_of(name)
+    if len(points) != 3 * ALL_SLOTS or place is None:
+        return points
+    rest = points[: place.start] + points[place.stop :]
+    if any(rest) or len(set(map(type, rest))) > 1:
+        return points
+    extra["coco.filler"] = rest[0]
+    return points[place]

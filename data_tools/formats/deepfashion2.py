@@ -5,21 +5,214 @@ References:
     Segmentation and Re-Identification of Clothing Images", CVPR 2019.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from data_tools.annotations import (
+    CATEGORIES,
+    LANDMARK_COUNTS,
+    UNKNOWN,
+    AnnotatedPhoto,
+    DataError,
+    Dataset,
+    Facts,
+    Garment,
+    ImageRecord,
+    Instance,
+    Polygon,
+    as_numbers,
+)
+from data_tools.files import read_json
+from data_tools.formats.folder_files import (
+    image_name,
+    read_header,
+    read_json_files,
+    write_header,
+    write_json_files,
+)
+from data_tools.formats.names import CATEGORY_IDS, category_of
+from data_tools.formats.shapes import photo_size
+from data_tools.garments import facts_of, garments_of, with_size
+from data_tools.outlines import bounds, joined_ring, polygons_of
+from data_tools.passthrough import (
+    KEY,
+    PHOTO_KEY,
+    instance_values,
+    leftovers,
+    record_values,
+    restore,
+    to_instance,
+    to_record,
+)
 
-from data_tools.annotations import ATTRIBUTES, AnnotatedPhoto, Facts, Garment
-from data_tools.formats.shapes import fill_polygons, landmark_polygon, photo_size
+_TOP = ("source", "pair_id")
+_ITEM = re.compile(r"item([1-9]\d{0,5})")
+_FIELDS = ("category_id", "category_name", "segmentation", "bounding_box", "landmarks")
+_RESERVED = (*_FIELDS, KEY, PHOTO_KEY)
 
 
-def read_deepfashion2(folder: Path, polygons: str) -> list[AnnotatedPhoto]:
-    """Read a split of DeepFashion2; no annotation is opened yet.
+def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
+    """Turn the JSON of one photo into a record, without a size.
+
+    Raises:
+        DataError: when it is not in DeepFashion2's form.
+    """
+    names = sorted((int(m[1]), m[0]) for m in map(_ITEM.fullmatch, values) if m)
+    items = [_checked_item(values[name], name) for _, name in names]
+    own = _parse_own(values, file_name, [name for _, name in names])
+    stored = items[0].get(PHOTO_KEY) if items else values.get(KEY)
+    instances = tuple(map(parse_item, items))
+    return to_record(restore(record_values(own), stored), instances)
+
+
+def format_image(record: ImageRecord) -> dict[str, Any]:
+    """Turn a record into the JSON of one photo; `parse_image` gives the record again."""
+    names = _item_names(record)
+    top = (*_TOP, *record.extra.get("deepfashion2.top", ()))
+    values = {name: record.attributes[name] for name in top if name in record.attributes}
+    values |= dict(zip(names, map(format_item, record.instances), strict=True))
+    again = _parse_own(
+        values, PurePosixPath(record.file_name).with_suffix(".jpg").as_posix(), names
+    )
+    if kept := leftovers(record_values(record), record_values(again)):
+        if names:
+            values[names[0]][PHOTO_KEY] = kept
+        else:
+            values[KEY] = kept
+    return values
+
+
+def _item_names(record: ImageRecord) -> list[str]:
+    """Return the names that the garments had, where they still fit, or item1, item2."""
+    had = record.extra.get("deepfashion2.items", ())
+    if len(set(filter(_ITEM.fullmatch, had))) == len(had) == len(record.instances) > 0:
+        return list(had)
+    return [f"item{i}" for i in range(1, len(record.instances) + 1)]
+
+
+def _parse_own(
+    values: Mapping[str, Any], file_name: str, names: list[str]
+) -> ImageRecord:
+    """Return the record of what DeepFashion2 itself has places for."""
+    attributes = {
+        name: value for name, value in values.items() if name not in (*names, KEY)
+    }
+    extra: dict[str, Any] = {}
+    if other := [name for name in attributes if name not in _TOP]:
+        extra["deepfashion2.top"] = other
+    if names != [f"item{i}" for i in range(1, len(names) + 1)]:
+        extra["deepfashion2.items"] = names
+    return ImageRecord(file_name, None, (), attributes, extra)
+
+
+def _checked_item(item: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(item, dict):
+        raise DataError(f"expected an object in {name}, got {type(item).__name__}")
+    return item
+
+
+def parse_item(item: Mapping[str, Any]) -> Instance:
+    """Turn one garment of the JSON into an instance.
+
+    Raises:
+        DataError: when it is not in DeepFashion2's form.
+    """
+    own = instance_values(_parse_own_item(item))
+    return to_instance(restore(own, item.get(KEY)))
+
+
+def format_item(instance: Instance) -> dict[str, Any]:
+    """Turn an instance into one garment of the JSON."""
+    polygons = polygons_of(instance)
+    label = category_of(instance.category) or UNKNOWN
+    points = instance.landmarks
+    if points is None:  # other readers look for them: none is marked
+        points = (0,) * (3 * LANDMARK_COUNTS[label - 1] if label else 0)
+    box = bounds(polygons) if instance.box is None else instance.box
+    item = {
+        **{k: v for k, v in instance.attributes.items() if k not in _RESERVED},
+        "category_id": instance.extra.get("deepfashion2.category_id", label),
+        "category_name": instance.category,
+        "segmentation": [
+            list(joined_ring([p]) if p.holes else p.outer) for p in polygons
+        ],
+        "bounding_box": list(box or (0, 0, 0, 0)),
+        "landmarks": list(points),
+    }
+    again = instance_values(_parse_own_item(item))
+    if kept := leftovers(instance_values(instance), again):
+        item[KEY] = kept
+    return item
+
+
+def _parse_own_item(item: Mapping[str, Any]) -> Instance:
+    label, name = item.get("category_id"), item.get("category_name")
+    if type(label) is not int:
+        raise DataError(f"expected a whole category_id, got {label!r}")
+    extra: dict[str, Any] = {}
+    if name is None:
+        known = 1 <= label <= len(CATEGORIES)
+        name, extra["deepfashion2.unnamed"] = CATEGORIES[label - 1] if known else "", True
+    if label != (category_of(str(name)) or UNKNOWN):
+        extra["deepfashion2.category_id"] = label
+    rings = item.get("segmentation", [])
+    if not isinstance(rings, list):
+        raise DataError(f"expected lists in segmentation, got {str(rings)[:60]}")
+    box, points = item.get("bounding_box"), item.get("landmarks")
+    return Instance(
+        name,
+        tuple(Polygon(as_numbers(ring, 2, "a polygon")) for ring in rings),
+        box=None if box is None else as_numbers(box, 4, "bounding_box"),
+        landmarks=None if points is None else as_numbers(points, 3, "landmarks"),
+        attributes={key: value for key, value in item.items() if key not in _RESERVED},
+        extra=extra,
+    )
+
+
+def read_deepfashion2(folder: Path) -> Dataset:
+    """Return the annotations of a split, or of its `annos` alone."""
+    place = folder / "annos" if (folder / "annos").is_dir() else folder
+    count, read_records = read_json_files(
+        place,
+        lambda path, values: with_size(
+            parse_image(values, image_name(path, place)), place
+        ),
+    )
+    header = read_header(folder)
+    return Dataset(
+        read_records,
+        header.categories or CATEGORY_IDS,
+        header.extra,
+        count,
+    )
+
+
+def read_record(path: Path, place: Path) -> ImageRecord:
+    """Read the annotation of one photo.
+
+    Args:
+        path: the .json.
+        place: the folder that names are relative to.
+    """
+    return parse_image(read_json(path), image_name(path, place))
+
+
+@contextmanager
+def write_deepfashion2(
+    folder: Path, dataset: Dataset
+) -> Iterator[Callable[[ImageRecord], None]]:
+    """Write records into `annos` of an empty folder; yields what writes one."""
+    (folder / "annos").mkdir()
+    yield write_json_files(folder / "annos", format_image)
+    write_header(folder, dataset, CATEGORY_IDS)
+
+
+def deepfashion2_photos(folder: Path, polygons: str) -> list[AnnotatedPhoto]:
+    """Return a split of DeepFashion2 to train on; no annotation is opened yet.
 
     Args:
         folder: holds `image` and `annos`.
@@ -34,40 +227,9 @@ def read_deepfashion2(folder: Path, polygons: str) -> list[AnnotatedPhoto]:
     return photos
 
 
-def read_item_facts(
-    item: Mapping[str, Any],
-) -> tuple[NDArray[np.float32], dict[str, int]]:
-    """Return landmarks (K, 3) and attributes of one garment of an annotation."""
-    landmarks = np.asarray(item["landmarks"], np.float32).reshape(-1, 3)
-    return landmarks, {name: int(item[name]) for name in ATTRIBUTES if name in item}
-
-
-def _items(annotation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield item1, item2 ... of an annotation."""
-    for name in sorted(annotation):
-        if name.startswith("item"):
-            yield annotation[name]
-
-
 def _read_facts(path: Path) -> Facts:
-    annotation = json.loads(path.read_text(encoding="utf-8"))
-    items = [
-        (int(item["category_id"]), read_item_facts(item)[1])
-        for item in _items(annotation)
-    ]
-    return Facts(str(annotation.get("source", "")), items)
+    return facts_of(read_record(path, path.parent))
 
 
 def _read_garments(path: Path, image: Path, polygons: str) -> list[Garment]:
-    annotation = json.loads(path.read_text(encoding="utf-8"))
-    size = photo_size(image)
-    return [_garment(item, size, polygons) for item in _items(annotation)]
-
-
-def _garment(item: Mapping[str, Any], size: tuple[int, int], polygons: str) -> Garment:
-    label = int(item["category_id"])
-    landmarks, attributes = read_item_facts(item)
-    outlines = item["segmentation"]
-    if polygons == "landmarks":
-        outlines = [landmark_polygon(landmarks, label)]
-    return Garment(label, fill_polygons(outlines, size), landmarks, attributes)
+    return garments_of(read_record(path, path.parent), photo_size(image), polygons)

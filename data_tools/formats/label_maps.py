@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, Garment
-from data_tools.formats.deepfashion2 import read_item_facts
+from data_tools.formats.deepfashion2 import read_record
+from data_tools.garments import facts_of, landmarks_of
 
 # Clothing classes of the people's label maps -> DeepFashion2 labels, when the photo is
 # not listed as short-sleeved. Sleeves of dresses are not told apart there.
@@ -153,8 +154,9 @@ def _rendered_garments(path: Path, json_path: Path) -> list[Garment]:
     mask = read_map(path) == _RENDERED_TEE
     if not json_path.exists():
         return [Garment(SHORT_SLEEVE_TOP, mask)]
-    item = json.loads(json_path.read_text())["item1"]
-    return [Garment(SHORT_SLEEVE_TOP, mask, *read_item_facts(item))]
+    record = read_record(json_path, json_path.parent)
+    ((label, attributes),) = facts_of(record).garments
+    return [Garment(label, mask, landmarks_of(record.instances[0]), attributes)]
 
 
 def _joined_classes(wanted: dict[int, int], path: Path) -> list[Garment]:

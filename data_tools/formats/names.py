@@ -2,7 +2,8 @@
 
 from data_tools.annotations import CATEGORIES, UNKNOWN
 
-_IDS = {name: index for index, name in enumerate(CATEGORIES, 1)} | {"unknown": UNKNOWN}
+CATEGORY_IDS = {name: index for index, name in enumerate(CATEGORIES, 1)}
+_IDS = CATEGORY_IDS | {"unknown": UNKNOWN}
 
 
 def category_of(name: str) -> int | None:

@@ -39,6 +39,22 @@ def fill_polygons(
     Raises:
         ValueError: when a coordinate is no finite number.
     """
+    joined = _run_lengths(polygons, size)
+    return (
+        np.zeros(size, bool) if joined is None else coco_mask.decode(joined).astype(bool)
+    )
+
+
+def polygons_area(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> float:
+    """Return how many pixels `fill_polygons` would fill."""
+    joined = _run_lengths(polygons, size)
+    return 0.0 if joined is None else float(coco_mask.area(joined))
+
+
+def _run_lengths(
+    polygons: Sequence[Sequence[float]], size: tuple[int, int]
+) -> dict[str, Any] | None:
+    """Return COCO's run lengths of a union of polygons; None for nothing."""
     height, width = size
     rings = []
     for polygon in polygons:
@@ -51,9 +67,8 @@ def fill_polygons(
         if len(points) >= 6 and len(points) % 2 == 0:
             rings.append(points.tolist())
     if not rings:
-        return np.zeros(size, bool)
-    joined = coco_mask.merge(coco_mask.frPyObjects(rings, height, width))
-    return coco_mask.decode(joined).astype(bool)
+        return None
+    return coco_mask.merge(coco_mask.frPyObjects(rings, height, width))
 
 
 def decode_rle(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:

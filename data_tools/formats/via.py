@@ -1,103 +1,187 @@
-"""VGG Image Annotator 2: a project file, or its annotations alone.
+"""VGG Image Annotator: regions and files, as project files and annotations have them.
 
 References:
     Dutta and Zisserman, "The VIA Annotation Software for Images, Audio and Video",
     ACM Multimedia 2019.
 """
 
-import logging
-from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
+from data_tools.annotations import (
+    CATEGORIES,
+    SHORT_SLEEVE_TOP,
+    DataError,
+    ImageRecord,
+    Instance,
+    Polygon,
+    as_numbers,
+)
+from data_tools.files import to_json
+from data_tools.outlines import joined_ring, polygons_of, shape_ring
+from data_tools.passthrough import (
+    KEY,
+    Values,
+    instance_values,
+    leftovers,
+    record_values,
+    restore,
+    to_instance,
+    to_record,
+)
 
-from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, Facts, Garment
-from data_tools.formats.names import category_of
-from data_tools.formats.shapes import fill_polygons, photo_size
-
+UNNAMED = CATEGORIES[SHORT_SLEEVE_TOP - 1]  # what a region without a category is
 _NAMING = ("category", "class", "label", "name", "type")  # region attributes
-_ELLIPSE_POINTS = 90
-_log = logging.getLogger(__name__)
+_ROW = ("filename", "size", "regions", "file_attributes")
+_NO_SIZE = -1  # bytes; what VIA itself writes where it does not know
 
 
-def read_via(
-    values: Mapping[str, Any], place: Callable[[str], Path]
-) -> list[AnnotatedPhoto]:
-    """Read VIA's JSON.
-
-    Args:
-        values: the parsed JSON.
-        place: gives the path of a `filename`.
-
-    Returns:
-        The photos in the JSON's order. A region that names no category is a short sleeve
-        top; regions of unknown categories are left out, and their number is logged.
-    """
-    photos, unknown = [], Counter[str]()
-    for row in values.get("_via_img_metadata", values).values():
-        found = row["regions"]
-        shapes = []
-        for region in found.values() if isinstance(found, Mapping) else found:
-            name = _class_name(region.get("region_attributes", {}))
-            label = category_of(name) if name else SHORT_SLEEVE_TOP
-            if label is None:
-                unknown[name] += 1
-            else:
-                shapes.append((label, region["shape_attributes"]))
-        photos.append(_photo(place(row["filename"]), shapes))
-    if unknown:
-        _log.warning("left out regions of unknown categories: %s", dict(unknown))
-    return photos
-
-
-def _photo(path: Path, shapes: list[tuple[int, Mapping[str, Any]]]) -> AnnotatedPhoto:
-    facts = Facts("", [(label, {}) for label, _ in shapes])
-    reader = partial(_garments, shapes, path)
-    return AnnotatedPhoto(path, "via", reader, read_facts=lambda: facts)
-
-
-def _class_name(attributes: Mapping[str, Any]) -> str:
-    """Return the text that names a region's class; "" where there is none."""
-    for key, value in attributes.items():
-        if key.lower() in _NAMING:
-            if isinstance(value, Mapping):  # check boxes: {name: ticked}
-                value = next((name for name, ticked in value.items() if ticked), "")
-            return str(value).strip()
-    return ""
-
-
-def _garments(shapes: list[tuple[int, Mapping[str, Any]]], path: Path) -> list[Garment]:
-    size = photo_size(path)
-    return [
-        Garment(label, fill_polygons([outline(shape)], size)) for label, shape in shapes
-    ]
-
-
-def outline(shape: Mapping[str, Any]) -> list[float]:
-    """Return the flat polygon x, y, x, y ... of a shape's attributes.
+def parse_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
+    """Turn what VIA says of one file into a record, without a size.
 
     Raises:
-        ValueError: when the shape has no area, as a point, or is not known.
+        DataError: when it is not in VIA's form.
     """
-    kind = shape["name"]
-    if kind in ("polygon", "polyline"):
-        points = np.column_stack([shape["all_points_x"], shape["all_points_y"]])
-    elif kind == "rect":
-        x, y, width, height = (shape[key] for key in ("x", "y", "width", "height"))
-        points = np.array([[0, 0], [width, 0], [width, height], [0, height]]) + (x, y)
-    elif kind in ("circle", "ellipse"):
-        points = _ellipse(shape)
-    else:
-        raise ValueError(f"expected polygon, rect, circle or ellipse, got {kind!r}")
-    return points.astype(float).ravel().tolist()
+    if not isinstance(row, dict):
+        raise DataError(f"expected an object in {key}, got {str(row)[:60]}")
+    own = record_values(_parse_own_row(key, row))
+    stored = _stored(row.get("file_attributes", {}))
+    record = to_record(restore(own, stored))
+    return replace(record, instances=tuple(map(parse_region, _regions(row)[1])))
 
 
-def _ellipse(shape: Mapping[str, Any]) -> np.ndarray:
-    radii = shape.get("rx", shape.get("r")), shape.get("ry", shape.get("r"))
-    around = np.linspace(0, 2 * np.pi, _ELLIPSE_POINTS, endpoint=False)
-    circle = np.column_stack([np.cos(around), np.sin(around)]) * radii
-    cos, sin = np.cos(shape.get("theta", 0)), np.sin(shape.get("theta", 0))
-    return circle @ [[cos, sin], [-sin, cos]] + (shape["cx"], shape["cy"])
+def format_row(record: ImageRecord) -> tuple[str, dict[str, Any]]:
+    """Turn a record into VIA's key of the file and what it says of it."""
+    extra = record.extra
+    size = extra.get("via.size", _NO_SIZE)
+    regions: Any = [format_region(one) for one in record.instances]
+    names = extra.get("via.regions")  # VIA 1 has an object in the list's place
+    if isinstance(names, list) and len(set(names)) == len(regions):
+        regions = dict(zip(map(str, names), regions, strict=True))
+    row = {
+        "filename": record.file_name,
+        "size": size,
+        "regions": regions,
+        "file_attributes": {k: v for k, v in record.attributes.items() if k != KEY},
+    }
+    other = extra.get("via.other")
+    row |= {k: v for k, v in dict(other or {}).items() if k not in _ROW}
+    key = str(extra.get("via.key", f"{record.file_name}{size}"))
+    again = record_values(_parse_own_row(key, row))
+    if kept := leftovers(record_values(record), again):
+        row["file_attributes"][KEY] = to_json(kept).decode()
+    return key, row
+
+
+def _parse_own_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
+    """Return the record of what VIA itself has places for."""
+    size = row.get("size", _NO_SIZE)
+    extra: dict[str, Any] = {} if _is(size, _NO_SIZE) else {"via.size": size}
+    if key != f"{row['filename']}{size}":
+        extra["via.key"] = key
+    if (names := _regions(row)[0]) is not None:
+        extra["via.regions"] = names
+    if other := {k: v for k, v in row.items() if k not in _ROW}:
+        extra["via.other"] = other
+    attributes = row.get("file_attributes", {})
+    attributes = {k: v for k, v in attributes.items() if k != KEY}
+    return ImageRecord(row["filename"], None, (), attributes, extra)
+
+
+def _regions(row: Mapping[str, Any]) -> tuple[list[str] | None, list[Any]]:
+    """Return the regions, and their names where they are VIA 1's object."""
+    regions = row["regions"]
+    if isinstance(regions, dict):
+        return list(regions), list(regions.values())
+    if not isinstance(regions, list):
+        raise DataError(f"expected regions to be a list, got {str(regions)[:60]}")
+    return None, regions
+
+
+def parse_region(region: Mapping[str, Any]) -> Instance:
+    """Turn one region into an instance.
+
+    A region that names no category is a short sleeve top.
+
+    Raises:
+        DataError: when it is not in VIA's form.
+    """
+    own = instance_values(_parse_own_region(region))
+    return to_instance(restore(own, _stored(region.get("region_attributes", {}))))
+
+
+def format_region(instance: Instance) -> dict[str, Any]:
+    """Turn an instance into one region; its parts are joined to one polygon."""
+    extra = instance.extra
+    naming = extra.get("via.naming", "category")
+    written = extra.get("via.class", instance.category)
+    if (_text(written) or UNNAMED) != instance.category:
+        written = instance.category
+    if naming is None and instance.category != UNNAMED:
+        naming = "category"
+    named = {} if naming is None else {naming: written}
+    others = {k: v for k, v in instance.attributes.items() if k not in (*named, KEY)}
+    region: dict[str, Any] = {
+        "shape_attributes": _shape(instance),
+        "region_attributes": named | others,
+    }
+    again = instance_values(_parse_own_region(region))
+    if kept := leftovers(instance_values(instance), again):
+        region["region_attributes"][KEY] = to_json(kept).decode()
+    return region
+
+
+def _parse_own_region(region: Mapping[str, Any]) -> Instance:
+    """Return the instance of what VIA itself has places for."""
+    attributes, shape = region.get("region_attributes", {}), region["shape_attributes"]
+    naming = next((key for key in attributes if key.lower() in _NAMING), None)
+    written = UNNAMED if naming is None else attributes[naming]
+    category = _text(written) or UNNAMED
+    extra: dict[str, Any] = {} if naming == "category" else {"via.naming": naming}
+    if not _is(written, category):
+        extra["via.class"] = written
+    shape_ring(shape)  # says what is wrong with it
+    polygons: tuple[Polygon, ...] = ()
+    if shape["name"] == "polygon" and len(shape) == 3:
+        polygons = (Polygon(as_numbers(list(shape_ring(shape)), 2, "a polygon")),)
+    return Instance(
+        category,
+        polygons,
+        shape=None if polygons else dict(shape),
+        attributes={k: v for k, v in attributes.items() if k not in (naming, KEY)},
+        extra=extra,
+    )
+
+
+def _text(written: Any) -> str:
+    """Return the text that a region attribute holds; of check boxes the ticked one."""
+    if isinstance(written, dict):
+        written = next((name for name, ticked in written.items() if ticked), "")
+    return str(written).strip()
+
+
+def _shape(instance: Instance) -> dict[str, Any]:
+    if instance.shape and not (instance.polygons or instance.rle):
+        return dict(instance.shape)
+    ring = joined_ring(polygons_of(instance))
+    if ring:
+        xs, ys = list(ring[0::2]), list(ring[1::2])
+        return {"name": "polygon", "all_points_x": xs, "all_points_y": ys}
+    if instance.box:
+        x1, y1, x2, y2 = instance.box
+        return {"name": "rect", "x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}
+    return {"name": "point", "cx": 0, "cy": 0}  # a region needs a shape
+
+
+def _stored(attributes: Mapping[str, Any]) -> Values | None:
+    """Return what `leftovers` stored as text; None where a stranger wrote something."""
+    try:
+        return json.loads(attributes[KEY])
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _is(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)

@@ -32,6 +32,72 @@ def test_pack_makes_data(cli):
     assert again.exit_code == 0, again.output
 
 
+def annotate(name, **values):
+    Path("df/annos").mkdir(parents=True, exist_ok=True)
+    item = {"segmentation": [[1, 1, 9, 1, 9, 9]], "bounding_box": [1, 1, 9, 9]}
+    item |= {"category_id": 1, "category_name": "short sleeve top", **values}
+    document = {"source": "user", "pair_id": 1, "item1": item}
+    Path(f"df/annos/{name}.json").write_text(json.dumps(document))
+
+
+FORTH = ["data", "convert", "df", "v.json", "--from", "deepfashion2", "--to", "via"]
+BACK = ["data", "convert", "v.json", "back", "--from", "via", "--to", "deepfashion2"]
+
+
+def test_convert_forth_and_back(cli):
+    annotate("1", landmarks=[1, 2, 2], note="Größe 티셔츠")
+    for args, out in ((FORTH, "v.json"), (BACK, "back")):
+        done = cli(*args, "--check")
+        assert done.exit_code == 0, done.output
+        assert done.stdout == f"{out}\n"
+        assert "Checked 1 images: nothing differs" in done.stderr
+        assert "1 images, 0 left out" in done.stderr
+    first, second = (Path(f"{name}/annos/1.json").read_text() for name in ("df", "back"))
+    assert json.loads(first) == json.loads(second)
+    assert "티셔츠" in second
+
+
+def test_strict_refuses_what_has_no_place(cli):
+    annotate("1", landmarks=[1, 2, 2])
+    done = cli(*FORTH, "--strict")
+    assert done.exit_code == 1
+    assert "via has no place of its own for" in done.stderr
+    assert "landmarks (1)" in done.stderr
+    assert not Path("v.json").exists()
+    annotate("1", landmarks=[1, 2, 2] * 25)
+    Path("df/image").mkdir()
+    Image.new("RGB", (20, 20)).save("df/image/1.jpg")
+    assert cli(*FORTH[:3], "c.json", *FORTH[4:-1], "coco", "--strict").exit_code == 0
+
+
+def test_differences_are_told(cli, monkeypatch):
+    from data_tools.formats import via
+
+    annotate("1")
+    monkeypatch.setattr(via, "_stored", lambda attributes: None)
+    done = cli(*FORTH, "--check")
+    assert done.exit_code == 3
+    assert "Differs: 1.jpg, instance 1: box" in done.stderr
+    assert "Checked 1 images: what differs: " in done.stderr
+
+
+def test_bad_files_are_lines_and_a_code(cli):
+    annotate("1")
+    annotate("2", category_id=None)
+    done = cli(*FORTH)
+    assert done.exit_code == 3
+    assert "Left out: df/annos/2.json: expected a whole category_id" in done.stderr
+    assert Path("v.json").exists()
+
+
+def test_fail_fast_writes_nothing(cli):
+    annotate("2", category_id=None)
+    done = cli(*FORTH, "--fail-fast")
+    assert done.exit_code == 1
+    assert "df/annos/2.json: expected a whole category_id" in done.stderr
+    assert sorted(path.name for path in Path().iterdir()) == ["data", "df"]
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
@@ -40,6 +106,9 @@ def test_pack_makes_data(cli):
         (["data", "pack", "data", "-o", "p.zip", "--filter", "x=1"], 2, "'x=1'"),
         (["data", "pack", "data", "-o", "p.zip", "--filter", "min-area=.9"], 1, "none"),
         (["data", "pack", "bad.json", "-o", "p.zip"], 1, "COCO's or VIA's"),
+        ([*FORTH[:3], "data", *FORTH[4:]], 1, "data is there already"),
+        ([*FORTH[:4], "--from", "x", "--to", "via"], 2, "'x' is not one of"),
+        ([*BACK, "--filter", "sleeve=none"], 1, "v.json: expected"),
         (["train", "segmenter", "data=0", "-o", "o"], 2, "weight above 0"),
         (["train", "segmenter", "data=x", "-o", "o"], 2, "weight above 0"),
         (["train", "segmenter", "nowhere=1", "-o", "o"], 2, "nowhere: no such"),
@@ -48,8 +117,99 @@ def test_pack_makes_data(cli):
 )
 def test_mistakes_are_named(cli, args, code, message):
     Path("bad.json").write_text(json.dumps({"a": 1}))
+    Path("v.json").write_text("[]")
+    annotate("1")
     done = cli(*args)
     assert done.exit_code == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not Path("p.zip").exists()
+
+
+def test_the_options_name_every_format():
+    from data_tools.convert import FORMATS
+    from tryon.cli import data_options
+
+    assert tuple(FORMATS) == data_options.FORMATS
+
+
+def test_inspect(cli):
+    annotate("1", landmarks=[1, 2, 2])
+    done = cli("data", "inspect", "df", "--from", "deepfashion2")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("1 images, 1 garments\n")
+    assert "       1  size not known: no photo there, as 1.jpg" in done.stdout
+    done = cli("data", "inspect", "df", "--from", "deepfashion2", "--json")
+    assert json.loads(done.stdout)["categories"] == {"short sleeve top": 1}
+
+
+def test_split(cli):
+    for i in range(12):
+        annotate(f"p{i}_a")
+        annotate(f"p{i}_b")
+    args = ["data", "split", "df", "--from", "deepfashion2", "-o", "out"]
+    done = cli(*args, "--by", "name:(.*)_", "--part", "one=1", "--part", "two=1")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "out\n"
+    assert "12 groups, 0 images left out" in done.stderr
+    one, two = (
+        {path.stem.split("_")[0] for path in Path("out", part, "annos").glob("*.json")}
+        for part in ("one", "two")
+    )
+    assert len(one) + len(two) == 12
+    annotate("bad", category_id=None)
+    assert cli(*args[:-1], "o2", "--by", "name:(.*)_").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--by", "name:x"], 2, "expected a group"),
+        (["--by", "x", "--part", "train"], 2, "expected NAME=SHARE"),
+        (["--by", "x", "--part", "train=0"], 2, "expected NAME=SHARE"),
+        (["--by", "x"], 1, "in every part"),
+        ([], 2, "Missing option '--by'"),
+    ],
+)
+def test_mistakes_of_split_are_named(cli, args, code, message):
+    annotate("1")
+    done = cli("data", "split", "df", "--from", "deepfashion2", "-o", "out", *args)
+    assert done.exit_code == code
+    assert message in done.stderr
+    assert not Path("out").exists()
+
+
+def test_preview(cli):
+    annotate("1")
+    args = ["data", "preview", "df", "--from", "deepfashion2", "-o", "sheet.png"]
+    done = cli(*args)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "sheet.png\n"
+    assert Image.open("sheet.png").size == (1440, 300)
+    empty = cli("data", "preview", "data", *args[3:4], "labelme", "-o", "x.png")
+    assert empty.exit_code == 1
+    assert "expected annotations in the format labelme" in empty.stderr
+
+
+def test_curate_decides_and_convert_takes_what_is_kept(cli):
+    ring = [5, 5, 95, 5, 95, 95]
+    for name, view in {"1": 2, "2": 3, "3": 2}.items():
+        annotate(name, segmentation=[ring], viewpoint=view)
+    Path("df/image").mkdir()
+    for name in "123":
+        noise = np.random.default_rng(int(name)).integers(0, 255, (120, 120, 3))
+        Image.fromarray(noise.astype(np.uint8)).save(f"df/image/{name}.jpg")
+    args = ["data", "curate", "df", "--from", "deepfashion2", "-o", "d.csv"]
+    done = cli(*args)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "d.csv\n"
+    assert "2 of 3 photos are kept" in done.stderr
+    text = "file_name,keep,reasons\n1.jpg,yes,\n2.jpg,no,not frontal\n3.jpg,yes,\n"
+    assert Path("d.csv").read_text() == text
+    Path("d.csv").write_text(text.replace("1.jpg,yes", "1.jpg,no"))
+    assert "1 of 3 photos" in cli(*args).stderr, "an edit stands"
+    assert cli(*FORTH, "--decisions", "d.csv").exit_code == 0
+    rows = json.loads(Path("v.json").read_text())["_via_img_metadata"]
+    assert [row["filename"] for row in rows.values()] == ["3.jpg"]
+    Path("d.csv").write_text("a,b")
+    assert "d.csv: expected a file of decisions" in cli(*args).stderr

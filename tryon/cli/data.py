@@ -4,7 +4,12 @@ from pathlib import Path
 
 import click
 
+from tryon.cli.data_convert import convert
+from tryon.cli.data_curate import curate
+from tryon.cli.data_inspect import inspect
 from tryon.cli.data_options import FILTERS, POLYGONS, read_filters
+from tryon.cli.data_preview import preview
+from tryon.cli.data_split import split
 from tryon.cli.shared import progress, user_errors
 
 _DATA = click.Path(path_type=Path, exists=True)
@@ -13,6 +18,13 @@ _DATA = click.Path(path_type=Path, exists=True)
 @click.group()
 def data() -> None:
     """Prepare annotated photos."""
+
+
+data.add_command(convert)
+data.add_command(curate)
+data.add_command(inspect)
+data.add_command(preview)
+data.add_command(split)
 
 
 @data.command()

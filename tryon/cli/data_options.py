@@ -21,7 +21,18 @@ FILTERS = click.option(
     multiple=True,
     metavar="KEY=VALUES",
     help="Photos to take: viewpoint=2, occlusion=1,2, scale=, zoom-in=, category=, "
-    "source=user or min-area=0.02. May be given several times.",
+    "sleeve=short, source=user or min-area=0.02. May be given several times.",
+)
+# Those of `data_tools.convert.FORMATS`, which a --help has no time to import.
+FORMATS = (
+    "deepfashion2", "coco", "coco-294", "via", "labelme", "yolo", "label-maps",
+    "kfashion",
+)  # fmt: skip
+SOURCE_FORMAT = click.option(
+    "--from", "source", type=click.Choice(FORMATS), required=True, help="Format of SRC."
+)
+FAIL_FAST = click.option(
+    "--fail-fast", is_flag=True, help="Stop at the first bad file, and write nothing."
 )
 
 

@@ -78,7 +78,8 @@ def rendered(tmp_path):
             (3, 15, 20, 0, 9),
         )
         photo(folder / f"{name}.tex.jpg")
-    item = {"landmarks": [1, 2, 2] * 25, "viewpoint": 2, "occlusion": 1, "style": 0}
+    item = {"category_id": 1, "category_name": "short sleeve top", "style": 0}
+    item |= {"landmarks": [1, 2, 2] * 25, "viewpoint": 2, "occlusion": 1}
     (folder / "p007_A.json").write_text(json.dumps({"source": "user", "item1": item}))
     return folder
 

@@ -1,0 +1,115 @@
+"""Speed and memory of `tryon data convert` on generated DeepFashion2 files.
+
+    python benchmarks/convert.py 2000 20000
+
+Prints a row for each conversion and number of files: images a second of wall and of
+processor time, and the largest resident memory of its process.
+"""
+
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from PIL import Image
+
+from data_tools.annotations import CATEGORIES, LANDMARK_COUNTS
+from data_tools.convert import FORMATS, convert
+
+SIZE = 702, 468  # height, width: as most of DeepFashion2
+POINTS = 60  # of a polygon
+ROUTES = (
+    ("deepfashion2", "df", "coco", "a.json"),
+    ("coco", "a.json", "via", "v.json"),
+    ("via", "v.json", "deepfashion2", "back"),
+)
+
+
+@click.command()
+@click.argument("counts", nargs=-1, type=int, required=True)
+def main(counts: tuple[int, ...]) -> None:
+    """Convert so many files, there and back."""
+    print("| from | to | images | images/s | images/s of processor | largest memory |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            generate(Path(folder, "df"), count)
+            for source, src, target, dst in ROUTES:
+                call = [source, f"{folder}/{src}", target, f"{folder}/{dst}"]
+                # A process of its own: the largest memory of one never shrinks again.
+                done = subprocess.run(
+                    [sys.executable, __file__, "--one", *call],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+                images, wall, cpu, memory = json.loads(done.stdout)
+                print(
+                    f"| {source} | {target} | {images:,} | {images / wall:.0f} | "
+                    f"{images / cpu:.0f} | {memory / 1024:.0f} MB |",
+                    flush=True,
+                )
+
+
+def generate(folder: Path, count: int) -> None:
+    """Write annotations of one or two garments, as long as the real ones, and photos."""
+    draw = random.Random(0)
+    (folder / "annos").mkdir(parents=True)
+    (folder / "image").mkdir()
+    photo = folder / "image" / "000000.jpg"
+    Image.new("RGB", SIZE[::-1], "gray").save(photo)
+    for number in range(count):
+        values = {"source": "user", "pair_id": number}
+        for index in range(1, draw.choice((2, 2, 3))):
+            values[f"item{index}"] = garment(draw)
+        path = folder / "annos" / f"{number:06d}.json"
+        path.write_text(json.dumps(values))
+        if number:
+            os.link(photo, folder / "image" / f"{number:06d}.jpg")
+
+
+def garment(draw: random.Random) -> dict[str, object]:
+    """Return one garment in DeepFashion2's form."""
+    label = draw.randrange(len(CATEGORIES))
+    rings = [
+        [round(draw.uniform(0, SIZE[1]), 2) for _ in range(2 * POINTS)]
+        for _ in range(draw.choice((1, 1, 2)))
+    ]
+    landmarks = [
+        value
+        for _ in range(LANDMARK_COUNTS[label])
+        for value in (draw.randrange(SIZE[1]), draw.randrange(SIZE[0]), draw.randrange(3))
+    ]
+    known = dict.fromkeys(("scale", "occlusion", "zoom_in", "viewpoint", "style"), 1)
+    return {
+        "segmentation": rings,
+        "landmarks": landmarks,
+        "bounding_box": [3, 5, 400, 600],
+        "category_id": label + 1,
+        "category_name": CATEGORIES[label],
+        **known,
+    }
+
+
+def measure(source: str, src: str, target: str, dst: str) -> None:
+    """Convert once and print images, seconds, processor seconds and kibibytes."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    told = list(convert(FORMATS[source].read(Path(src)), FORMATS[target], Path(dst)))
+    if any(told):
+        sys.exit(str(next(filter(None, told))))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    row = len(told), time.perf_counter() - wall, time.process_time() - cpu, memory
+    print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        measure(*sys.argv[2:])
+    else:
+        main()

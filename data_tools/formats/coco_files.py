@@ -1,0 +1,162 @@
+"""COCO's document, read and written image by image whatever its size."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data_tools.annotations import (
+    FILE_ERRORS,
+    LANDMARK_COUNTS,
+    BadFile,
+    DataError,
+    Dataset,
+    ImageRecord,
+)
+from data_tools.formats.coco import (
+    ALL_SLOTS,
+    Categories,
+    format_annotation,
+    format_image,
+    parse_image,
+)
+from data_tools.formats.names import CATEGORY_IDS, category_of
+from data_tools.passthrough import KEY
+from data_tools.streams import Shelf, read_array, read_top, write_document
+
+PARTS = ("images", "annotations", "categories")
+
+
+def read_coco(path: Path) -> Dataset:
+    """Return the records of a COCO document, one for each of its images.
+
+    The document is read three times: for its top level, for its annotations, which wait
+    on disk, and for its images.
+
+    Raises:
+        DataError: when the file is no COCO document.
+        OSError: when it cannot be read.
+    """
+    top = read_top(path, ("images", "annotations"))
+    rows = top.get("categories")
+    if not set(PARTS) <= set(top) or not isinstance(rows, list):
+        raise DataError(f"{path}: expected COCO's {', '.join(PARTS)}")
+    categories = _parse_categories(path, rows)
+    ids = dict(categories.ids)
+    kept = top.pop(KEY, None)
+    extra = {f"coco.{name}": top[name] for name in top if name not in PARTS}
+    extra |= kept if isinstance(kept, dict) else {}
+    if rows != [category_row(name, number) for name, number in ids.items()]:
+        extra["coco.categories"] = rows
+    return Dataset(lambda: _read_records(path, categories), ids, extra, top["images"])
+
+
+def _parse_categories(path: Path, rows: list[Any]) -> Categories:
+    try:
+        names = {row["id"]: str(row["name"]) for row in rows}
+    except FILE_ERRORS as error:
+        raise DataError(f"{path}: expected categories with id and name") from error
+    ids: dict[str, Any] = {}
+    for number, name in names.items():
+        ids.setdefault(name, number)
+    return Categories(names, ids)
+
+
+def _read_records(path: Path, categories: Categories) -> Iterator[ImageRecord | BadFile]:
+    with Shelf() as shelf:
+        for row in read_array(path, "annotations"):
+            try:
+                shelf.put(row["image_id"], row)
+            except FILE_ERRORS as error:
+                yield BadFile.of(f"{path}: annotation {str(row)[:60]}", error)
+        for image in read_array(path, "images"):
+            try:
+                yield parse_image(image, shelf.take(image["id"]), categories)
+            except FILE_ERRORS as error:
+                yield BadFile.of(f"{path}: image {_name_of(image)}", error)
+        for image_id, row in shelf.rest():
+            reason = f"expected the id of an image, got image_id {image_id}"
+            yield BadFile(f"{path}: annotation {row.get('id')}", reason)
+
+
+def _name_of(image: Any) -> str:
+    name = image.get("file_name") if isinstance(image, dict) else None
+    return str(name or image)[:200]
+
+
+@contextmanager
+def write_coco(
+    path: Path, dataset: Dataset, all_slots: bool = False
+) -> Iterator[Callable[[ImageRecord], None]]:
+    """Write records into a COCO document; yields what writes one.
+
+    Args:
+        path: the .json; it appears when the block ends well.
+        dataset: the records' categories and extra.
+        all_slots: see `format_annotation`.
+    """
+    ids = dict(dataset.categories or CATEGORY_IDS)
+    given = dataset.extra.get("coco.categories", [])
+    names = {number: name for name, number in ids.items()}
+    names |= {row["id"]: row["name"] for row in given}
+    categories = Categories(names, ids)
+    image_ids, row_ids = _Ids(), _Ids()
+    top = {k.removeprefix("coco."): v for k, v in dataset.extra.items() if _is_top(k)}
+    if kept := {k: v for k, v in dataset.extra.items() if not k.startswith("coco.")}:
+        top[KEY] = kept
+    top |= dict.fromkeys(PARTS)
+    with write_document(path, {"images": "[]", "annotations": "[]"}, top) as parts:
+
+        def put(record: ImageRecord) -> None:
+            image = format_image(record, image_ids.take(record.extra.get("coco.id")))
+            size, rows = record.size or (0, 0), []
+            for one in record.instances:
+                number = ids.get(one.category)
+                if number is None:
+                    number = 1 + max((n for n in names if type(n) is int), default=0)
+                    ids[one.category], names[number] = number, one.category
+                own = one.extra.get("coco.category_id", number)
+                number = own if names.get(own) == one.category else number
+                chosen = row_ids.take(one.extra.get("coco.id")), image["id"], number
+                rows.append(format_annotation(one, chosen, categories, size, all_slots))
+            parts["images"].append(image)
+            for row in rows:
+                parts["annotations"].append(row)
+
+        yield put
+        listed = {row["id"] for row in given}
+        top["categories"] = given + [
+            category_row(name, number, all_slots)
+            for number, name in names.items()
+            if number not in listed
+        ]
+
+
+def _is_top(name: str) -> bool:
+    return name.startswith("coco.") and name not in [f"coco.{part}" for part in PARTS]
+
+
+def category_row(name: str, number: Any, all_slots: bool = False) -> dict[str, Any]:
+    """Return one of `categories`; landmarks are named by their numbers from 1."""
+    row = {"id": number, "name": name, "supercategory": "clothes"}
+    label = category_of(name)
+    if not label:
+        return row
+    count = ALL_SLOTS if all_slots else LANDMARK_COUNTS[label - 1]
+    return row | {"keypoints": [str(i + 1) for i in range(count)], "skeleton": []}
+
+
+class _Ids:
+    """Hands out ids: the one that is wanted while it is free, else the next free one."""
+
+    def __init__(self) -> None:
+        self._used: set[Any] = set()
+        self._next = 1
+
+    def take(self, wanted: Any) -> Any:
+        if not isinstance(wanted, int | str) or wanted in self._used:
+            while self._next in self._used:
+                self._next += 1
+            wanted = self._next
+        self._used.add(wanted)
+        return wanted

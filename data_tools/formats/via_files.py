@@ -1,0 +1,173 @@
+"""VIA's files: projects and bare annotations, file by file whatever their size."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data_tools.annotations import (
+    FILE_ERRORS,
+    BadFile,
+    DataError,
+    Dataset,
+    ImageRecord,
+)
+from data_tools.formats.via import format_row, parse_row
+from data_tools.garments import with_size
+from data_tools.passthrough import KEY
+from data_tools.streams import read_members, read_top, top_names, write_document
+
+_ROWS, _IDS = "_via_img_metadata", "_via_image_id_list"
+_SETTINGS: dict[str, Any] = {
+    "ui": {
+        "annotation_editor_height": 25,
+        "annotation_editor_fontsize": 0.8,
+        "leftsidebar_width": 18,
+        "image_grid": {
+            "img_height": 80,
+            "rshape_fill": "none",
+            "rshape_fill_opacity": 0.3,
+            "rshape_stroke": "yellow",
+            "rshape_stroke_width": 2,
+            "show_region_shape": True,
+            "show_image_policy": "all",
+        },
+        "image": {
+            "region_label": "__via_region_id__",
+            "region_color": "__via_default_region_color__",
+            "region_label_font": "10px Sans",
+            "on_image_annotation_editor_placement": "NEAR_REGION",
+        },
+    },
+    "core": {"buffer_size": 18, "filepath": {}, "default_filepath": ""},
+    "project": {"name": "tryon"},
+}
+
+
+def read_via(path: Path) -> Dataset:
+    """Return the records of a VIA project, or of its annotations alone.
+
+    Raises:
+        DataError: when the file is no VIA file.
+        OSError: when it cannot be read.
+    """
+    if not next(top_names(path), "").startswith("_via"):
+        return _read_bare(path)
+    top = read_top(path, (_ROWS,))
+    if _ROWS not in top:
+        raise DataError(f"{path}: expected VIA's {_ROWS}")
+    kept = (top.get("_via_settings") or {}).pop(KEY, {})
+    extra = {f"via.{name}": value for name, value in top.items() if name != _ROWS}
+    if top.get(_IDS) == [key for key, _ in read_members(path, _ROWS)]:
+        del extra[f"via.{_IDS}"]
+    extra |= kept.get("extra", {})
+    categories = kept.get("categories", {})
+    return Dataset(lambda: _read_records(path, _ROWS), categories, extra, top[_ROWS])
+
+
+def _read_bare(path: Path) -> Dataset:
+    count = sum(1 for _ in top_names(path))
+    extra = {"via.form": "annotations"}
+    return Dataset(lambda: _read_records(path, ""), {}, extra, count)
+
+
+def _read_records(path: Path, name: str) -> Iterator[ImageRecord | BadFile]:
+    for key, row in read_members(path, name):
+        try:
+            yield with_size(parse_row(key, row), path.parent)
+        except FILE_ERRORS as error:
+            yield BadFile.of(f"{path}: {key[:200]}", error)
+
+
+@contextmanager
+def write_via(path: Path, dataset: Dataset) -> Iterator[Callable[[ImageRecord], None]]:
+    """Write records into a project file, or bare annotations where those were read.
+
+    Args:
+        path: the .json; it appears when the block ends well.
+        dataset: the records' categories and extra.
+    """
+    if dataset.extra.get("via.form") == "annotations":
+        with write_bare(path) as put:
+            yield put
+        return
+    keys: dict[str, None] = {}
+    found: dict[str, dict[str, Any]] = {"region": {}, "file": {}}
+    top = _top(dataset)
+    with write_document(path, {_ROWS: "{}"}, top) as parts:
+
+        def put(record: ImageRecord) -> None:
+            key, row = format_row(record)
+            _check_new(key, keys)
+            parts[_ROWS].insert(key, row)
+            _note_attributes(row, found)
+
+        yield put
+        if top["_via_attributes"] is None:
+            top["_via_attributes"] = found
+        if top[_IDS] is None:
+            top[_IDS] = list(keys)
+
+
+@contextmanager
+def write_bare(path: Path) -> Iterator[Callable[[ImageRecord], None]]:
+    """Write records as VIA's annotations alone."""
+    keys: dict[str, None] = {}
+    with write_document(path, {"": "{}"}, {}, bare=True) as parts:
+
+        def put(record: ImageRecord) -> None:
+            key, row = format_row(record)
+            _check_new(key, keys)
+            parts[""].insert(key, row)
+
+        yield put
+
+
+def _check_new(key: str, keys: dict[str, None]) -> None:
+    if key in keys:
+        raise DataError(f"a second file that VIA would know as {key}")
+    keys[key] = None
+
+
+def _top(dataset: Dataset) -> dict[str, Any]:
+    """Return the top level of a project; None is filled in when all rows are written."""
+    given = {
+        name.removeprefix("via."): value
+        for name, value in dataset.extra.items()
+        if name.startswith("via._")
+    }
+    rest = {k: v for k, v in dataset.extra.items() if not k.startswith("via.")}
+    settings = dict(given.get("_via_settings") or _SETTINGS)
+    if rest or dataset.categories:
+        settings[KEY] = {"extra": rest, "categories": dict(dataset.categories)}
+    default = {
+        "_via_settings": settings,
+        _ROWS: None,
+        "_via_attributes": None,
+        "_via_data_format_version": "2.0.10",
+        _IDS: None,
+    }
+    return default | given | {"_via_settings": settings}
+
+
+def _note_attributes(row: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
+    """Note the attributes that VIA is to show, and the categories to choose from."""
+    regions = row["regions"]
+    regions = regions.values() if isinstance(regions, dict) else regions
+    for region in regions:
+        attributes = region["region_attributes"]
+        _note(attributes, found["region"])
+        if isinstance(name := attributes.get("category"), str):
+            menu = {"type": "dropdown", "description": "", "options": {}}
+            menu |= {"default_options": {}}
+            if found["region"]["category"]["type"] == "text":
+                found["region"]["category"] = menu
+            found["region"]["category"]["options"].setdefault(name, "")
+    _note(row["file_attributes"], found["file"])
+
+
+def _note(attributes: dict[str, Any], found: dict[str, Any]) -> None:
+    text = {"type": "text", "description": "", "default_value": ""}
+    for name, value in attributes.items():
+        if name != KEY and isinstance(value, str | int | float):
+            found.setdefault(name, dict(text))

@@ -1,0 +1,155 @@
+"""What a set of annotations holds, and what is wrong with it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from data_tools.annotations import (
+    ATTRIBUTES,
+    FILE_ERRORS,
+    BadFile,
+    Dataset,
+    ImageRecord,
+    Instance,
+)
+from data_tools.garments import label_of
+from data_tools.outlines import bounds, polygons_of
+
+_SLACK = 1  # pixels that an outline may lie outside: tools round
+# Areas of boxes that COCO calls small, medium and large, as sides of a square.
+_SIDES = (("small", 32), ("medium", 96))
+
+
+@dataclass
+class Summary:
+    """Counts over a set of annotations.
+
+    Attributes:
+        images: that were read.
+        instances: in all of them.
+        categories: instances by category, as written.
+        attributes: instances by value of scale, occlusion, zoom_in, viewpoint, by name.
+        sources: images by source, where they name one.
+        sizes: images by (height, width); None where that is not known.
+        instance_sizes: instances by COCO's small, medium and large, of their outlines.
+        landmarks: instances with landmarks, by how many are marked.
+        problems: images or instances with a problem, by its name.
+        examples: the first image with each problem.
+    """
+
+    images: int = 0
+    instances: int = 0
+    categories: Counter[str] = field(default_factory=Counter)
+    attributes: dict[str, Counter[Any]] = field(default_factory=dict)
+    sources: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[tuple[int, int] | None] = field(default_factory=Counter)
+    instance_sizes: Counter[str] = field(default_factory=Counter)
+    landmarks: Counter[int] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counts as JSON values, the most frequent first."""
+        known = {k: n for k, n in self.sizes.items() if k is not None}
+        return {
+            "images": self.images,
+            "instances": self.instances,
+            "categories": dict(self.categories.most_common()),
+            "attributes": {k: dict(v.most_common()) for k, v in self.attributes.items()},
+            "sources": dict(self.sources.most_common()),
+            "sizes": {f"{w}x{h}": n for (h, w), n in Counter(known).most_common()},
+            "instance sizes": dict(self.instance_sizes.most_common()),
+            "landmarks": dict(sorted(self.landmarks.items())),
+            "problems": dict(self.problems.most_common()),
+            "examples": self.examples,
+        }
+
+
+def summarise(dataset: Dataset) -> Iterator[Summary]:
+    """Count image by image.
+
+    Yields:
+        After each image the summary so far, the same object; one at least.
+    """
+    summary, names = Summary(), set[str]()
+    for record in dataset.read_records():
+        if isinstance(record, BadFile):
+            _note(summary, f"bad file: {record.reason}"[:160], record.name)
+        else:
+            _count_image(summary, record)
+            if record.file_name in names:
+                _note(summary, "a second annotation of the same image", record.file_name)
+            names.add(record.file_name)
+        yield summary
+    if not summary.images:
+        yield summary
+
+
+def _count_image(summary: Summary, record: ImageRecord) -> None:
+    summary.images += 1
+    summary.instances += len(record.instances)
+    summary.sizes[record.size] += 1
+    if source := record.attributes.get("source"):
+        summary.sources[str(source)] += 1
+    if record.size is None:
+        _note(summary, "size not known: no photo there", record.file_name)
+    if not record.instances:
+        _note(summary, "nothing is marked", record.file_name)
+    for instance in record.instances:
+        _count_instance(summary, record, instance)
+
+
+def _count_instance(summary: Summary, record: ImageRecord, instance: Instance) -> None:
+    summary.categories[instance.category] += 1
+    for name in ATTRIBUTES:
+        if name in instance.attributes:
+            values = summary.attributes.setdefault(name, Counter())
+            values[str(instance.attributes[name])] += 1
+    if instance.landmarks is not None:
+        summary.landmarks[sum(v > 0 for v in instance.landmarks[2::3])] += 1
+    try:
+        problems = list(_problems(summary, record, instance))
+    except FILE_ERRORS as error:
+        problems = [f"bad outline: {' '.join(str(error).split())}"[:160]]
+    for problem in problems:
+        _note(summary, problem, record.file_name)
+
+
+def _problems(summary: Summary, record: ImageRecord, instance: Instance) -> Iterator[str]:
+    """Yield what is wrong with an instance; count its size on the way."""
+    if label_of(instance) is None:
+        yield f"category unknown to DeepFashion2: {instance.category}"
+    polygons = polygons_of(instance)
+    if any(len(polygon.outer) < 6 for polygon in polygons):
+        yield "polygon of fewer than three points"
+    around = bounds(polygons)
+    if around is None:
+        yield "no outline"
+        return
+    width, height = around[2] - around[0], around[3] - around[1]
+    side = (width * height) ** 0.5
+    named = (name for name, limit in _SIDES if side < limit)
+    summary.instance_sizes[next(named, "large")] += 1
+    if not (width and height):
+        yield "outline without area"
+    if record.size is not None and not _inside(around, record.size):
+        yield "outline outside the image"
+    if record.size is not None and not _marks_inside(instance, record.size):
+        yield "landmark outside the image"
+
+
+def _inside(box: tuple[float, ...], size: tuple[int, int]) -> bool:
+    height, width = size
+    return min(box) >= -_SLACK and box[2] <= width + _SLACK and box[3] <= height + _SLACK
+
+
+def _marks_inside(instance: Instance, size: tuple[int, int]) -> bool:
+    points = instance.landmarks or ()
+    marked = zip(points[0::3], points[1::3], points[2::3], strict=True)
+    return all(_inside((x, y, x, y), size) for x, y, v in marked if v > 0)
+
+
+def _note(summary: Summary, problem: str, name: str) -> None:
+    summary.problems[problem] += 1
+    summary.examples.setdefault(problem, name)

@@ -1,0 +1,231 @@
+"""One large JSON document, read and written in bounded memory."""
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import ijson
+
+from data_tools.annotations import DataError
+from data_tools.files import to_json, whole_file
+
+_MAX_HEADER = 1 << 26  # JSON events and characters of what stands beside the long parts
+_COPY = 1 << 20  # bytes
+
+
+def read_top(path: Path, long_parts: Iterable[str]) -> dict[str, Any]:
+    """Return the top level of a JSON object; of its long parts, how long they are.
+
+    Args:
+        path: a JSON file whose top level is an object.
+        long_parts: names of arrays and objects that are not read into memory.
+
+    Raises:
+        DataError: when it is no such file.
+        OSError: when it cannot be read.
+    """
+    skipped, budget = set(long_parts), _MAX_HEADER
+    top: dict[str, Any] = {}
+    builder, name = ijson.ObjectBuilder(), ""
+    with _reading(path) as file:
+        for prefix, event, value in ijson.parse(file, use_float=True):
+            if not prefix and event == "start_array":
+                raise DataError(f"{path}: expected a JSON object, got a list")
+            if not prefix and event == "map_key":
+                name, builder = value, ijson.ObjectBuilder()
+                top[name] = 0 if name in skipped else None
+                continue
+            if name in skipped:
+                top[name] += prefix == f"{name}.item" and event == "start_map"
+                top[name] += prefix == name and event == "map_key"
+                continue
+            if not prefix:
+                continue
+            budget -= 1 + (len(value) if isinstance(value, str) else 0)
+            if budget < 0:
+                raise DataError(f"{path}: expected less beside {sorted(skipped)}")
+            builder.event(event, value)
+            top[name] = builder.value
+    return top
+
+
+def top_names(path: Path) -> Iterator[str]:
+    """Yield the names of the top level's members as they come.
+
+    Raises:
+        DataError: when the file is no JSON object.
+        OSError: when it cannot be read.
+    """
+    with _reading(path) as file:
+        for prefix, event, value in ijson.parse(file, use_float=True):
+            if not prefix and event == "map_key":
+                yield value
+            elif not prefix and event not in ("start_map", "end_map"):
+                raise DataError(f"{path}: expected a JSON object, got {event}")
+
+
+def read_array(path: Path, name: str) -> Iterator[Any]:
+    """Yield the elements of an array of the top level.
+
+    Raises:
+        DataError: when the file is no JSON.
+        OSError: when it cannot be read.
+    """
+    with _reading(path) as file:
+        yield from ijson.items(file, f"{name}.item", use_float=True)
+
+
+def read_members(path: Path, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield name and value of each member of an object; "" is the top level itself.
+
+    Raises:
+        DataError: when the file is no JSON.
+        OSError: when it cannot be read.
+    """
+    with _reading(path) as file:
+        yield from ijson.kvitems(file, name, use_float=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("rb") as file:
+            if file.read(3) != b"\xef\xbb\xbf":  # a byte order mark
+                file.seek(0)
+            yield file
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected JSON in UTF-8 ({error})") from error
+
+
+class Shelf:
+    """JSON values on disk, by key, in the order they were put there.
+
+    Example:
+        with Shelf() as shelf:
+            shelf.put(7, {"a": 1})
+            shelf.take(7)  # [{"a": 1}]
+    """
+
+    def __enter__(self) -> "Shelf":
+        self._folder = tempfile.TemporaryDirectory(prefix="tryon-")
+        self._base = sqlite3.connect(
+            Path(self._folder.name, "shelf.db"), isolation_level=None
+        )
+        self._base.execute("PRAGMA journal_mode=OFF")
+        self._base.execute("PRAGMA synchronous=OFF")
+        self._base.execute("CREATE TABLE shelf (key TEXT, value TEXT)")
+        self._base.execute("CREATE INDEX keys ON shelf (key)")
+        self._base.execute("BEGIN")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._base.close()
+        self._folder.cleanup()
+
+    def put(self, key: Any, value: Any) -> None:
+        """Add a value to those of a key; both are JSON."""
+        row = json.dumps(key), json.dumps(value)
+        self._base.execute("INSERT INTO shelf VALUES (?, ?)", row)
+
+    def take(self, key: Any) -> list[Any]:
+        """Return the values of a key, and forget them."""
+        where = (json.dumps(key),)
+        found = self._base.execute(
+            "SELECT value FROM shelf WHERE key = ? ORDER BY rowid", where
+        ).fetchall()
+        self._base.execute("DELETE FROM shelf WHERE key = ?", where)
+        return [json.loads(value) for (value,) in found]
+
+    def take_first(self, key: Any) -> Any | None:
+        """Return the first value of a key, and forget it; None where there is none."""
+        row = self._base.execute(
+            "SELECT rowid, value FROM shelf WHERE key = ? ORDER BY rowid LIMIT 1",
+            (json.dumps(key),),
+        ).fetchone()
+        if row is None:
+            return None
+        self._base.execute("DELETE FROM shelf WHERE rowid = ?", row[:1])
+        return json.loads(row[1])
+
+    def rest(self) -> Iterator[tuple[Any, Any]]:
+        """Yield the keys and values that nobody took."""
+        for key, value in self._base.execute("SELECT key, value FROM shelf"):
+            yield json.loads(key), json.loads(value)
+
+
+class LongPart:
+    """An array or object of a document that is being written, element by element."""
+
+    def __init__(self, file: IO[bytes], brackets: str):
+        self._file, self._brackets, self._count = file, brackets, 0
+
+    def append(self, value: Any) -> None:
+        """Add an element to an array."""
+        self._write(to_json(value))
+
+    def insert(self, name: str, value: Any) -> None:
+        """Add a member to an object."""
+        self._write(to_json(name) + b":" + to_json(value))
+
+    def _write(self, data: bytes) -> None:
+        self._file.write(b",\n" if self._count else b"\n")
+        self._file.write(data)
+        self._count += 1
+
+    def copy_to(self, file: IO[bytes]) -> None:
+        """Write the whole part, with its brackets."""
+        self._file.seek(0)
+        file.write(self._brackets[0].encode())
+        shutil.copyfileobj(self._file, file, _COPY)
+        file.write(self._brackets[1].encode())
+
+
+@contextmanager
+def write_document(
+    path: Path, long_parts: Mapping[str, str], rest: dict[str, Any], bare: bool = False
+) -> Iterator[dict[str, LongPart]]:
+    """Write a JSON object whose long parts wait on disk until it is whole.
+
+    Args:
+        path: the file; it appears when the block ends well.
+        long_parts: "[]" or "{}" by name.
+        rest: the other members; read when the block ends, so it may be filled until then.
+            A long part stands where `rest` names it, else at the end.
+        bare: the one long part is the whole document.
+
+    Yields:
+        The long parts by name.
+    """
+    with whole_file(path) as file, ExitStack() as stack:
+        parts = {
+            name: LongPart(stack.enter_context(_scratch(path.parent)), brackets)
+            for name, brackets in long_parts.items()
+        }
+        yield parts
+        if bare:
+            next(iter(parts.values())).copy_to(file)
+        else:
+            _write_members(file, parts, rest)
+
+
+def _scratch(folder: Path) -> AbstractContextManager[IO[bytes]]:
+    return tempfile.TemporaryFile(dir=folder, prefix=".tryon-")
+
+
+def _write_members(
+    file: IO[bytes], parts: Mapping[str, LongPart], rest: Mapping[str, Any]
+) -> None:
+    names = [*rest, *(name for name in parts if name not in rest)]
+    for index, name in enumerate(names):
+        file.write(b",\n" if index else b"{")
+        file.write(to_json(name) + b":")
+        if name in parts:
+            parts[name].copy_to(file)
+        else:
+            file.write(to_json(rest[name]))
+    file.write(b"}\n")

@@ -1,0 +1,62 @@
+"""`tryon data inspect`: what a set of annotations holds, and what is wrong with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tryon.cli.data_options import SOURCE_FORMAT
+from tryon.cli.shared import echo_json, progress, user_errors
+
+_SHOWN = 12  # rows of a table
+
+
+@click.command()
+@click.argument("src", type=click.Path(path_type=Path, exists=True))
+@SOURCE_FORMAT
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every row.")
+@click.pass_context
+@user_errors
+def inspect(context: click.Context, src: Path, source: str, as_json: bool) -> None:
+    """Count images, garments, sizes, labels and problems of the annotations SRC."""
+    from data_tools.convert import FORMATS
+    from data_tools.inspect import summarise
+    from tryon.errors import TryOnError
+
+    try:
+        dataset = FORMATS[source].read(src)
+        with progress(context, dataset.count or 0) as tell:
+            for found in summarise(dataset):
+                summary = found
+                tell("")
+    except (OSError, ValueError) as error:
+        raise TryOnError(str(error)) from error
+    values = summary.as_json()
+    if as_json:
+        echo_json(values)
+        return
+    for line in _lines(values):
+        click.echo(line)
+
+
+def _lines(values: dict[str, Any]) -> Iterator[str]:
+    yield f"{values['images']} images, {values['instances']} garments"
+    tables = {name: values[name] for name in ("categories", "sources", "sizes")}
+    tables |= {f"garments by {k}": v for k, v in values["attributes"].items()}
+    tables |= {name: values[name] for name in ("instance sizes", "landmarks")}
+    for name, rows in tables.items():
+        if rows:
+            yield f"\n{name}"
+            yield from _rows(rows)
+    yield f"\n{'problems' if values['problems'] else 'no problems'}"
+    for problem, count in values["problems"].items():
+        yield f"{count:8d}  {problem}, as {values['examples'][problem]}"
+
+
+def _rows(rows: dict[str, int]) -> Iterator[str]:
+    for index, (name, count) in enumerate(rows.items()):
+        if index == _SHOWN:
+            yield f"          ... and {len(rows) - _SHOWN} more"
+            return
+        yield f"{count:8d}  {name}"
