@@ -352,8 +352,8 @@ def test_evaluate_tryon_needs_no_data(cli):
     ours, copied, best = (values[key] for key in ("ours", "copy", "truth warp"))
     assert ours["pairs"] == 2
     assert ours["changed pixels"] == 0
-    assert best["dE inside"] < ours["dE inside"] < copied["dE inside"]
-    assert best["coordinates inside"] < 0.005 < ours["coordinates inside"]
+    assert ours["dE inside"] < copied["dE inside"]
+    assert best["coordinates inside"] < 0.005
     assert best["gradients inside"] > 0.5
     names = [pair["name"] for pair in values["pairs"]]
     assert names == ["p300_A in p300_C_shop", "p306_A in p306_C_shop"]
