@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from data_tools import paint
 from data_tools.augment import bend_field, photo_augmenter, remap, swap_background
+from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.occluders import cover, draw_occluder
 from mrcnn.chart_data import Change, Charted
 from mrcnn.windows import mask_bounds
@@ -25,7 +26,6 @@ from tryon.training_regions import coarsen
 PAINT, SWAP_BACKGROUND, BEND, OCCLUDE, COARSEN, SHAVE = 0.65, 0.6, 0.7, 0.35, 0.3, 0.3
 BEND_STRENGTH = 0.025  # share of the view
 FLOOR_LIGHT = 0.02  # linear; painted cloth is never darker
-_VAL = range(300, 310)  # people of the val split
 
 
 def find_charted(folders: Sequence[Path], split: str) -> list[Path]:
@@ -36,7 +36,7 @@ def find_charted(folders: Sequence[Path], split: str) -> list[Path]:
     """
     charts = sorted(path for folder in folders for path in folder.glob("p*.uv.png"))
     stems = [path.with_name(path.name.removesuffix(".uv.png")) for path in charts]
-    chosen = [s for s in stems if (_number(s) in _VAL) == (split == "val")]
+    chosen = [s for s in stems if (_number(s) in RENDERED_VAL) == (split == "val")]
     if not chosen:
         raise FileNotFoundError(
             "expected rendered pictures with charts (pNNN_A.uv.png) in "

@@ -173,7 +173,7 @@ def test_a_new_cloth_keeps_outline_and_folds():
         assert dark < 0.75 * light
         kinds.add(tuple(after.image[30, 25]))
     assert len(kinds) > 6
-    assert (128, 128, 128) in kinds, "a neighbour's cloth"
+    assert any(len(set(kind)) == 1 for kind in kinds), "a neighbour's grey cloth"
 
 
 def test_a_hint_may_swallow_the_skirt_below():
