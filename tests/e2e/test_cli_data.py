@@ -158,7 +158,9 @@ def test_split(cli):
     )
     assert len(one) + len(two) == 12
     annotate("bad", category_id=None)
-    assert cli(*args[:-1], "o2", "--by", "name:(.*)_").exit_code == 3
+    done = cli(*args[:-1], "o2", "--by", "name:(.*)_")
+    assert done.exit_code == 3
+    assert done.stderr.count("Left out: df/annos/bad.json: expected a whole") == 1
 
 
 @pytest.mark.parametrize(
