@@ -102,6 +102,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            path.rmdir()  # it is empty; Windows renames onto nothing else
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -116,11 +116,15 @@ def split(
 
 
 def choose_part(dataset: Dataset, found: Split, part: str) -> Dataset:
-    """Return the records of one part; what cannot be read is in none."""
+    """Return the records of one part; what cannot be read comes with the first part."""
+    first = next(iter(found.counts))
 
     def read_records() -> Iterator[ImageRecord | BadFile]:
         for record in dataset.read_records():
-            if isinstance(record, ImageRecord) and found.part_of(record) == part:
+            if isinstance(record, BadFile):
+                if part == first:
+                    yield record
+            elif found.part_of(record) == part:
                 yield record
 
     return replace(dataset, read_records=read_records, count=found.counts[part])

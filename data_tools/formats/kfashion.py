@@ -159,7 +159,7 @@ def _place_garments(record: ImageRecord, parts: dict[str, Any]) -> list[int]:
     """Put the garments where they belong; return where each is found in reading."""
     taken: dict[tuple[str, int], int] = {}
     for number, instance in enumerate(record.instances):
-        kind = _kind_of(instance)
+        kind = kind_of(instance)
         index = instance.extra.get("kfashion.index", 0)
         index = index if type(index) is int and 0 <= index < 1000 else 0
         while (kind, index) in taken:
@@ -177,7 +177,8 @@ def _place_garments(record: ImageRecord, parts: dict[str, Any]) -> list[int]:
     return [read.index(number) for number in range(len(read))]
 
 
-def _kind_of(instance: Instance) -> str:
+def kind_of(instance: Instance) -> str:
+    """Return the key that a garment stands under, as "상의"."""
     kind = instance.extra.get("kfashion.kind")
     if isinstance(kind, str) and kind != STYLE:
         return kind
@@ -256,7 +257,7 @@ def _parse_own_garment(
     category = category_by_rule(kind, attributes)
     polygons = (Polygon(ring),) if ring else ()
     instance = Instance(category, polygons, box=found, attributes=attributes)
-    if _kind_of(instance) != kind:
+    if kind_of(instance) != kind:
         extra["kfashion.kind"] = kind
     return replace(instance, extra=extra)
 

@@ -158,7 +158,9 @@ def test_split(cli):
     )
     assert len(one) + len(two) == 12
     annotate("bad", category_id=None)
-    assert cli(*args[:-1], "o2", "--by", "name:(.*)_").exit_code == 3
+    done = cli(*args[:-1], "o2", "--by", "name:(.*)_")
+    assert done.exit_code == 3
+    assert done.stderr.count("Left out: df/annos/bad.json: expected a whole") == 1
 
 
 @pytest.mark.parametrize(
@@ -213,3 +215,25 @@ def test_curate_decides_and_convert_takes_what_is_kept(cli):
     assert [row["filename"] for row in rows.values()] == ["3.jpg"]
     Path("d.csv").write_text("a,b")
     assert "d.csv: expected a file of decisions" in cli(*args).stderr
+
+
+def test_kfashion(cli):
+    ring = {
+        "X좌표1": 1,
+        "Y좌표1": 1,
+        "X좌표2": 99,
+        "Y좌표2": 1,
+        "X좌표3": 1,
+        "Y좌표3": 99,
+    }
+    parts = {"렉트좌표": {"상의": [{}]}, "폴리곤좌표": {"상의": [ring]}}
+    parts["라벨링"] = {"상의": [{"카테고리": "셔츠", "색상": "와인"}]}
+    values = {"이미지 정보": {}, "데이터셋 정보": {"데이터셋 상세설명": parts}}
+    Path("data/a.json").write_text(json.dumps(values), encoding="utf-8")
+    done = cli("data", "kfashion", "data", "-o", "out")
+    assert done.exit_code == 0, done.output
+    assert "       1  tops/shirt/wine" in done.stderr
+    assert Path("out/tops/shirt/wine/a_1.jpg").exists()
+    Path("data/b.json").write_text("x")
+    assert cli("data", "kfashion", "data", "-o", "out2").exit_code == 3
+    assert cli("data", "kfashion", "data", "-o", "out").exit_code == 1, "it is there"

@@ -7,6 +7,7 @@ import click
 from tryon.cli.data_convert import convert
 from tryon.cli.data_curate import curate
 from tryon.cli.data_inspect import inspect
+from tryon.cli.data_kfashion import kfashion
 from tryon.cli.data_options import FILTERS, POLYGONS, read_filters
 from tryon.cli.data_preview import preview
 from tryon.cli.data_split import split
@@ -23,6 +24,7 @@ def data() -> None:
 data.add_command(convert)
 data.add_command(curate)
 data.add_command(inspect)
+data.add_command(kfashion)
 data.add_command(preview)
 data.add_command(split)
 

@@ -78,12 +78,11 @@ def split(
                         )
     except (OSError, ValueError) as error:
         raise TryOnError(str(error)) from error
-    unread = (dataset.count or 0) - sum(found.counts.values())
-    click.echo(f"{found.groups} groups, {bad + unread} images left out", err=True)
+    click.echo(f"{found.groups} groups, {bad} images left out", err=True)
     for name, count in found.counts.items():
         click.echo(f"{count} images: {out / (name + ending)}", err=True)
     click.echo(out)
-    if bad or unread:
+    if bad:
         sys.exit(3)
 
 

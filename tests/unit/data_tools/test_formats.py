@@ -114,7 +114,9 @@ def test_bad_files_are_named_and_counted(deepfashion2, caplog):
     assert "000001.jpg" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["viewpoint", "colour=1", "min-area=2", "category=0"])
+@pytest.mark.parametrize(
+    "text", ["viewpoint", "colour=1", "min-area=2", "category=0", "sleeve=wide"]
+)
 def test_filters_that_are_not_understood(text):
     with pytest.raises(ValueError, match=f"'{text}': expected viewpoint=2"):
         parse_filter([text])

@@ -18,7 +18,8 @@ def deal(data, *keys, shares=SHARES, seed=0):
     found = split(data, [parse_key(key) for key in keys], shares, seed)
     return {
         part: [
-            record.file_name for record in choose_part(data, found, part).read_records()
+            record.name if isinstance(record, BadFile) else record.file_name
+            for record in choose_part(data, found, part).read_records()
         ]
         for part in shares
     }
@@ -73,10 +74,11 @@ def test_values_of_other_types_are_other_identities():
     assert sorted(map(len, parts.values())) == [4, 4]
 
 
-def test_bad_files_are_in_no_part():
+def test_bad_files_come_once():
     records = [BadFile("a", "b"), *(ImageRecord(f"{i}.jpg", None) for i in range(40))]
     parts = deal(Dataset(lambda: iter(records)), "x")
-    assert sum(map(len, parts.values())) == 40
+    assert sum(map(len, parts.values())) == 41
+    assert "a" in parts["train"]
 
 
 def test_a_part_without_images_is_an_error():
