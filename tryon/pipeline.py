@@ -89,13 +89,15 @@ class TryOnPipeline:
     @classmethod
     def from_pretrained(cls, pattern: str | None = None) -> "TryOnPipeline":
         """Load the shipped models, or a pattern by name in the generator's place."""
-        looks = shipped_card("segmenter"), shipped_card("refiner")
-        segmenter = Segmenter.from_pretrained(*looks)
-        if pattern is None:
-            chosen = shipped_card("universal")
-            return cls(segmenter, UniversalTransfer.from_card(chosen), (*looks, chosen))
-        chosen = pattern_card(pattern)
-        return cls(segmenter, PatternTransfer.from_card(pattern), (*looks, chosen))
+        finders = shipped_card("segmenter"), shipped_card("refiner")
+        if pattern is not None:  # it takes no spot of the shop picture: no chart
+            cards = *finders, pattern_card(pattern)
+            segmenter = Segmenter.from_pretrained(*finders)
+            return cls(segmenter, PatternTransfer.from_card(pattern), cards)
+        chart, universal = shipped_card("chart"), shipped_card("universal")
+        segmenter = Segmenter.from_pretrained(*finders, chart)
+        transfer = UniversalTransfer.from_card(universal)
+        return cls(segmenter, transfer, (*finders, chart, universal))
 
     def __call__(
         self,
@@ -125,6 +127,7 @@ class TryOnPipeline:
             _ = user.layers, shop.alpha
         with watch("transfer"):
             out1 = self.transfer(user, shop)
+            warnings += doubts(out1)
         with watch("composite"):
             image = composite(user, out1)
         with watch("judge"):
@@ -181,6 +184,15 @@ def _others(instances: tuple[Instance, ...]) -> str:
     """Name the finds of other classes that may be taken all the same."""
     names = [f"{k} for the {found.label_name}" for k, found in enumerate(instances)]
     return f", or take another find with --instance ({', '.join(names)})" * bool(names)
+
+
+def doubts(out1: Transferred) -> list[str]:
+    """Say when the cloth was not placed by the charts, but by what is less sure."""
+    way = out1.warp.method if out1.warp else "chart"
+    if way == "chart":
+        return []
+    by = "landmarks" if way == "landmarks" else "outlines"
+    return [f"the print was placed by {by}: the cloth's own places could not be read"]
 
 
 def composite(user: Garment, out1: Drawable) -> NDArray[np.uint8]:

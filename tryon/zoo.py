@@ -18,7 +18,7 @@ import platformdirs
 from tryon.errors import MissingModel
 
 SHIPPED = Path(__file__).parent / "models"
-SHIPPED_MODELS = ("segmenter", "refiner", "universal")
+SHIPPED_MODELS = ("segmenter", "refiner", "chart", "universal")
 _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")
 
 
@@ -28,7 +28,8 @@ class ModelCard:
 
     Attributes:
         path: the weights file.
-        values: the card: name, kind ("segmenter", "refiner", "universal" or "pattern"),
+        values: the card: name, kind ("segmenter", "refiner", "chart", "universal" or
+            "pattern"),
             file, bytes, sha256, licence, config, and how it was made.
     """
 

@@ -80,7 +80,12 @@ def test_run_json_holds_report_and_licences(cli, me_path, tee_path):
         "segment", "matte", "transfer", "composite", "judge",
     }  # fmt: skip
     assert report["licences"]["code"] == "Apache-2.0"
-    assert set(report["licences"]["weights"]) == {"segmenter", "refiner", "universal"}
+    assert set(report["licences"]["weights"]) == {
+        "segmenter",
+        "refiner",
+        "chart",
+        "universal",
+    }
     assert all(len(model["sha256"]) == 64 for model in report["models"])
 
 
@@ -285,7 +290,7 @@ def test_export_and_import_say_what_is_wrong(cli):
 def test_doctor_lists_models(cli):
     done = cli("doctor")
     assert done.exit_code == 0, done.output
-    models = ("segmenter", "refiner", "universal", "stripe")
+    models = ("segmenter", "refiner", "chart", "universal", "stripe")
     for name in (*(f"model {model}" for model in models), "keras", "segmenter runs in"):
         assert name in done.stdout
 

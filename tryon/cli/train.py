@@ -80,6 +80,7 @@ def pattern(
     from cyclegan.config import CycleGANConfig
     from tryon import train_pattern as training
     from tryon.segment import Segmenter
+    from tryon.zoo import shipped_card
 
     run = training.PatternRun(
         name,
@@ -90,7 +91,7 @@ def pattern(
         steps,
     )
     config = CycleGANConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
-    segmenter = Segmenter.from_pretrained()
+    segmenter = Segmenter.from_pretrained(chart=shipped_card("chart"))
     for row in training.train_pattern(run, segmenter, config, _warn):
         tell_row(row)
     click.echo(install_pattern(run.out_dir, name))
