@@ -1,0 +1,75 @@
+"""The same tiny chart network under each Keras backend, each in a process of its own."""
+
+import pytest
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import keras
+import numpy as np
+from mrcnn.chart import build_chart_network
+from mrcnn.chart_data import Charted, pack_view
+from mrcnn.chart_train import ChartTrainer
+from mrcnn.config import ChartConfig, Stage, TrainConfig
+from mrcnn.train import compile_stage
+
+task, folders = sys.argv[1], [Path(name) for name in sys.argv[2:]]
+config = ChartConfig(image_size=64, widths=(4, 8, 8, 8))
+x, y = np.meshgrid(np.linspace(0, 1, 64), np.linspace(1, 0, 64))
+chart = np.stack([x, y], axis=-1).astype("float32")
+mask = np.zeros((64, 64), bool)
+mask[16:48, 16:48] = True
+image = np.rint(chart[..., [0, 1, 1]] * 255).astype("uint8")
+row = pack_view(Charted(image, mask, chart, np.zeros_like(mask)))
+batch = {name: np.stack([value, value]) for name, value in row.items()}
+keras.utils.set_random_seed(0)
+if task == "read":
+    errors = []
+    for folder in folders:
+        model = build_chart_network(config)
+        model.load_weights(folder / "model.weights.h5")
+        written = np.load(folder / "written.npz")
+        found = model.predict_on_batch(batch["views"])
+        errors.append({
+            name: float(np.abs(np.asarray(found[name]) - written[name]).max())
+            for name in found})
+    print(json.dumps(errors))
+    sys.exit()
+train = TrainConfig(batch_size=2, warmup_steps=1, ema=0.9)
+model = ChartTrainer(config, train)
+compile_stage(model, Stage("heads", 30, 5e-3), train)
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        return (batch,)
+
+history = model.fit(Batches(), epochs=3, verbose=0, shuffle=False).history
+found = model.network.predict_on_batch(batch["views"])
+model.network.save_weights(folders[0] / "model.weights.h5")
+np.savez(folders[0] / "written.npz", **found)
+print(json.dumps({
+    "history": history,
+    "shapes": {name: np.shape(value) for name, value in found.items()},
+}))
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_training_lowers_the_losses(written, backend):
+    _, report = written(backend)
+    for name in ("place", "back"):
+        assert report["history"][name][-1] < report["history"][name][0], name
+    assert report["shapes"]["places"] == [2, 16, 16, 2, 2]
+
+
+@pytest.mark.parametrize("reader", BACKENDS)
+def test_weights_of_every_backend_load(run_script, folders, reader):
+    errors = run_script(reader, SCRIPT, "read", *folders())
+    assert len(errors) == len(folders())
+    for error in errors:
+        assert max(error.values()) < 1e-3
