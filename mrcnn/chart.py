@@ -56,5 +56,5 @@ def _with_grid(masks):
     steps = (ops.arange(size, dtype=masks.dtype) + 0.5) / (size / 2) - 1
     rows, columns = ops.meshgrid(steps, steps, indexing="ij")
     grid = ops.stack([columns, rows], axis=-1)[None]
-    like = ops.ones_like(masks)
-    return ops.concatenate([masks, grid * like], axis=-1)
+    everywhere = ops.multiply(ops.ones_like(masks), grid)
+    return ops.concatenate([masks, everywhere], axis=-1)
