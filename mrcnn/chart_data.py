@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mrcnn.config import CHART_STRIDE as STRIDE
 from mrcnn.windows import homography, mask_bounds, resample, square_window
-
-STRIDE = 4  # view pixels a cell of the chart
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ LANDMARK_NAMES = (
     "right sleeve outer",
     "right shoulder",
 )
+CHART_STRIDE = 4  # pixels of the chart network's view a cell of its chart
 PRECISIONS = ("float32", "mixed_bfloat16")
 # First backbone stage that moves, by the name of a training stage; "heads" moves none.
 TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}

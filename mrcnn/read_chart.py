@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mrcnn.chart_data import STRIDE
+from mrcnn.config import CHART_STRIDE as STRIDE
 from mrcnn.predictor import Predictor
 from mrcnn.windows import mask_bounds, view_of, window_matrix
 

@@ -32,6 +32,9 @@ class SegmentConfig:
     proposal_threshold: float = 0.1  # Mask R-CNN's score from which a find is read again
     proposals: int = 5  # finds that are read again, at most
     score_threshold: float = 0.3  # the refiner's probability from which a find counts
+    # The same of the whole frame, when Mask R-CNN finds nothing: walls and floors that
+    # fill a photo stay below it.
+    frame_threshold: float = 0.6
     mask_threshold: float = 0.5  # probability from which a pixel is garment
     overlap_threshold: float = 0.6  # of two finds nested so far, the better stays
 
@@ -110,19 +113,19 @@ class Segmenter:
             image: uint8 (h, w, 3).
             threshold: of the scores; None takes the config's.
         """
-        masks = self._propose(image)
-        readings = refine(self.refiner, image, masks)
-        found = as_detections(readings, image.shape[:2])
-        least = self.config.score_threshold if threshold is None else threshold
+        masks, least = self._propose(image).masks, self.config.score_threshold
+        least = least if threshold is None else threshold
+        if not len(masks):  # a shirt from so close that it has no outline, or none
+            masks = np.full((1, *image.shape[:2]), 0.5, np.float32)
+            least = max(least, self.config.frame_threshold)
+        found = as_detections(refine(self.refiner, image, masks), image.shape[:2])
         found = drop_nested(found, self.config.overlap_threshold)
         return found[found.scores >= least]
 
-    def _propose(self, image: np.ndarray) -> NDArray[np.float32]:
-        """Return the first masks (N, h, w); of a photo without any the whole frame."""
-        config = self.config
-        first = detect(self.predictor, image, config.proposal_threshold)[0]
-        first = drop_nested(first, 0.85)[: config.proposals]
-        return first.masks if len(first) else np.full((1, *image.shape[:2]), 0.5, "f4")
+    def _propose(self, image: np.ndarray) -> Detections:
+        """Return what Mask R-CNN takes for garments in the whole photo."""
+        first = detect(self.predictor, image, self.config.proposal_threshold)[0]
+        return drop_nested(first, 0.85)[: self.config.proposals]
 
     def look_closer(
         self, image: np.ndarray, found: Detections, chosen: int
