@@ -9,7 +9,6 @@ and mirrored too, in a view around its better mask.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compositor import clean_mask
 from mrcnn.config import CLASS_NAMES

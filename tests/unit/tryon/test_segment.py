@@ -143,3 +143,13 @@ def test_the_segmenter_itself_needs_no_keras():
         check=True,
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_a_photo_that_may_be_all_shirt_must_be_surer(finder, drawer, segmenter, shirt):
+    drawer.score = 0.5
+    assert segmenter(shirt[0]) is not None
+    finder.score = 0.0
+    assert segmenter(shirt[0]) is None
+    assert len(segmenter.find(shirt[0], 0.05)) == 0, "whatever threshold is asked for"
+    drawer.score = 0.7
+    assert segmenter(shirt[0]) is not None
