@@ -1,17 +1,16 @@
 """Losses of the chart network, and the model that `mrcnn.train.run_stages` trains."""
 
-import keras
 from keras import ops
 
 from mrcnn.chart import build_chart_network
 from mrcnn.config import ChartConfig, TrainConfig
 from mrcnn.losses import binary_cross_entropy
+from mrcnn.trainer import NetworkTrainer
 
-LOSS_NAMES = ("place", "promise", "slope", "back")
 WEIGHTS = {"place": 10.0, "promise": 0.1, "slope": 10.0, "back": 0.3}
 
 
-class ChartTrainer(keras.Model):
+class ChartTrainer(NetworkTrainer):
     """A chart network with its losses.
 
     Args:
@@ -22,36 +21,20 @@ class ChartTrainer(keras.Model):
         inputs: a dict of `mrcnn.chart_data.pack_view`'s arrays, batched.
 
     Returns:
-        The losses, scalars, by the names of `LOSS_NAMES`.
+        The losses, scalars, by the names of `WEIGHTS`.
     """
 
     def __init__(
         self, config: ChartConfig | None = None, train: TrainConfig | None = None
     ):
-        super().__init__(name="chart_trainer", dtype="float32")
-        self.config = config or ChartConfig()
-        self.network = build_chart_network(self.config)
-        self.seed = keras.random.SeedGenerator((train or TrainConfig()).seed)
-        self.trackers = {name: keras.metrics.Mean(name) for name in LOSS_NAMES}
-        self.built = True
-
-    @property
-    def backbone(self) -> keras.Model:
-        """The part that may start from ImageNet weights."""
-        return self.network.get_layer(f"{self.config.backbone}_backbone")
+        config, seed = config or ChartConfig(), (train or TrainConfig()).seed
+        super().__init__(
+            "chart_trainer", build_chart_network(config), config, WEIGHTS, seed
+        )
 
     def call(self, inputs, training=False):
         pred = self.network(inputs["views"], training=training)
         return chart_losses(pred, inputs["gt_chart"])
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        """Add the losses that `call` computed, and track each."""
-        del x, y, sample_weight, training
-        for name, value in y_pred.items():
-            self.trackers[name].update_state(value)
-        return sum(WEIGHTS[name] * y_pred[name] for name in LOSS_NAMES)
 
 
 def chart_losses(pred, truth):

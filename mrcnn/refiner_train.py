@@ -1,20 +1,19 @@
 """Losses of the refiner, and the model that `mrcnn.train.run_stages` trains."""
 
-import keras
 from keras import ops
 
 from mrcnn.config import RefinerConfig, TrainConfig
 from mrcnn.losses import binary_cross_entropy, weighted_mean
 from mrcnn.refiner import build_refiner
+from mrcnn.trainer import NetworkTrainer
 
-LOSS_NAMES = ("mask", "class", "heatmap", "place", "seen")
 WEIGHTS = {"mask": 1.0, "class": 0.4, "heatmap": 0.15, "place": 4.0, "seen": 0.1}
 EDGE_WEIGHT = 3.0  # how much more a pixel at the outline counts
 SMOOTHING = 0.1  # of class labels: annotators are not sure of sleeves either
 SPREAD = 1.2  # standard deviation of a true heatmap, cells
 
 
-class RefinerTrainer(keras.Model):
+class RefinerTrainer(NetworkTrainer):
     """A refiner with its losses.
 
     Args:
@@ -25,26 +24,17 @@ class RefinerTrainer(keras.Model):
         inputs: a dict of `mrcnn.refiner_data.pack_region`'s arrays, batched.
 
     Returns:
-        The five losses, scalars, by the names of `LOSS_NAMES`.
+        The five losses, scalars, by the names of `WEIGHTS`.
     """
 
     def __init__(
         self, config: RefinerConfig | None = None, train: TrainConfig | None = None
     ):
-        super().__init__(name="refiner_trainer", dtype="float32")
-        self.config = config or RefinerConfig()
-        self.refiner = build_refiner(self.config)
-        self.seed = keras.random.SeedGenerator((train or TrainConfig()).seed)
-        self.trackers = {name: keras.metrics.Mean(name) for name in LOSS_NAMES}
-        self.built = True
-
-    @property
-    def backbone(self) -> keras.Model:
-        """The part that may start from ImageNet weights."""
-        return self.refiner.get_layer(f"{self.config.backbone}_backbone")
+        config, seed = config or RefinerConfig(), (train or TrainConfig()).seed
+        super().__init__("refiner_trainer", build_refiner(config), config, WEIGHTS, seed)
 
     def call(self, inputs, training=False):
-        pred = self.refiner(inputs["views"], training=training)
+        pred = self.network(inputs["views"], training=training)
         known = inputs["known"]
         points = inputs["gt_landmarks"]
         return {
@@ -52,15 +42,6 @@ class RefinerTrainer(keras.Model):
             "class": class_loss(pred["classes"], inputs["gt_label"], known[:, 1]),
             **landmark_losses(pred, points, known[:, 2]),
         }
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        """Add the losses that `call` computed, and track each."""
-        del x, y, sample_weight, training
-        for name, value in y_pred.items():
-            self.trackers[name].update_state(value)
-        return sum(WEIGHTS[name] * y_pred[name] for name in LOSS_NAMES)
 
 
 def mask_loss(logits, truth, known):

@@ -110,7 +110,7 @@ def make_trainee(run: TrainingRun) -> Trainee:
     config = run.config
     assert isinstance(config, RefinerConfig)
     model = RefinerTrainer(config, run.recipe)
-    return Trainee("refiner", model, lambda: build_refiner(config), lambda m: m.refiner)
+    return Trainee("refiner", model, lambda: build_refiner(config), lambda m: m.network)
 
 
 def find_regions(
@@ -152,6 +152,6 @@ def judge_garments(model: RefinerTrainer, photo: AnnotatedPhoto) -> Iterator[Cas
         truth = np.asarray(view.mask)
         hint = spoil_mask(truth, rng)
         views = np.dstack([view.image, 255 * hint]).astype(np.float32)
-        logits = np.asarray(model.refiner.predict_on_batch(views[None])["masks"][0])
+        logits = np.asarray(model.network.predict_on_batch(views[None])["masks"][0])
         guess = logits.repeat(2, 0).repeat(2, 1) > 0
         yield Case(view.image, truth > 0.5, guess, mask_iou(guess, truth > 0.5))

@@ -234,9 +234,7 @@ def train_universal(
     """
     stems = find_renders(folders, "train")
     pairs = list(make_pairs(stems, config.image_size, looks, config.seed))
-    designs = [
-        paint.read_texture(path) for f in folders for path in sorted(f.glob("*.tex.jpg"))
-    ]
+    designs = [paint.read_texture(_file(stem, ".tex.jpg")) for stem in stems]
     trainer = UniversalTrainer(config)
     resume(trainer, out_dir)
     batches = painted_batches(pairs, designs, batch_size, config.seed, trainer.step)

@@ -53,8 +53,8 @@ before = [np.array(w) for w in model.backbone.get_weights()]
 history = model.fit(Batches(), epochs=3, verbose=0, shuffle=False).history
 still = all(np.array_equal(a, b)
             for a, b in zip(before, model.backbone.get_weights()))
-found = model.refiner.predict_on_batch(batch["views"])
-model.refiner.save_weights(folders[0] / "model.weights.h5")
+found = model.network.predict_on_batch(batch["views"])
+model.network.save_weights(folders[0] / "model.weights.h5")
 np.savez(folders[0] / "written.npz", **found)
 nothing = {**batch, "known": np.zeros((2, 3), "float32")}
 model.reset_metrics()

@@ -6,7 +6,7 @@ import pytest
 
 from mrcnn.chart import build_chart_network
 from mrcnn.chart_data import ChartBatches, Charted, pack_view, random_view
-from mrcnn.chart_train import LOSS_NAMES, ChartTrainer, chart_losses
+from mrcnn.chart_train import WEIGHTS, ChartTrainer, chart_losses
 from mrcnn.config import ChartConfig
 from mrcnn.read_chart import read_chart
 
@@ -102,7 +102,7 @@ def test_the_truth_loses_next_to_nothing():
     truth = truth.astype(np.float32)
     pred = {name: value.astype(np.float32) for name, value in perfect(truth).items()}
     losses = numbers(chart_losses(pred, truth))
-    assert set(losses) == set(LOSS_NAMES)
+    assert set(losses) == set(WEIGHTS)
     assert max(losses["place"], losses["slope"], losses["back"]) < 1e-3
 
 

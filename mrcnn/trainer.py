@@ -1,0 +1,48 @@
+"""A network with named losses: what the trainers of refiner and chart share."""
+
+from collections.abc import Mapping
+
+import keras
+
+from mrcnn.config import ChartConfig, RefinerConfig
+
+
+class NetworkTrainer(keras.Model):
+    """Adds up the losses that a subclass computes in `call`, and tracks each.
+
+    Args:
+        name: of the model.
+        network: what is trained and ships.
+        config: of the network.
+        weights: of each loss in the sum, by its name.
+        seed: of the draws in training.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: keras.Model,
+        config: RefinerConfig | ChartConfig,
+        weights: Mapping[str, float],
+        seed: int,
+    ):
+        super().__init__(name=name, dtype="float32")
+        self.config, self.network = config, network
+        self.loss_weights = dict(weights)
+        self.seed = keras.random.SeedGenerator(seed)
+        self.trackers = {loss: keras.metrics.Mean(loss) for loss in weights}
+        self.built = True
+
+    @property
+    def backbone(self) -> keras.Model:
+        """The part that may start from ImageNet weights."""
+        return self.network.get_layer(f"{self.config.backbone}_backbone")
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """Add the losses that `call` computed, and track each."""
+        del x, y, sample_weight, training
+        for name, value in y_pred.items():
+            self.trackers[name].update_state(value)
+        return sum(weight * y_pred[name] for name, weight in self.loss_weights.items())
