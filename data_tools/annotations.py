@@ -258,6 +258,8 @@ class AnnotatedPhoto:
         read_garments: reads the annotation.
         read_foreground: reads what stays when the background is swapped, bool (H, W);
             None where that is not known.
+        read_things: reads what is worn or held and is no garment, bags and hair, bool
+            (H, W) each; None where that is not known.
         open_image: opens the photo's bytes; None opens `image_path`.
         read_facts: reads labels and attributes alone; None goes through the garments.
     """
@@ -266,6 +268,7 @@ class AnnotatedPhoto:
     source: str
     read_garments: Callable[[], list[Garment]] = no_garments
     read_foreground: Callable[[], NDArray[np.bool_]] | None = None
+    read_things: Callable[[], list[NDArray[np.bool_]]] | None = None
     open_image: Callable[[], IO[bytes]] | None = None
     read_facts: Callable[[], Facts] | None = None
 
@@ -297,6 +300,15 @@ class AnnotatedPhoto:
         """
         with self._named():
             return None if self.read_foreground is None else self.read_foreground()
+
+    def things(self) -> list[NDArray[np.bool_]]:
+        """Return what is worn or held and is no garment, bool (H, W) each; often nothing.
+
+        Raises:
+            BadPhotoError: when the annotation cannot be read.
+        """
+        with self._named():
+            return [] if self.read_things is None else self.read_things()
 
     def facts(self) -> Facts:
         """Return labels and attributes.

@@ -1,11 +1,13 @@
-"""What hides a part of a shirt: arms and hands, bags with straps, hair; drawn roughly."""
+"""What hides a part of a shirt: arms, bags, hair; drawn roughly, or cut out of photos."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from data_tools.annotations import AnnotatedPhoto, BadPhotoError
 from data_tools.backdrops import Picture, backdrop
 
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2 of the garment, pixels
@@ -14,8 +16,101 @@ _SKIN = np.array([[255, 224, 196], [234, 192, 160], [198, 140, 100], [120, 78, 5
 _HAIR = np.array([[28, 22, 20], [66, 44, 30], [120, 84, 50], [200, 165, 110]])
 
 
+_MIRROR = Image.Transpose.FLIP_LEFT_RIGHT
+CUT_OUT = 0.5  # how often an occluder is a real one, where there are any
+
+
+@dataclass(frozen=True)
+class CutOut:
+    """A bag, a belt or hair out of a photo.
+
+    Attributes:
+        picture: RGBA.
+        box: where it lay, as shares of the box of the garment that was worn with it.
+    """
+
+    picture: Image.Image
+    box: Box
+
+
+def cut_things(
+    photos: Sequence[AnnotatedPhoto], count: int, rng: np.random.Generator
+) -> list[CutOut]:
+    """Cut what lies on and beside garments out of photos.
+
+    Args:
+        photos: where to look; those without known things are passed over.
+        count: cut-outs, about; a photo may give several.
+        rng: source of chance.
+
+    Returns:
+        The cut-outs. Photos that cannot be read give none.
+    """
+    found: list[CutOut] = []
+    for index in rng.permutation(len(photos)):
+        if photos[index].read_things is None:
+            continue
+        try:
+            found += _things_of(photos[index])
+        except BadPhotoError:
+            continue
+        if len(found) >= count:
+            break
+    return found
+
+
+def _things_of(photo: AnnotatedPhoto) -> list[CutOut]:
+    things, garments = photo.things(), photo.garments()
+    if not things or not garments:
+        return []
+    image = photo.image()
+    # The uppermost garment is the top; what else is worn lies below it.
+    left, top, right, bottom = min(
+        (_bounds(garment.mask) for garment in garments), key=lambda box: box[1]
+    )
+    cuts = []
+    for mask in things:
+        x1, y1, x2, y2 = (int(v) for v in _bounds(mask))
+        alpha = mask[y1:y2, x1:x2].astype(np.uint8) * 255
+        picture = Image.fromarray(np.dstack([image[y1:y2, x1:x2], alpha]))
+        wide, high = right - left, bottom - top
+        place = (x1 - left) / wide, (y1 - top) / high, (x2 - left) / wide
+        cuts.append(CutOut(picture, (*place, (y2 - top) / high)))
+    return cuts
+
+
+def _bounds(mask: NDArray[np.bool_]) -> Box:
+    ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return float(xs[0]), float(ys[0]), float(xs[-1] + 1), float(ys[-1] + 1)
+
+
+def lay_cut_out(
+    size: int, box: Box, cut: CutOut, rng: np.random.Generator
+) -> tuple[Alpha, Picture]:
+    """Lay a cut-out about where it lay on its own garment; returns as `draw_occluder`."""
+    wide, high = box[2] - box[0], box[3] - box[1]
+    x1, y1, x2, y2 = cut.box
+    if rng.random() < 0.5:
+        x1, x2, picture = 1 - x2, 1 - x1, cut.picture.transpose(_MIRROR)
+    else:
+        picture = cut.picture
+    scale = np.exp(rng.normal(0, 0.2))
+    sides = [max(2, round(s * scale)) for s in ((x2 - x1) * wide, (y2 - y1) * high)]
+    picture = picture.resize([min(side, 3 * size) for side in sides])
+    shift = rng.normal(0, 0.12, 2)
+    at = (round(box[0] + (x1 + shift[0]) * wide), round(box[1] + (y1 + shift[1]) * high))
+    plane = Image.new("RGBA", (size, size))
+    plane.paste(picture, at)
+    layers = np.asarray(plane)
+    return (layers[..., 3] / 255).astype(np.float32), layers[..., :3].copy()
+
+
 def draw_occluder(
-    size: int, box: Box, pieces: Sequence[Picture], rng: np.random.Generator
+    size: int,
+    box: Box,
+    pieces: Sequence[Picture],
+    rng: np.random.Generator,
+    cuts: Sequence[CutOut] = (),
 ) -> tuple[Alpha, Picture]:
     """Draw something that lies in front of a garment.
 
@@ -24,10 +119,13 @@ def draw_occluder(
         box: the garment's.
         pieces: of photos, for patterned bags; may be empty.
         rng: source of chance.
+        cuts: real ones; half of the time one of them is taken.
 
     Returns:
         alpha float32 (size, size) in [0, 1], and its colours uint8 (size, size, 3).
     """
+    if cuts and rng.random() < CUT_OUT:
+        return lay_cut_out(size, box, cuts[int(rng.integers(len(cuts)))], rng)
     kinds: list[Callable[..., tuple[Image.Image, Picture]]] = [_arm, _arm, _bag, _hair]
     shape, colours = kinds[rng.integers(len(kinds))](size, box, pieces, rng)
     soft = shape.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0)))

@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from data_tools import paint
 from data_tools.augment import bend_field, photo_augmenter, remap, swap_background
+from data_tools.charts import canonical, read_cut, read_panels
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.occluders import cover, draw_occluder
 from mrcnn.chart_data import Change, Charted
@@ -50,27 +51,21 @@ def _number(stem: Path) -> int:
 
 
 def read_charted(stem: Path) -> Charted:
-    """Read a rendered picture with its chart.
+    """Read a rendered picture with its canonical chart.
 
     Returns:
         The picture; x of its chart runs over the seen panel alone, 0 to 1, and on the
         back the same way as on the front, so that both lie on top of each other.
+
+    Raises:
+        FileNotFoundError: when the garment has no shop picture, see `read_cut`.
     """
     with Image.open(stem.with_name(stem.name + ".jpg")) as picture:
         image = np.asarray(picture.convert("RGB"))
     labels = _plane(stem, ".labels.png")
-    chart = paint.read_chart(stem.with_name(stem.name + ".uv.png"))
-    back = chart[..., 0] >= 0.5
-    x = np.where(back, 2 * chart[..., 0] - 1, 2 * chart[..., 0])
-    places = np.stack([x, chart[..., 1]], axis=-1).astype(np.float32)
+    places, back = read_panels(stem)
+    places = canonical(places, read_cut(stem))
     return Charted(image, labels == paint.TEE, places, back, labels > 0)
-
-
-def design_places(charted: Charted) -> NDArray[np.float32]:
-    """Return (u, v) on the flat design, (H, W, 2), of a picture's chart."""
-    x, y = charted.chart[..., 0], charted.chart[..., 1]
-    u = np.where(charted.back, (x + 1) / 2, x / 2)
-    return np.stack([u, y], axis=-1).astype(np.float32)
 
 
 def _plane(stem: Path, ending: str) -> NDArray[np.uint8]:
@@ -92,23 +87,25 @@ class ChartLoader:
 
     def __call__(self, index: int, rng: np.random.Generator) -> Charted:
         """Return the picture."""
-        charted, light = self._read(index)
+        charted, pattern, light = self._read(index)
         if rng.random() > PAINT:
             return charted
         design = self.designs[int(rng.integers(len(self.designs)))]
-        return replace(charted, image=repaint(charted, light, design, rng))
+        return replace(charted, image=repaint(charted, pattern, light, design, rng))
 
-    def _read_one(self, index: int) -> tuple[Charted, NDArray[np.float32]]:
+    def _read_one(self, index: int) -> tuple[Charted, paint.Array, paint.Array]:
         stem = self.stems[index]
         charted = read_charted(stem)
+        pattern = paint.read_chart(stem.with_name(stem.name + ".uv.png"))
         shade = stem.with_name(stem.name + ".shade.png")
         if not shade.exists():
-            return charted, np.ones(charted.mask.shape, np.float32)
-        return charted, paint.read_light(shade).astype(np.float32)
+            return charted, pattern, np.ones(charted.mask.shape, np.float32)
+        return charted, pattern, paint.read_light(shade).astype(np.float32)
 
 
 def repaint(
     charted: Charted,
+    pattern: NDArray[np.float32],
     light: NDArray[np.float32],
     design: NDArray[np.uint8],
     rng: np.random.Generator,
@@ -117,6 +114,7 @@ def repaint(
 
     Args:
         charted: the picture.
+        pattern: (H, W, 2), u and v of its pixels on the flat design.
         light: (H, W), linear.
         design: uint8 (h, w, 3).
         rng: source of chance.
@@ -131,7 +129,7 @@ def repaint(
     zoom = (mask.shape[0] / 6, mask.shape[1] / 6)
     room = np.exp(ndimage.zoom(coarse, zoom, order=1)) * rng.uniform(0.5, 1.2)
     lit = (folds * room)[..., None] * rng.uniform(0.9, 1.1, 3)
-    cloth = paint.paint(paint.vary_design(design, rng), design_places(charted), lit)
+    cloth = paint.paint(paint.vary_design(design, rng), pattern, lit)
     soft = Image.fromarray(mask.astype(np.uint8) * 255)
     soft = soft.filter(ImageFilter.GaussianBlur(0.6))
     share = np.asarray(soft, np.float32)[..., None] / 255

@@ -23,7 +23,7 @@ from data_tools.annotations import (
 )
 from data_tools.augment import photo_augmenter, swap_background
 from data_tools.backdrops import backdrop, cut_backdrops
-from data_tools.occluders import cover, draw_occluder
+from data_tools.occluders import CutOut, cover, cut_things, draw_occluder
 from mrcnn.detections import mask_iou
 from mrcnn.predictor import Predictor, detect
 from mrcnn.refiner_data import Change, Region
@@ -41,7 +41,10 @@ HALF = 0.5  # how often a find's own mask is the hint, and not a spoilt truth
 SWAP_BACKGROUND, RECOLOUR, OCCLUDE, COARSEN = 0.4, 0.2, 0.3, 0.25
 SWALLOW = 0.12  # how often a spoilt first mask takes in what hangs below
 CELLS = 28  # a side of the grid of such a mask
-BACKDROPS = 150
+BACKDROPS, CUT_OUTS = 150, 300
+LOWER = (7, 8, 9)  # shorts, trousers, skirts
+# Of a photo's looks: the top counts, what else is seen must only be told from it.
+LOWER_SHARE, NOTHING_SHARE = 0.5, 0.4
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,10 @@ def _add_photo(
         Candidate(index, place, _class_of(garment))
         for place, garment in enumerate(garments)
     )
+    finds.candidates.extend(
+        Candidate(index, None, 0, _keep(finds, thing.astype(np.float32)))
+        for thing in photo.things()
+    )
     for mask, _ in _look(predictor, photo.image()):
         ious = [mask_iou(mask >= 0.5, garment.mask) for garment in garments]
         best = int(np.argmax(ious)) if ious else -1
@@ -180,9 +187,20 @@ def _keep(finds: Finds, mask: NDArray[np.float32]) -> str:
 def region_shares(
     candidates: Sequence[Candidate], photo_shares: Sequence[float]
 ) -> list[float]:
-    """Return how often each candidate is drawn: a photo's share is split evenly."""
-    counts = np.bincount([c.photo for c in candidates], minlength=len(photo_shares))
-    return [photo_shares[c.photo] / int(counts[c.photo]) for c in candidates]
+    """Return how often each candidate is drawn: a part of its photo's share."""
+    weights = [_weight(candidate) for candidate in candidates]
+    places = [candidate.photo for candidate in candidates]
+    totals = np.bincount(places, weights, minlength=len(photo_shares))
+    return [
+        photo_shares[place] * weight / float(totals[place])
+        for place, weight in zip(places, weights, strict=True)
+    ]
+
+
+def _weight(candidate: Candidate) -> float:
+    if candidate.label == 0:
+        return NOTHING_SHARE
+    return LOWER_SHARE if candidate.label in LOWER else 1.0
 
 
 class RegionLoader:
@@ -229,7 +247,11 @@ def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:
 
     Surfaces are cut out of the photos first, which takes seconds.
     """
-    pieces = cut_backdrops(photos, BACKDROPS, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    pieces, cuts = (
+        cut_backdrops(photos, BACKDROPS, rng),
+        cut_things(photos, CUT_OUTS, rng),
+    )
     change_light = photo_augmenter()
 
     def change(view: Region, rng: np.random.Generator) -> Region:
@@ -240,7 +262,7 @@ def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:
         if view.mask is not None and rng.random() < RECOLOUR:
             view = recolour(view, pieces, rng)
         if view.mask is not None and rng.random() < OCCLUDE:
-            view = occlude(view, pieces, rng)
+            view = occlude(view, pieces, rng, cuts)
         image = coarsen(view.image, rng) if rng.random() < COARSEN else view.image
         return replace(view, image=change_light(image, rng))
 
@@ -298,7 +320,10 @@ def recolour(
 
 
 def occlude(
-    view: Region, pieces: Sequence[NDArray[np.uint8]], rng: np.random.Generator
+    view: Region,
+    pieces: Sequence[NDArray[np.uint8]],
+    rng: np.random.Generator,
+    cuts: Sequence[CutOut] = (),
 ) -> Region:
     """Put something in front of the garment; what it hides is no garment any more.
 
@@ -306,7 +331,7 @@ def occlude(
     """
     assert view.mask is not None and view.hint is not None
     x1, y1, x2, y2 = (float(v) for v in mask_bounds(view.mask))
-    alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng)
+    alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng, cuts)
     image, _ = cover(view.image, np.zeros((0, *alpha.shape), bool), alpha, colours)
     points = view.landmarks
     if points is not None:

@@ -23,6 +23,9 @@ from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, Garment
 from data_tools.formats.deepfashion2 import read_record
 from data_tools.garments import facts_of, landmarks_of
 
+_LOWER = {7: ("shorts",), 8: ("pants", "jeans", "leggings"), 9: ("skirt",)}
+# What hides a part of a garment, or is taken for one.
+_THINGS = ("bag", "purse", "wallet", "belt", "scarf", "hair", "accessories", "hat")
 # Clothing classes of the people's label maps -> DeepFashion2 labels, when the photo is
 # not listed as short-sleeved. Sleeves of dresses are not told apart there.
 _OTHER_GARMENTS = {
@@ -39,6 +42,7 @@ _OTHER_GARMENTS = {
     ),
     4: ("jacket", "coat", "blazer", "cardigan", "cape", "suit"),
     5: ("vest",),
+    **_LOWER,
     10: ("dress", "romper"),
 }
 # Photo, classes of its map and DeepFashion2's label of what they show, seen by eye: the
@@ -81,12 +85,8 @@ def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
     names = json.loads((above / "labels.json").read_text())
     with (above / "short_sleeve.csv").open(newline="") as file:
         short = {row["id"]: row["labels"].split() for row in csv.DictReader(file)}
-    other = {
-        names.index(name): label
-        for label, group in _OTHER_GARMENTS.items()
-        for name in group
-        if name in names
-    }
+    other, lower = (_by_value(names, groups) for groups in (_OTHER_GARMENTS, _LOWER))
+    things = [names.index(name) for name in _THINGS if name in names]
     seen, wrong = _labels_by_eye(names)
     photos = []
     for image, mask in _pairs(folder):
@@ -95,12 +95,23 @@ def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
         worn = short.get(image.stem)
         wanted = other | seen[image.stem]
         if worn is not None:
-            wanted = dict.fromkeys(map(names.index, worn), SHORT_SLEEVE_TOP)
+            wanted = lower | dict.fromkeys(map(names.index, worn), SHORT_SLEEVE_TOP)
         is_top = worn is not None or SHORT_SLEEVE_TOP in wanted.values()
         source = "people" if is_top else "people-other"
         reader = partial(_joined_classes, wanted, mask)
-        photos.append(AnnotatedPhoto(image, source, reader, partial(_marked, mask)))
+        marked, parts = partial(_marked, mask), partial(_masks_of, things, mask)
+        photos.append(AnnotatedPhoto(image, source, reader, marked, parts))
     return photos
+
+
+def _by_value(names: list[str], groups: dict[int, tuple[str, ...]]) -> dict[int, int]:
+    """Return the label of each value of a map."""
+    return {
+        names.index(name): label
+        for label, group in groups.items()
+        for name in group
+        if name in names
+    }
 
 
 def _labels_by_eye(names: list[str]) -> tuple[dict[str, dict[int, int]], set[str]]:
@@ -168,3 +179,10 @@ def _joined_classes(wanted: dict[int, int], path: Path) -> list[Garment]:
         joined[label] = joined[label] | mask if label in joined else mask
     floor = _MIN_SHARE * label_map.size
     return [Garment(label, mask) for label, mask in joined.items() if mask.sum() > floor]
+
+
+def _masks_of(values: list[int], path: Path) -> list[NDArray[np.bool_]]:
+    """Return the mask of each class of a map; small ones are dropped."""
+    label_map = read_map(path)
+    masks = [label_map == value for value in values]
+    return [mask for mask in masks if mask.mean() > _MIN_SHARE]

@@ -1,6 +1,7 @@
 """The chart network's training, from drawn renders to weights with a card."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from PIL import Image
 
 pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
+from data_tools.charts import COLLAR
+from data_tools.paint import read_chart
 from mrcnn.chart_data import Charted
 from mrcnn.config import ChartConfig, Stage, TrainConfig
 from mrcnn.refiner import build_refiner
@@ -17,7 +20,6 @@ from tryon.training_charts import (
     ChartLoader,
     bend_view,
     chart_augmenter,
-    design_places,
     find_charted,
     hide_part,
     read_charted,
@@ -30,17 +32,19 @@ from tryon.zoo import load_card
 
 TINY = ChartConfig(image_size=64, widths=(4, 8, 8, 8))
 SIZE = 80, 64
+COLLAR_V = 0.818  # height of the fifth row of `draw_render`'s tee
 
 
 def draw_render(folder, name):
-    """Draw a square tee: front but for its top rows, u to the right and v up."""
+    """Draw a T-shaped tee: front but for its top rows, u to the right and v up."""
     mask = np.zeros(SIZE, bool)
-    mask[20:60, 12:52] = True
+    mask[20:42, 12:52] = mask[42:60, 20:44] = True
+    cloth = mask[20:60, 12:52]
     x, y = np.meshgrid(np.linspace(0.02, 0.98, 40), np.linspace(0.9, 0.1, 40))
     u = x / 2
     u[:4] += 0.5
     chart = np.zeros((2, *SIZE), np.uint16)
-    chart[:, mask] = np.rint(np.stack([u.ravel(), y.ravel()]) * 4095)
+    chart[:, mask] = np.rint(np.stack([u[cloth], y[cloth]]) * 4095)
     image = np.full((*SIZE, 3), 90, np.uint8)
     image[mask] = (200, 40, 40)
     labels = np.zeros(SIZE, np.uint8)
@@ -49,6 +53,10 @@ def draw_render(folder, name):
     Image.fromarray(image).save(folder / f"{name}.jpg")
     Image.fromarray(labels).save(folder / f"{name}.labels.png")
     Image.fromarray(chart.reshape(-1, SIZE[1])).save(folder / f"{name}.uv.png")
+    points = [0, 0, 0] * 25
+    points[3:6], points[15:18] = [25, 24, 2], [39, 24, 2]
+    item = {"category_id": 1, "category_name": "short sleeve top", "landmarks": points}
+    (folder / f"{name}.json").write_text(json.dumps({"source": "shop", "item1": item}))
     if not name.endswith("_shop"):
         Image.fromarray(np.full(SIZE, 200, np.uint8)).save(folder / f"{name}.shade.png")
         design = np.zeros((32, 64, 3), np.uint8)
@@ -62,14 +70,18 @@ def draw_render(folder, name):
 def renders(tmp_path):
     folder = tmp_path / "renders"
     folder.mkdir()
-    for name in ("p007_A", "p007_A_shop", "p300_A", "p301_A_shop"):
+    for name in ("p007_A", "p007_A_shop", "p300_A", "p301_A_shop", "p300_A_shop"):
         draw_render(folder, name)
     return folder
 
 
 def test_val_people_are_kept_out(renders):
     assert [s.name for s in find_charted([renders], "train")] == ["p007_A", "p007_A_shop"]
-    assert [s.name for s in find_charted([renders], "val")] == ["p300_A", "p301_A_shop"]
+    assert [s.name for s in find_charted([renders], "val")] == [
+        "p300_A",
+        "p300_A_shop",
+        "p301_A_shop",
+    ]
     with pytest.raises(FileNotFoundError, match="charts"):
         find_charted([renders.parent], "train")
 
@@ -83,10 +95,9 @@ def test_both_panels_run_from_cuff_to_cuff(renders):
         assert x.min() == pytest.approx(0.02, abs=0.01)
         assert x.max() == pytest.approx(0.98, abs=0.01)
     assert charted.foreground.sum() == 60 * 48
-    u, v = np.moveaxis(design_places(charted)[charted.mask], -1, 0)
-    assert u[:160].min() >= 0.5
-    assert u[160:].max() <= 0.5
-    assert v.max() == pytest.approx(0.9, abs=0.01)
+    lowest, collar = charted.chart[59, 30, 1], charted.chart[24, 30, 1]
+    assert lowest == pytest.approx(0.1 * COLLAR / COLLAR_V, abs=0.01)
+    assert collar == pytest.approx(COLLAR, abs=0.01)
 
 
 def test_a_design_is_painted_where_the_chart_says(renders, monkeypatch):
@@ -94,10 +105,12 @@ def test_a_design_is_painted_where_the_chart_says(renders, monkeypatch):
     design = np.asarray(Image.open(renders / "p007_A.tex.jpg"))
     monkeypatch.setattr("data_tools.paint.vary_design", lambda texture, rng: texture)
     light = np.ones(SIZE, np.float32)
-    image = repaint(charted, light, design, np.random.default_rng(0)).astype(int)
+    pattern = read_chart(renders / "p007_A.uv.png")
+    image = repaint(charted, pattern, light, design, np.random.default_rng(0))
+    image = image.astype(int)
     assert image[22, 20:45, 2].min() > image[22, 20:45, :2].max(), "the back is blue"
-    assert (image[45, 16:28, 0] > 2 * image[45, 16:28, 1]).all(), "half the front is red"
-    assert (image[45, 36:48, 1] > 2 * image[45, 36:48, 0]).all(), "and half is green"
+    assert (image[45, 22:29, 0] > 2 * image[45, 22:29, 1]).all(), "half the front is red"
+    assert (image[45, 36:42, 1] > 2 * image[45, 36:42, 0]).all(), "and half is green"
     np.testing.assert_array_equal(image[:17], charted.image[:17])
 
 
