@@ -8,11 +8,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_tools.annotations import UNKNOWN
+from data_tools.annotations import UNKNOWN, AnnotatedPhoto
 from data_tools.folders import read_folder
 from data_tools.formats import label_maps
 
-LABELS = ["null", "skin", "t-shirt", "jacket", "dress", "shirt", "bag", "sweater"]
+LABELS = [
+    "null",
+    "skin",
+    "t-shirt",
+    "jacket",
+    "dress",
+    "shirt",
+    "bag",
+    "sweater",
+    "skirt",
+]
 SIZE = 20, 30
 
 
@@ -110,6 +120,19 @@ def test_other_people_teach_other_classes(people):
     assert third.source == fourth.source == "people-other"
     assert area(third) == {2: 238, 4: 80}  # the jacket lies over the shirt
     assert area(fourth) == {10: 280}  # a speck of cloth is not taught
+
+
+def test_bags_are_things_and_skirts_garments(people):
+    folder = people / "train"
+    pair(folder, "0007", (2, 5, 9, 5, 20), (6, 9, 14, 5, 20), (8, 9, 14, 20, 28))
+    pair(folder, "0008", (6, 0, 1, 0, 2), (2, 9, 14, 5, 20))
+    photos = {p.image_path.stem: p for p in read_folder(people, "train")}
+    assert area(photos["0007"]) == {2: 60, 9: 40}
+    (bag,) = photos["0007"].things()
+    assert bag.sum() == 75
+    assert photos["0008"].things() == [], "specks are left out"
+    assert photos["0001"].things() == []
+    assert AnnotatedPhoto(folder / "0001.jpg", "user").things() == []
 
 
 def test_sleeves_seen_by_eye_go_before_the_map(people):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_tools.annotations import AnnotatedPhoto
+from data_tools.annotations import AnnotatedPhoto, Garment
 from data_tools.backdrops import backdrop, cut_backdrops, draw_surface
-from data_tools.occluders import cover, draw_occluder
+from data_tools.occluders import cover, cut_things, draw_occluder, lay_cut_out
 
 SIZE = 96
 BOX = (24.0, 20.0, 72.0, 80.0)
@@ -31,6 +31,51 @@ def test_same_seed_same_occluder():
         )
         np.testing.assert_array_equal(one[0], same[0])
         np.testing.assert_array_equal(one[1], same[1])
+
+
+@pytest.fixture
+def bag(tmp_path):
+    """A red bag over the lower left quarter of a shirt, half beside it."""
+    image = np.full((60, 60, 3), 90, np.uint8)
+    image[40:50, 10:30] = (200, 0, 0)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    shirt, thing = np.zeros((2, 60, 60), bool)
+    shirt[10:50, 20:40], thing[40:50, 10:30] = True, True
+    shirt &= ~thing
+    photo = AnnotatedPhoto(
+        tmp_path / "a.png",
+        "people",
+        lambda: [Garment(1, shirt)],
+        read_things=lambda: [thing],
+    )
+    bad = AnnotatedPhoto(tmp_path / "no.png", "people", read_things=lambda: [thing])
+    (cut,) = cut_things([bad, photo], 9, np.random.default_rng(0))
+    return cut
+
+
+def test_a_thing_is_cut_out_with_its_place_on_the_garment(bag):
+    np.testing.assert_allclose(bag.box, (-0.5, 0.75, 0.5, 1.0))
+    assert bag.picture.size == (20, 10)
+    assert (np.asarray(bag.picture) == (200, 0, 0, 255)).all()
+
+
+def test_a_cut_out_lies_about_where_it_lay(bag):
+    for seed in range(12):
+        alpha, colours = lay_cut_out(SIZE, BOX, bag, np.random.default_rng(seed))
+        assert alpha.dtype == np.float32
+        assert (colours[alpha > 0] == (200, 0, 0)).all()
+        ys, xs = np.nonzero(alpha)
+        assert abs(ys.mean() - (20 + 0.875 * 60)) < 30
+        assert min(abs(xs.mean() - 24), abs(xs.mean() - 72)) < 25, "either side"
+
+
+def test_half_of_the_occluders_are_cut_out(bag):
+    red = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        alpha, colours = draw_occluder(SIZE, BOX, [], rng, [bag])
+        red += bool((colours[alpha > 0.9] == (200, 0, 0)).all())
+    assert 10 <= red <= 30
 
 
 def test_half_covered_by_hand():

@@ -16,6 +16,9 @@ from mrcnn.refiner_data import Region
 from tryon.train_refiner import train_refiner
 from tryon.training_data import DataChoice, DataPart
 from tryon.training_regions import (
+    LOWER,
+    LOWER_SHARE,
+    NOTHING_SHARE,
     Candidate,
     Finds,
     RegionLoader,
@@ -133,8 +136,32 @@ def test_bad_photos_teach_nothing(photo, caplog):
 
 
 def test_a_photos_share_is_split_among_its_regions():
-    candidates = [Candidate(0, 0, 1), Candidate(1, 0, 1), Candidate(1, None, 0)]
-    assert region_shares(candidates, [0.6, 0.4]) == [0.6, 0.2, 0.2]
+    candidates = [
+        Candidate(0, 0, 1),
+        Candidate(1, 0, 1),
+        Candidate(1, None, 0),
+        Candidate(1, 1, LOWER[0]),
+    ]
+    total = 1 + NOTHING_SHARE + LOWER_SHARE
+    assert region_shares(candidates, [0.6, 0.4]) == pytest.approx(
+        [0.6, 0.4 / total, 0.4 * NOTHING_SHARE / total, 0.4 * LOWER_SHARE / total]
+    )
+
+
+def test_things_teach_what_is_none(photo):
+    bag = np.zeros((60, 90), bool)
+    bag[30:48, 60:81] = True
+    held = dataclasses.replace(photo, read_things=lambda: [bag])
+    plain = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
+    finds = look_for_regions(FindsRedAndBlue(), [held], [], lambda name: None)
+    (thing,) = (
+        c
+        for c in finds.candidates
+        if c.label == 0 and finds.masks[c.find].shape == (20, 30)
+        and finds.masks[c.find][11:15, 21:26].all()
+    )  # fmt: skip
+    assert len(finds.candidates) == len(plain.candidates) + 1
+    assert finds.masks[thing.find].astype(bool).sum() == 6 * 7
 
 
 def view():
