@@ -42,6 +42,7 @@ def train(
     steps_per_epoch: int,
     out_dir: str | Path,
     on_epoch: OnEpoch | None = None,
+    measure: Callable[[], Mapping[str, float]] = dict,
 ) -> Iterator[dict[str, float]]:
     """Train, epoch by epoch, and yield each epoch's log.
 
@@ -56,6 +57,7 @@ def train(
         steps_per_epoch: steps between checkpoints.
         out_dir: made if absent.
         on_epoch: called with epoch (from 1), log and a uint8 sample sheet.
+        measure: called after every epoch; its figures go to the log.
 
     Yields:
         Mean losses of the epoch with `epoch`, `step` and `seconds`.
@@ -75,7 +77,7 @@ def train(
     source = iter(batches)
     for epoch in range(model.step // steps_per_epoch + 1, epochs + 1):
         log, batch = _run_epoch(model, source, steps_per_epoch)
-        log = {"epoch": epoch, "step": model.step, **log}
+        log = {"epoch": epoch, "step": model.step, **log, **measure()}
         _write_checkpoint(model, out_dir)
         _append_log(out_dir / "log.csv", log)
         if on_epoch is not None:

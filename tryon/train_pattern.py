@@ -2,9 +2,11 @@
 
 The segmenter cuts S1 out of the shop's pictures and S2 out of photos of people. Beside
 the unpaired CycleGAN losses, the classical warp of S1 onto each S2 is a paired target: it
-makes a few hundred steps on a CPU enough.
+makes a few hundred steps on a CPU enough. Every sixth person is held out; the weights of
+the epoch that does best on them are kept.
 """
 
+import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +18,19 @@ from cyclegan.config import CycleGANConfig, to_dict
 from cyclegan.data import Garments, unpaired_batches
 from cyclegan.model import CycleGAN
 from cyclegan.train import resume, train
-from cyclegan.weights import save_float16
+from cyclegan.weights import load_weights, save_float16
 from data_tools.augment import cutout_augmenter
 from tryon.errors import Refusal, TryOnError
 from tryon.images import read_photo, write_image
+from tryon.pattern_score import PatternJudge, split_users
 from tryon.segment import Segmenter
 from tryon.stages import Garment, work_image
+from tryon.training_run import open_board
 from tryon.transfer import Frame, classical_garment, look
-from tryon.zoo import user_home, write_card
+from tryon.zoo import ModelCard, user_home, write_card
 
 SHIPPED_USERS = Path(__file__).parent / "users"
+SCORE = "held_out_score"
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -37,9 +42,11 @@ class PatternRun:
         name: of the pattern.
         shop: pictures of the garment.
         users: photos of people in short-sleeve tops.
-        out_dir: gets checkpoint, log, sheets, weights and card.
-        epochs: in all.
+        out_dir: gets checkpoint, log, sheets, TensorBoard files, weights and card.
+        epochs: in all, at most.
         steps_per_epoch: steps between checkpoints and sheets.
+        patience: epochs without a better held-out score after which training ends.
+        start: a pattern that the way to the pattern starts from; None starts at random.
     """
 
     name: str
@@ -48,6 +55,13 @@ class PatternRun:
     out_dir: Path
     epochs: int
     steps_per_epoch: int
+    patience: int
+    start: ModelCard | None = None
+
+    @property
+    def weights(self) -> Path:
+        """Where the best weights are kept."""
+        return self.out_dir / f"{self.name}.weights.h5"
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:
@@ -139,19 +153,24 @@ def train_pattern(
         tell: gets a line for each picture that is left out.
 
     Yields:
-        The log of each epoch. After the last, `<name>.weights.h5` (float16, the
-        generator from shirts to the pattern) and `<name>.json` lie in `out_dir`.
+        The log of each epoch, with the figures of `PatternJudge`. After the last,
+        `<name>.weights.h5` (float16, the generator from shirts to the pattern, of the
+        best epoch) and `<name>.json` lie in `out_dir`.
 
     Raises:
-        TryOnError: when no shop picture or no user photo shows a garment.
+        TryOnError: when no shop picture or no user photo shows a garment, or the pattern
+            to start from has another architecture.
     """
     shop = find_garments(segmenter, run.shop, tell, lambda name: None)
-    users = find_garments(segmenter, run.users, tell, lambda name: None)
-    for kind, found in (("shop pictures", shop), ("user photos", users)):
+    everyone = find_garments(segmenter, run.users, tell, lambda name: None)
+    for kind, found in (("shop pictures", shop), ("user photos", everyone)):
         if not found:
             raise TryOnError(f"no short-sleeve top was found in the {kind}")
+    users, held_out = split_users(everyone)
+    judge = PatternJudge(held_out, shop[0], segmenter)
     model = CycleGAN(config)
-    resume(model, run.out_dir)
+    if not resume(model, run.out_dir) and run.start is not None:
+        start_from(model, run.start)
     batches = unpaired_batches(
         frame_all(users, config.image_size),
         frame_all(shop, config.image_size),
@@ -163,22 +182,58 @@ def train_pattern(
         else None,
         start_step=model.step,
     )
+    board = open_board(model.generator_a2b, run.out_dir)
+
+    def measure() -> dict[str, float]:
+        figures = judge(model)
+        if not figures or figures[SCORE] > max(read_scores(run.out_dir), default=-1.0):
+            save_pattern(model, run, len(users))
+        return figures
 
     def on_epoch(epoch: int, log: dict[str, float], sheet: NDArray[np.uint8]) -> None:
-        del log
         write_image(sheet, run.out_dir / f"sheet-{epoch:03d}.png")
+        if board is not None:
+            board.on_epoch_end(epoch, log)
 
-    yield from train(
-        model, batches, run.epochs, run.steps_per_epoch, run.out_dir, on_epoch
-    )
-    save_pattern(model, run, len(users))
+    for log in train(
+        model, batches, run.epochs, run.steps_per_epoch, run.out_dir, on_epoch, measure
+    ):
+        yield log
+        if on_plateau(read_scores(run.out_dir), run.patience):
+            break
+
+
+def start_from(model: CycleGAN, card: ModelCard) -> None:
+    """Give the generator that makes the pattern another pattern's weights.
+
+    Raises:
+        TryOnError: when they do not fit.
+    """
+    try:
+        load_weights(model.generator_a2b, card.path)
+    except ValueError as error:
+        raise TryOnError(f"{card.path}: cannot be started from ({error})") from error
+
+
+def read_scores(out_dir: Path) -> list[float]:
+    """Return the held-out scores in a run's log, epoch by epoch; none of no log."""
+    path = out_dir / "log.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [float(row[SCORE]) for row in csv.DictReader(file) if row.get(SCORE)]
+
+
+def on_plateau(scores: Sequence[float], patience: int) -> bool:
+    """Tell whether the best score lies `patience` epochs or more back."""
+    return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
 
 def save_pattern(model: CycleGAN, run: PatternRun, users: int) -> Path:
     """Write the pattern's weights and card; returns the card's path."""
-    weights = run.out_dir / f"{run.name}.weights.h5"
-    save_float16(model.generator_a2b, weights)
-    facts = {
+    run.out_dir.mkdir(parents=True, exist_ok=True)
+    save_float16(model.generator_a2b, run.weights)
+    facts: dict[str, object] = {
         "name": run.name,
         "kind": "pattern",
         "licence": "as the pictures it was trained on",
@@ -186,4 +241,6 @@ def save_pattern(model: CycleGAN, run: PatternRun, users: int) -> Path:
         "data": [f"{len(run.shop)} shop pictures", f"{users} user photos"],
         "steps": model.step,
     }
-    return write_card(weights, facts)
+    if run.start is not None:
+        facts["start"] = run.start.values["name"]
+    return write_card(run.weights, facts)

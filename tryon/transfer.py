@@ -5,6 +5,7 @@ photo at its own size: the universal generator's light over the sharp warped gar
 the pattern's colours with the photo's fine folds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -208,12 +209,17 @@ class PatternTransfer:
     """Gives the shirt one trained pattern; the shop picture is not warped.
 
     Args:
-        predictor: of the pattern's generator.
+        predictor: the pattern's generator: (B, S, S, C) float32 in [-1, 1] to the same.
         config: of the same.
         name: the pattern.
     """
 
-    def __init__(self, predictor: Predictor, config: CycleGANConfig, name: str):
+    def __init__(
+        self,
+        predictor: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        config: CycleGANConfig,
+        name: str,
+    ):
         self.predictor, self.config, self.name = predictor, config, name
 
     @classmethod

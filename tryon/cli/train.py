@@ -50,8 +50,22 @@ train.add_command(chart)
     metavar="DIR",
     help="Folder for the run.  [default: training/NAME in the folder of your models]",
 )
-@click.option("--epochs", default=8, show_default=True, help="Epochs in all.")
+@click.option("--epochs", default=8, show_default=True, help="Epochs in all, at most.")
 @click.option("--steps", default=100, show_default=True, help="Steps an epoch.")
+@click.option(
+    "--patience",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Stop after so many epochs without a better score on the people held out.",
+)
+@click.option(
+    "--start",
+    default="stripe",
+    show_default=True,
+    metavar="PATTERN",
+    help="Pattern whose weights training starts from; none starts at random.",
+)
 @PRECISION
 @SEED
 @click.pass_context
@@ -64,10 +78,14 @@ def pattern(
     out: Path | None,
     epochs: int,
     steps: int,
+    patience: int,
+    start: str,
     precision: str,
     seed: int,
 ) -> None:
     """Train the CycleGAN of pattern NAME; a run that was stopped is resumed.
+
+    Every sixth of the users is held out; the epoch that does best on them is kept.
 
     Afterwards: tryon run --pattern NAME. Example: tryon train pattern stripe --shop
     examples/stripe
@@ -80,7 +98,7 @@ def pattern(
     from cyclegan.config import CycleGANConfig
     from tryon import train_pattern as training
     from tryon.segment import Segmenter
-    from tryon.zoo import shipped_card
+    from tryon.zoo import pattern_card, shipped_card
 
     run = training.PatternRun(
         name,
@@ -89,6 +107,8 @@ def pattern(
         out or training.pattern_folder(name),
         epochs,
         steps,
+        patience,
+        None if start == "none" else pattern_card(start),
     )
     config = CycleGANConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
     segmenter = Segmenter.from_pretrained(chart=shipped_card("chart"))
