@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from data_tools.rendered_pairs import find_pairs
-from tryon.correspond import find_points, fit_style
 from tryon.cli.evaluate import SHIPPED_PAIRS
+from tryon.correspond import find_points, fit_style
 from tryon.evaluate_tryon import read_pair
 from tryon.fidelity import compare, zones
 from tryon.pipeline import Options, TryOnPipeline, composite, measure
@@ -33,7 +33,9 @@ HALF, SWOLLEN = 0.5, 0.06  # shares of the shirt's box
 def main() -> None:
     """Print a row for each fault."""
     pipeline = TryOnPipeline.from_pretrained()
-    rows = [row for pair in find_pairs(SHIPPED_PAIRS) for row in measure_pair(pipeline, pair)]
+    rows = [
+        row for pair in find_pairs(SHIPPED_PAIRS) for row in measure_pair(pipeline, pair)
+    ]
     well = {name: (score, away) for name, kind, score, away in rows if kind == "none"}
     print(f"{'fault':<18}{'score':>8}{'dE':>8}{'found':>8}")
     for kind in FAULTS:
@@ -56,7 +58,12 @@ def measure_pair(pipeline, pair) -> Iterator[tuple[str, str, float, float]]:  # 
         wearer, out1 = fault(pipeline, user, shop)
         image = composite(wearer, out1)
         score = measure(wearer, shop, out1, image)["score"]
-        yield pair.name, kind, score, compare(image, true_photo.image, inside)["dE inside"]
+        yield (
+            pair.name,
+            kind,
+            score,
+            compare(image, true_photo.image, inside)["dE inside"],
+        )
 
 
 def done_well(
