@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-from data_tools.rendered_pairs import find_pairs
+from data_tools.rendered_pairs import RenderedPair, find_pairs
 from tryon.cli.evaluate import SHIPPED_PAIRS
-from tryon.correspond import find_points, fit_style
+from tryon.correspond import StyleWarp, find_points, fit_style
 from tryon.evaluate_tryon import read_pair
 from tryon.fidelity import compare, zones
 from tryon.pipeline import Options, TryOnPipeline, composite, measure
@@ -49,7 +49,9 @@ def main() -> None:
     print(f"rank correlation of score and dE over all: {rank:.2f}")
 
 
-def measure_pair(pipeline, pair) -> Iterator[tuple[str, str, float, float]]:  # type: ignore[no-untyped-def]
+def measure_pair(
+    pipeline: TryOnPipeline, pair: RenderedPair
+) -> Iterator[tuple[str, str, float, float]]:
     """Yield name, fault, score and dE inside of each way to do a pair."""
     user_photo, shop_photo, true_photo, truth = read_pair(pair)
     user, shop, _ = pipeline.find_pair(user_photo, shop_photo, Options())
@@ -70,14 +72,14 @@ def done_well(
     pipeline: TryOnPipeline, user: Garment, shop: Garment
 ) -> tuple[Garment, Relit]:
     """Do what `tryon run` does."""
-    return user, pipeline.transfer(user, shop)
+    return user, _relit(pipeline, user, shop)
 
 
 def by_outlines(
     pipeline: TryOnPipeline, user: Garment, shop: Garment
 ) -> tuple[Garment, Relit]:
     """Forget what the cloth's places are."""
-    return user, _warped(pipeline, user, shop, (*fit_style(user, shop, None),))
+    return user, _warped(pipeline, user, shop, fit_style(user, shop, None))
 
 
 def shifted(
@@ -115,11 +117,18 @@ def with_mask(user: Garment, mask: NDArray[np.bool_]) -> Garment:
     return Garment(user.photo, user.work, replace(user.found, mask=mask))
 
 
-def _warped(pipeline, user, shop, style) -> Relit:  # type: ignore[no-untyped-def]
+def _warped(
+    pipeline: TryOnPipeline, user: Garment, shop: Garment, way: StyleWarp
+) -> Relit:
     """Draw the garment through a given warp."""
-    return replace(
-        pipeline.transfer(user, shop), warp=style[0], style=style[1], style_mask=style[2]
-    )
+    warp, style, mask = way
+    return replace(_relit(pipeline, user, shop), warp=warp, style=style, style_mask=mask)
+
+
+def _relit(pipeline: TryOnPipeline, user: Garment, shop: Garment) -> Relit:
+    out1 = pipeline.transfer(user, shop)
+    assert isinstance(out1, Relit)
+    return out1
 
 
 FAULTS: dict[str, Fault] = {

@@ -30,7 +30,8 @@ class SegmentConfig:
 
     proposal_threshold: float = 0.1  # Mask R-CNN's score from which a find is read again
     proposals: int = 5  # finds that are read again, at most
-    score_threshold: float = 0.3  # the refiner's probability from which a find counts
+    # The refiner's probability from which a find counts: more likely so than not.
+    score_threshold: float = 0.5
     # The same of the whole frame, when Mask R-CNN finds nothing: walls and floors that
     # fill a photo stay below it.
     frame_threshold: float = 0.6

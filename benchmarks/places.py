@@ -1,0 +1,83 @@
+"""How exact the places must be: from our own warp to the true one, step by step.
+
+    python benchmarks/places.py
+
+The shipped pairs are done with warps between that of the charts (share 1) and one fitted to
+the true charts (share 0), under the universal generator's light: what a better chart
+network would bring, and what no chart can.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from data_tools.rendered_pairs import Truth, find_pairs
+from tryon.baselines import photo_raster, true_places
+from tryon.cli.evaluate import SHIPPED_PAIRS
+from tryon.correspond import SPOTS, Points, fit_style
+from tryon.evaluate_tryon import read_pair
+from tryon.fidelity import compare, coordinate_errors, zones
+from tryon.pipeline import Options, TryOnPipeline, composite
+from tryon.stages import Garment
+from tryon.transfer import Relit
+
+SHARES = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
+FIGURES = ("SSIM inside", "dE inside", "gradients inside")
+
+
+@click.command()
+def main() -> None:
+    """Print a row for each share."""
+    pipeline = TryOnPipeline.from_pretrained()
+    rows: dict[float, list[list[float]]] = {share: [] for share in SHARES}
+    for pair in find_pairs(SHIPPED_PAIRS):
+        user_photo, shop_photo, true_photo, truth = read_pair(pair)
+        user, shop, _ = pipeline.find_pair(user_photo, shop_photo, Options())
+        ours = pipeline.transfer(user, shop)
+        assert isinstance(ours, Relit)
+        true_warp, _, _ = fit_style(user, shop, true_points(user, shop, truth))
+        parts = zones(truth.tee)
+        for share in SHARES:
+            grid = (1 - share) * true_warp.grid + share * ours.warp.grid
+            drawn = replace(ours, warp=replace(ours.warp, grid=grid.astype(np.float32)))
+            figures = compare(composite(user, drawn), true_photo.image, parts)
+            away = placed(user, drawn, truth)
+            rows[share].append([away, *(figures[name] for name in FIGURES)])
+    print(f"{'share':<8}{'coordinates':>12}{'SSIM':>8}{'dE':>8}{'gradients':>11}")
+    for share, found in rows.items():
+        away, ssim, difference, gradients = np.mean(found, axis=0)
+        print(f"{share:<8}{away:12.4f}{ssim:8.3f}{difference:8.1f}{gradients:11.3f}")
+
+
+def true_points(user: Garment, shop: Garment, truth: Truth) -> Points:
+    """Pair spots of the user's front with their true spots in the shop picture."""
+    y, x = np.nonzero(truth.front)
+    chosen = np.linspace(0, len(x) - 1, SPOTS).astype(np.intp)
+    spots = np.stack([x, y], axis=-1)[chosen]
+    places = true_places(truth)[y[chosen], x[chosen]]
+    return Points(
+        _to_work(places, truth.shop_tee.shape, shop),
+        _to_work(spots, truth.tee.shape, user),
+        "chart",
+    )
+
+
+def _to_work(
+    spots: NDArray[Any], size: tuple[int, ...], garment: Garment
+) -> NDArray[np.float32]:
+    """Bring pixels (x, y) of a photo to its working size."""
+    scale = np.array(garment.work.shape[1::-1]) / np.array(size[1::-1])
+    return ((spots + 0.5) * scale - 0.5).astype(np.float32)
+
+
+def placed(user: Garment, drawn: Relit, truth: Truth) -> float:
+    """Return the median coordinate error of the front."""
+    errors = coordinate_errors(drawn.shop_places(*photo_raster(user)), truth)
+    return float(np.median(errors[truth.front]))
+
+
+if __name__ == "__main__":
+    main()
