@@ -2,8 +2,8 @@
 
     python benchmarks/places.py
 
-The shipped pairs are done with warps between that of the charts (share 1) and one fitted to
-the true charts (share 0), under the universal generator's light: what a better chart
+The shipped pairs are done with warps between that of the charts (share 1) and one fitted
+to the true charts (share 0), under the universal generator's light: what a better chart
 network would bring, and what no chart can.
 """
 
