@@ -314,3 +314,67 @@ def test_kfashion(cli):
     Path("data/b.json").write_text("x")
     assert cli("data", "kfashion", "data", "-o", "out2").exit_code == 3
     assert cli("data", "kfashion", "data", "-o", "out").exit_code == 1, "it is there"
+
+
+COLLECT = ["data", "collect", "-o", "out", "--allow-private", "--delay", "0"]
+
+
+def test_collect(cli, site):
+    Image.new("RGB", (80, 90), "red").save("a.png")
+    red = Path("a.png").read_bytes()
+    site.pages |= {"/a": (200, {}, red), "/b.jpg": (200, {}, b"<html>")}
+    site.pages["/page"] = (200, {}, b'<img src="a"><img src="b.jpg">')
+    Path("urls.txt").write_text(f"# mine\n{site.url}/a\n{site.url}/b.jpg\n")
+    done = cli(*COLLECT, "urls.txt", "--licence", "CC0")
+    assert done.exit_code == 3
+    assert done.stdout == "out\n"
+    assert f"Left out: {site.url}/b.jpg: it is no picture" in done.stderr
+    assert "1 new pictures, 0 copies, 0 there already, 1 left out" in done.stderr
+    row = json.loads(Path("out/provenance.jsonl").read_text())
+    assert row["licence"] == "CC0"
+    assert Path("out", row["file"]).read_bytes() == red
+    done = cli(*COLLECT, "--page", f"{site.url}/page", "--limit", 1)
+    assert done.exit_code == 0, done.output
+    assert "0 new pictures, 0 copies, 1 there already, 0 left out" in done.stderr
+
+
+def test_collect_searches(cli, site):
+    Image.new("RGB", (80, 90), "red").save("a.png")
+    answer = json.dumps({"hits": [{"url": f"{site.url}/a"}]}).encode()
+    site.pages |= {"/a": (200, {}, Path("a.png").read_bytes())}
+    site.pages["/s?q=tee"] = (200, {}, answer)
+    search = ["--search", f"{site.url}/s?q={{query}}", "--query", "tee"]
+    done = cli(*COLLECT, *search, "--path", "hits.url")
+    assert done.exit_code == 0, done.output
+    assert "1 new pictures" in done.stderr
+    site.pages["/s?q=none"] = (200, {}, b"{}")
+    done = cli(*COLLECT, *search[:3], "none", "--path", "hits.url")
+    assert done.exit_code == 3
+    assert "nothing lies at 'hits.url'" in done.stderr
+
+
+def test_collect_asks_no_private_network(cli, site):
+    done = CliRunner().invoke(
+        main, ["data", "collect", "-", "-o", "out"], input=f"{site.url}/a\n"
+    )
+    assert done.exit_code == 3
+    assert "127.0.0.1 is in a private network; --allow-private" in done.stderr
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "expected URLS, --page or --search"),
+        (["nowhere.txt"], "nowhere.txt"),
+        (["--search", "http://x/{query}"], "expected --query and --path"),
+        (["--search", "http://x", "--query", "q", "--path", "p"], "expected {query}"),
+        (["--page", "http://x", "--query", "q"], "expected --search, too"),
+        (["--page", "http://x", "--user-agent", "a\nb"], "expected a name"),
+    ],
+)
+def test_mistakes_of_collect_are_named(cli, args, message):
+    done = cli(*COLLECT, *args)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not Path("out").exists()

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from tryon.cli.data_augment import augment
+from tryon.cli.data_collect import collect
 from tryon.cli.data_convert import convert
 from tryon.cli.data_curate import curate
 from tryon.cli.data_inspect import inspect
@@ -23,6 +24,7 @@ def data() -> None:
 
 
 data.add_command(augment)
+data.add_command(collect)
 data.add_command(convert)
 data.add_command(curate)
 data.add_command(inspect)
