@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile, DataError
-from data_tools.collect import PROVENANCE, Collected, Collection, Found, check_picture
+from data_tools.collect import PROVENANCE, Collection, Found, check_picture
 from data_tools.fetch import Fetcher, Manners
 from data_tools.picture_sources import from_list, from_page, from_search
 from data_tools.web_requests import Limits
@@ -187,7 +187,3 @@ def test_searches(site, fetcher):
     (bad,) = from_search(template, "other", 9, "hits.url", fetcher)
     assert bad.reason == "the server says 404"
     assert "K" not in bad.name
-
-
-def test_collected_is_told():
-    assert Collected("u", "new").outcome == "new"
