@@ -6,11 +6,13 @@ its import give it back.
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from scipy.ndimage import map_coordinates
 
 from data_tools.backdrops import Picture, backdrop
 from data_tools.occluders import cover, draw_occluder
@@ -25,6 +27,7 @@ if not hasattr(np, "sctypes"):
 try:
     import cv2
     import imgaug.augmenters as iaa
+    from imgaug.augmentables.kps import KeypointsOnImage
     from imgaug.augmentables.segmaps import SegmentationMapsOnImage
 except ImportError as error:
     raise ImportError(
@@ -34,12 +37,17 @@ except ImportError as error:
 
 
 Masks = NDArray[np.bool_]
+Points = NDArray[np.float64]
 # How often a view gets each change.
 SWAP_BACKGROUND = 0.4  # where the foreground is known
 OCCLUDE = 0.35
 BEND = 0.2
 _MIN_FOREGROUND = 0.03  # of the view: less is no cut-out
 _BEND_CELLS = 4
+_BEND_STRENGTH = 0.015  # standard deviation of the shifts, share of the size
+_BEND_STEPS = 20  # each brings a moved point several times nearer
+_STRAIGHT = 1 / 40  # of the size: a line so long stays straight in a bend
+_BEYOND = 127  # grey of what comes in from outside a picture
 
 
 def view_augmenter(
@@ -115,7 +123,7 @@ def bend(image: Picture, masks: Masks, rng: np.random.Generator) -> tuple[Pictur
         masks: bool (N, S, S).
         rng: source of chance.
     """
-    field = bend_field(len(image), 0.015, rng)
+    field = bend_field(len(image), _BEND_STRENGTH, rng)
     bent = [remap(mask.astype(np.uint8) * 255, field) for mask in masks]
     solid = np.array(bent, np.uint8).reshape(masks.shape) >= 128
     return remap(image, field).astype(np.uint8), solid
@@ -143,22 +151,120 @@ def bend_field(
 
 
 def remap(
-    plane: NDArray[Any], field: NDArray[np.float32], nearest: bool = False
+    plane: NDArray[Any],
+    field: NDArray[np.float32],
+    nearest: bool = False,
+    beyond: int | None = None,
 ) -> NDArray[Any]:
-    """Read a plane (S, S) or (S, S, C) where a `bend_field` says; the edge is repeated.
+    """Read a plane (H, W) or (H, W, C) where a `bend_field` says.
 
     Args:
         plane: uint8 or float32.
-        field: float32 (S, S, 2).
+        field: float32 (H, W, 2).
         nearest: no mixing of neighbours.
+        beyond: grey of what lies outside the plane; None repeats the edge.
     """
     way = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-    x, y = field[..., 0], field[..., 1]
-    return np.asarray(cv2.remap(plane, x, y, way, borderMode=cv2.BORDER_REPLICATE))
+    edge = cv2.BORDER_REPLICATE if beyond is None else cv2.BORDER_CONSTANT
+    x, y, grey = field[..., 0], field[..., 1], (beyond or 0,) * 4
+    return np.asarray(
+        cv2.remap(plane, x, y, way, borderMode=edge, borderValue=grey)  # type: ignore[call-overload]
+    )
+
+
+@dataclass(frozen=True)
+class Move:
+    """One change of a picture's geometry, drawn once; what comes in is grey.
+
+    Convention:
+        Points are x, y in pixels; the pixel of column 0 covers x from 0 to 1. The picture
+        keeps its size, points may leave it.
+
+    Attributes:
+        image: moves a picture, uint8 (H, W, 3).
+        points: moves float64 (N, 2).
+        mirrors: whether left becomes right.
+        longest: line in pixels that stays straight enough; None where all lines do.
+    """
+
+    image: Callable[[Picture], Picture]
+    points: Callable[[Points], Points]
+    mirrors: bool = False
+    longest: float | None = None
+
+
+# How far a picture is moved, of its sides and in degrees.
+MOVES: dict[str, Callable[[], iaa.Augmenter]] = {
+    "flip": lambda: iaa.Fliplr(1.0),
+    "translate": lambda: _affine(
+        translate_percent={"x": (-0.15, 0.15), "y": (-0.15, 0.15)}
+    ),
+    "scale": lambda: _affine(scale=(0.8, 1.25)),
+    "rotate": lambda: _affine(rotate=(-12, 12)),
+}
+
+
+def _affine(**change: Any) -> iaa.Augmenter:
+    return iaa.Affine(**change, mode="constant", cval=_BEYOND)
+
+
+def draw_move(name: str, size: tuple[int, int], rng: np.random.Generator) -> Move:
+    """Draw a move of `MOVES`, or "bend".
+
+    Args:
+        name: of the move.
+        size: (height, width) of the picture.
+        rng: source of chance.
+    """
+    if name == "bend":
+        return _draw_bend(size, rng)
+    augmenter = MOVES[name]()
+    augmenter.seed_(int(rng.integers(2**31)))
+    drawn = augmenter.to_deterministic()
+
+    def move_points(points: Points) -> Points:
+        marks = KeypointsOnImage.from_xy_array(points, shape=(*size, 3))
+        return np.asarray(drawn.augment_keypoints(marks).to_xy_array(), np.float64)
+
+    return Move(
+        lambda image: np.asarray(drawn.augment_image(image)), move_points, name == "flip"
+    )
+
+
+def _draw_bend(size: tuple[int, int], rng: np.random.Generator) -> Move:
+    height, width = size
+    field = bend_field(max(size), _BEND_STRENGTH, rng)[:height, :width]
+    ys, xs = np.mgrid[:height, :width].astype(np.float32)
+    shifts = field - np.stack([xs, ys], axis=-1)
+
+    def move_points(points: Points) -> Points:
+        # The field says whence a pixel comes; a point's new place q has q + shift(q) = p.
+        places = start = points - 0.5  # the field knows the middles of pixels
+        for _ in range(_BEND_STEPS):
+            at = places[:, ::-1].T
+            found = [
+                map_coordinates(shifts[..., i], at, order=1, mode="nearest")
+                for i in range(2)
+            ]
+            places = start - np.stack(found, axis=-1)
+        return places + 0.5
+
+    return Move(
+        lambda image: remap(image, field, beyond=_BEYOND),
+        move_points,
+        longest=max(1.0, _STRAIGHT * max(size)),
+    )
+
+
+def change_photo(image: Picture, rng: np.random.Generator) -> Picture:
+    """Change light, colour and quality of a picture, uint8 (H, W, 3), as cameras do."""
+    changes = iaa.Sequential([_camera_changes()])
+    changes.seed_(int(rng.integers(2**31)))
+    return np.asarray(changes(image=image))
 
 
 def photo_augmenter() -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
-    """Return a function that changes light, colour and quality as cameras do.
+    """Return a function that changes most photos, and does so as `change_photo`.
 
     Returns:
         f(image uint8 (H, W, 3), rng) -> uint8 (H, W, 3).
@@ -175,7 +281,12 @@ def photo_augmenter() -> Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def _camera() -> iaa.Augmenter:
-    some = iaa.SomeOf(
+    # In a list of its own: imgaug seeds the members of a bare SomeOf, and not its choice.
+    return iaa.Sometimes(0.8, [_camera_changes()])
+
+
+def _camera_changes() -> iaa.Augmenter:
+    return iaa.SomeOf(
         (1, 4),
         [
             iaa.Multiply((0.45, 1.45), per_channel=0.3),
@@ -190,8 +301,6 @@ def _camera() -> iaa.Augmenter:
         ],
         random_order=True,
     )
-    # In a list of its own: imgaug seeds the members of a bare SomeOf, and not its choice.
-    return iaa.Sometimes(0.8, [some])
 
 
 def cutout_augmenter() -> Callable[

@@ -52,12 +52,14 @@ class Format:
         is_folder: whether it is a folder of files.
         form: turns one record into JSON values that hold, as `leftovers`, what the format
             has no place of its own for.
+        photos: folder of the photos, beside the file or in the folder; see `find_photo`.
     """
 
     read: Callable[[Path], Dataset]
     write: Callable[[Path, Dataset], AbstractContextManager[Put]]
     is_folder: bool
     form: Callable[[ImageRecord], Any]
+    photos: str = ""
 
 
 def _coco_form(record: ImageRecord, all_slots: bool = False) -> list[dict[str, Any]]:
@@ -73,18 +75,19 @@ def _coco_form(record: ImageRecord, all_slots: bool = False) -> list[dict[str, A
 
 FORMATS = {
     "deepfashion2": Format(
-        read_deepfashion2, write_deepfashion2, True, deepfashion2.format_image
+        read_deepfashion2, write_deepfashion2, True, deepfashion2.format_image, "image"
     ),
-    "coco": Format(read_coco, write_coco, False, _coco_form),
+    "coco": Format(read_coco, write_coco, False, _coco_form, "images"),
     "coco-294": Format(
         read_coco,
         partial(write_coco, all_slots=True),
         False,
         partial(_coco_form, all_slots=True),
+        "images",
     ),
     "via": Format(read_via, write_via, False, format_row),
     "labelme": Format(read_labelme, write_labelme, True, labelme.format_image),
-    "yolo": Format(read_yolo, write_yolo, True, yolo_form),
+    "yolo": Format(read_yolo, write_yolo, True, yolo_form, "images"),
     "label-maps": Format(read_label_maps, write_label_maps, True, map_form),
     "kfashion": Format(read_kfashion, write_kfashion, True, kfashion.format_image),
 }

@@ -36,12 +36,18 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def to_json(values: Any) -> bytes:
-    """Return JSON in UTF-8 on one line, in the letters it is made of."""
+    """Return JSON in UTF-8 on one line, in the letters it is made of.
+
+    Raises:
+        DataError: when it is nested too deeply.
+    """
     try:
         text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
         return text.encode()
     except UnicodeEncodeError:  # half a surrogate pair, which only an escape can write
         return json.dumps(values, separators=(",", ":")).encode()
+    except RecursionError as error:
+        raise DataError("expected JSON that is nested less deeply") from error
 
 
 def safe_path(name: str) -> PurePosixPath:

@@ -250,3 +250,29 @@ def encode_mask(mask: Mask) -> dict[str, Any]:
     """Return COCO's compressed run lengths of a mask, bool (H, W)."""
     found = coco_mask.encode(np.asfortranarray(mask, np.uint8))
     return {"size": list(found["size"]), "counts": found["counts"].decode("ascii")}
+
+
+def clip_ring(ring: Ring, size: tuple[int, int]) -> Ring:
+    """Return the part of a ring that lies in an image; itself where all of it does.
+
+    What is cut apart stays one ring, joined along the edge, and fills the same.
+
+    References:
+        I. Sutherland and G. Hodgman, "Reentrant Polygon Clipping", CACM 1974.
+    """
+    height, width = size
+    for axis, edge, sign in ((0, 0, 1), (0, width, -1), (1, 0, 1), (1, height, -1)):
+        points = _points(ring)
+        depths = sign * (points[:, axis] - edge)
+        if (depths >= 0).all():
+            continue
+        kept: list[float] = []
+        for i in range(len(points)):
+            before, after = depths[i - 1], depths[i]
+            if (before < 0) != (after < 0):
+                share = before / (before - after)
+                kept += (points[i - 1] + share * (points[i] - points[i - 1])).tolist()
+            if after >= 0:
+                kept += points[i].tolist()
+        ring = tuple(kept)
+    return ring

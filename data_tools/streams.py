@@ -15,6 +15,7 @@ from data_tools.annotations import DataError
 from data_tools.files import to_json, whole_file
 
 _MAX_HEADER = 1 << 26  # JSON events and characters of what stands beside the long parts
+_MAX_DEPTH = 200  # of what stands there
 _COPY = 1 << 20  # bytes
 
 
@@ -49,6 +50,8 @@ def read_top(path: Path, long_parts: Iterable[str]) -> dict[str, Any]:
             budget -= 1 + (len(value) if isinstance(value, str) else 0)
             if budget < 0:
                 raise DataError(f"{path}: expected less beside {sorted(skipped)}")
+            if prefix.count(".") > _MAX_DEPTH:
+                raise DataError(f"{path}: expected {name!r} to be nested less deeply")
             builder.event(event, value)
             top[name] = builder.value
     return top

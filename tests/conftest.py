@@ -1,5 +1,7 @@
-"""Fixtures for all tests: golden pictures, drawn people, the shipped pipeline."""
+"""Fixtures for all tests: golden pictures, a web server, the shipped pipeline."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +78,51 @@ def result(pipeline, me_path, tee_path):
     from tryon.images import read_photo
 
     return pipeline(read_photo(me_path), read_photo(tee_path))
+
+
+class Site:
+    """What a server answers: by path (status, headers, body), or a function.
+
+    A function gets the handler and the number of earlier requests for its path.
+    """
+
+    def __init__(self, url):
+        self.url, self.pages, self.asked = url, {}, []
+
+    def answer(self, handler):
+        path, earlier = handler.path, self.asked.count(handler.path)
+        self.asked.append(path)
+        self.headers = dict(handler.headers)
+        page = self.pages.get(path, (404, {}, b""))
+        if callable(page):
+            page = page(handler, earlier)
+        if page is None:  # it has answered itself
+            return
+        status, headers, body = page
+        handler.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+
+@pytest.fixture
+def site():
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):  # noqa: N802
+            try:
+                made.answer(self)
+            except ConnectionError:
+                self.close_connection = True
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made = Site(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    server.shutdown()
+    thread.join()
+    server.server_close()

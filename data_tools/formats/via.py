@@ -64,7 +64,7 @@ def format_row(record: ImageRecord) -> tuple[str, dict[str, Any]]:
         "filename": record.file_name,
         "size": size,
         "regions": regions,
-        "file_attributes": {k: v for k, v in record.attributes.items() if k != KEY},
+        "file_attributes": _shown(record.attributes, KEY),
     }
     other = extra.get("via.other")
     row |= {k: v for k, v in dict(other or {}).items() if k not in _ROW}
@@ -122,15 +122,19 @@ def format_region(instance: Instance) -> dict[str, Any]:
     if naming is None and instance.category != UNNAMED:
         naming = "category"
     named = {} if naming is None else {naming: written}
-    others = {k: v for k, v in instance.attributes.items() if k not in (*named, KEY)}
     region: dict[str, Any] = {
         "shape_attributes": _shape(instance),
-        "region_attributes": named | others,
+        "region_attributes": named | _shown(instance.attributes, *named, KEY),
     }
     again = instance_values(_parse_own_region(region))
     if kept := leftovers(instance_values(instance), again):
         region["region_attributes"][KEY] = to_json(kept).decode()
     return region
+
+
+def _shown(attributes: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return the attributes with other names; VIA cannot open one that is null."""
+    return {k: v for k, v in attributes.items() if v is not None and k not in names}
 
 
 def _parse_own_region(region: Mapping[str, Any]) -> Instance:

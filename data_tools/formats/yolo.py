@@ -39,6 +39,8 @@ from data_tools.outlines import joined_ring, polygons_of
 _CARD = "data.yaml"
 _DECIMALS = 6  # of a pixel, so that 7 / 30 * 30 is 7 again
 _MAX_TEXT = 1 << 26  # bytes
+_MAX_CARD = 1 << 20  # bytes
+_MAX_BRACKETS = 100  # the parser takes their number's square of time
 _PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -163,10 +165,15 @@ def _read_numbers(card: Path) -> dict[str, int]:
     """Return the numbers of the classes by name."""
     if not card.is_file():
         raise DataError(f"{card}: expected YOLO's list of class names")
+    with card.open("rb") as file:
+        data = file.read(_MAX_CARD + 1)
     try:
-        values: Any = yaml.safe_load(card.read_text(encoding="utf-8"))
-        names = values["names"]
-        pairs = names.items() if isinstance(names, dict) else enumerate(names)
+        if len(data) > _MAX_CARD or data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
+            raise DataError("a short list")
+        names = yaml.safe_load(data.decode())["names"]
+        pairs = list(names.items() if isinstance(names, dict) else enumerate(names))
+        if any(isinstance(name, list | dict) for _, name in pairs):
+            raise DataError("texts")  # aliases can make a huge one of a short list
         return {str(name): int(number) for number, name in pairs}
     except (*FILE_ERRORS, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())

@@ -1,5 +1,6 @@
 """Data commands as a user runs them, on a drawn folder of photos."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -217,6 +218,82 @@ def test_curate_decides_and_convert_takes_what_is_kept(cli):
     assert "d.csv: expected a file of decisions" in cli(*args).stderr
 
 
+def draw(name, size=(60, 80)):
+    Path("df/image").mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (200, 30, 30)).save(f"df/image/{name}.jpg")
+
+
+AUGMENT = ["data", "augment", "df", "more", "--from", "deepfashion2"]
+needs_imgaug = pytest.mark.skipif(
+    importlib.util.find_spec("imgaug") is None, reason="imgaug is not installed"
+)
+
+
+@needs_imgaug
+def test_augment(cli):
+    ring = [10, 10, 50, 10, 50, 60, 10, 60]
+    for name in "12":
+        annotate(name, segmentation=[ring], landmarks=[20, 30, 2] * 25, scale=2)
+        draw(name)
+    done = cli(*AUGMENT, "--count", 3)
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "more\n"
+    assert "6 pictures, 0 left out" in done.stderr
+    names = sorted(path.name for path in Path("more/image").iterdir())
+    assert names == [f"{name}_aug{i}.jpg" for name in "12" for i in (1, 2, 3)]
+    values = json.loads(Path("more/annos/1_aug1.json").read_text())
+    told = values["item1"]["tryon_photo"]
+    assert told["attributes.augmented_from"][1] == "1.jpg"
+    assert values["item1"]["scale"] == 2
+    inspected = cli("data", "inspect", "more", "--from", "deepfashion2")
+    assert "no problems" in inspected.stdout
+    assert cli(*AUGMENT[:3], "again", *AUGMENT[4:], "--count", 3).exit_code == 0
+    for path in Path("more").rglob("*.*"):
+        again = Path("again", path.relative_to("more"))
+        assert path.read_bytes() == again.read_bytes(), path
+
+
+@needs_imgaug
+@pytest.mark.parametrize("target", ["coco", "via", "labelme", "yolo", "label-maps"])
+def test_augment_writes_other_formats(cli, target):
+    annotate("1", segmentation=[[10, 10, 50, 10, 50, 60]])
+    draw("1")
+    done = cli(*AUGMENT, "--to", target, "--transform", "flip")
+    assert done.exit_code == 0, done.output
+    path = "more/annotations.json" if target in ("coco", "via") else "more"
+    sheet = cli("data", "inspect", path, "--from", target, "--json")
+    assert json.loads(sheet.stdout)["problems"] == {}
+    assert json.loads(sheet.stdout)["sizes"] == {"60x80": 1}
+    again = cli("data", "convert", path, "df2", "--from", target, "--to", "deepfashion2")
+    assert again.exit_code == 0, again.output
+    values = json.loads(Path("df2/annos/1_aug1.json").read_text())
+    assert values["item1"]["segmentation"] == [[50, 10, 10, 10, 10, 60]]
+    assert values["item1"]["bounding_box"] == [51, 1, 59, 9]
+
+
+@needs_imgaug
+def test_bad_photos_are_left_out(cli):
+    for name in "1234":
+        annotate(name)
+    draw("1")
+    annotate("2", bounding_box=[1, 1, float("nan"), 9])
+    draw("2")
+    Path("df/image/3.jpg").write_bytes(b"no picture")
+    done = cli(*AUGMENT, "--count", 2, "--transform", "camera")
+    assert done.exit_code == 3
+    assert "2 pictures, 4 left out" in done.stderr
+    assert "Left out: 2.jpg: expected finite numbers" in done.stderr
+    assert done.stderr.count("Left out: df/annos/3.json: ") == 1
+    assert "Left out: 4.jpg: expected the photo beside" in done.stderr
+    assert len(list(Path("more/annos").iterdir())) == 2
+    done = cli(*AUGMENT[:3], "less", *AUGMENT[4:], "--fail-fast")
+    assert done.exit_code == 1
+    assert not Path("less").exists()
+    assert "more is there already" in cli(*AUGMENT).stderr
+    assert cli(*AUGMENT, "--transform", "x").exit_code == 2
+    assert not [path for path in Path().iterdir() if path.name.startswith(".tryon")]
+
+
 def test_kfashion(cli):
     ring = {
         "X좌표1": 1,
@@ -237,3 +314,67 @@ def test_kfashion(cli):
     Path("data/b.json").write_text("x")
     assert cli("data", "kfashion", "data", "-o", "out2").exit_code == 3
     assert cli("data", "kfashion", "data", "-o", "out").exit_code == 1, "it is there"
+
+
+COLLECT = ["data", "collect", "-o", "out", "--allow-private", "--delay", "0"]
+
+
+def test_collect(cli, site):
+    Image.new("RGB", (80, 90), "red").save("a.png")
+    red = Path("a.png").read_bytes()
+    site.pages |= {"/a": (200, {}, red), "/b.jpg": (200, {}, b"<html>")}
+    site.pages["/page"] = (200, {}, b'<img src="a"><img src="b.jpg">')
+    Path("urls.txt").write_text(f"# mine\n{site.url}/a\n{site.url}/b.jpg\n")
+    done = cli(*COLLECT, "urls.txt", "--licence", "CC0")
+    assert done.exit_code == 3
+    assert done.stdout == "out\n"
+    assert f"Left out: {site.url}/b.jpg: it is no picture" in done.stderr
+    assert "1 new pictures, 0 copies, 0 there already, 1 left out" in done.stderr
+    row = json.loads(Path("out/provenance.jsonl").read_text())
+    assert row["licence"] == "CC0"
+    assert Path("out", row["file"]).read_bytes() == red
+    done = cli(*COLLECT, "--page", f"{site.url}/page", "--limit", 1)
+    assert done.exit_code == 0, done.output
+    assert "0 new pictures, 0 copies, 1 there already, 0 left out" in done.stderr
+
+
+def test_collect_searches(cli, site):
+    Image.new("RGB", (80, 90), "red").save("a.png")
+    answer = json.dumps({"hits": [{"url": f"{site.url}/a"}]}).encode()
+    site.pages |= {"/a": (200, {}, Path("a.png").read_bytes())}
+    site.pages["/s?q=tee"] = (200, {}, answer)
+    search = ["--search", f"{site.url}/s?q={{query}}", "--query", "tee"]
+    done = cli(*COLLECT, *search, "--path", "hits.url")
+    assert done.exit_code == 0, done.output
+    assert "1 new pictures" in done.stderr
+    site.pages["/s?q=none"] = (200, {}, b"{}")
+    done = cli(*COLLECT, *search[:3], "none", "--path", "hits.url")
+    assert done.exit_code == 3
+    assert "nothing lies at 'hits.url'" in done.stderr
+
+
+def test_collect_asks_no_private_network(cli, site):
+    done = CliRunner().invoke(
+        main, ["data", "collect", "-", "-o", "out"], input=f"{site.url}/a\n"
+    )
+    assert done.exit_code == 3
+    assert "127.0.0.1 is in a private network; --allow-private" in done.stderr
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ([], "expected URLS, --page or --search"),
+        (["nowhere.txt"], "nowhere.txt"),
+        (["--search", "http://x/{query}"], "expected --query and --path"),
+        (["--search", "http://x", "--query", "q", "--path", "p"], "expected {query}"),
+        (["--page", "http://x", "--query", "q"], "expected --search, too"),
+        (["--page", "http://x", "--user-agent", "a\nb"], "expected a name"),
+    ],
+)
+def test_mistakes_of_collect_are_named(cli, args, message):
+    done = cli(*COLLECT, *args)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not Path("out").exists()

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from tryon.cli.data_augment import augment
+from tryon.cli.data_collect import collect
 from tryon.cli.data_convert import convert
 from tryon.cli.data_curate import curate
 from tryon.cli.data_inspect import inspect
@@ -21,6 +23,8 @@ def data() -> None:
     """Prepare annotated photos."""
 
 
+data.add_command(augment)
+data.add_command(collect)
 data.add_command(convert)
 data.add_command(curate)
 data.add_command(inspect)

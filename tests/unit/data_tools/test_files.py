@@ -23,6 +23,14 @@ def test_letters_stay_letters():
     assert to_json({"색상": "레드"}) == '{"색상":"레드"}'.encode()
 
 
+def test_json_is_not_written_deeper_than_it_can_be_read():
+    value = []
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(DataError, match="nested less deeply"):
+        to_json(value)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"[1]", b"\xff", b'{"a":', b"[" * 100_000, '{"a": 1}'.encode("utf-16")]
 )

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from data_tools.annotations import BadPhotoError
+from data_tools.annotations import BadPhotoError, ImageRecord, Instance
 from data_tools.filters import PhotoFilter, parse_filter
 from data_tools.folders import read_folder
 from data_tools.formats.shapes import decode_rle, fill_polygons, landmark_polygon
+from data_tools.formats.via import format_region, format_row, parse_region, parse_row
 from data_tools.outlines import shape_ring
 
 SIZE = 20, 30  # height, width
@@ -337,3 +338,15 @@ def test_bad_images_of_a_json_are_left_out_and_named(tmp_path, caplog):
     path.write_text(json.dumps(values))
     assert names(read_folder(path, "train")) == ["2"]
     assert "1.jpg: expected a polygon of a multiple of 2 numbers, got 3" in caplog.text
+
+
+def test_via_gets_no_attribute_that_is_null():
+    made = Instance("vest", attributes={"note": None, "scale": 2}, box=(1, 2, 3, 4))
+    region = format_region(made)
+    assert region["region_attributes"]["scale"] == 2
+    assert "note" not in region["region_attributes"]
+    assert parse_region(region).attributes == made.attributes
+    record = ImageRecord("a.jpg", None, (), {"note": None})
+    key, row = format_row(record)
+    assert set(row["file_attributes"]) == {"tryon"}
+    assert parse_row(key, row).attributes == {"note": None}

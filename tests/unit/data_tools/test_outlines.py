@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data_tools.annotations import DataError, Instance, Polygon
 from data_tools.formats.shapes import fill_polygons
 from data_tools.outlines import (
     area_of,
     bounds,
+    clip_ring,
     encode_mask,
     joined_ring,
     mask_of,
@@ -114,3 +117,32 @@ def test_shapes_that_are_not_whole(shape):
 def test_bounds():
     assert bounds([Polygon(SQUARE), Polygon(FAR)]) == (1, 1, 13, 9)
     assert bounds([Polygon(())]) is None
+
+
+@pytest.mark.parametrize(
+    ("ring", "clipped"),
+    [
+        ((1, 1, 5, 1, 5, 5), (1, 1, 5, 1, 5, 5)),
+        ((-4, 2, 4, 2, 4, 6, -4, 6), (0, 2, 4, 2, 4, 6, 0, 6)),
+        ((-9, -9, -1, -9, -1, -1), ()),
+        ((), ()),
+        ((-10, -10, 40, -10, 40, 40, -10, 40), (0, 0, 30, 0, 30, 20, 0, 20)),
+    ],
+    ids=["inside", "over the edge", "outside", "nothing", "around"],
+)
+def test_rings_are_clipped(ring, clipped):
+    found = clip_ring(ring, (20, 30))
+    assert len(found) == len(clipped)
+    points = {tuple(p) for p in np.reshape(found, (-1, 2)).tolist()}
+    assert points == {tuple(p) for p in np.reshape(clipped, (-1, 2)).tolist()}
+
+
+@given(st.lists(st.integers(-20, 50), min_size=6, max_size=24))
+@settings(deadline=None, derandomize=True)
+def test_a_clipped_ring_fills_the_same(values):
+    ring = tuple(values[: len(values) // 2 * 2])
+    one, other = (
+        fill_polygons([each], (20, 30)) for each in (ring, clip_ring(ring, (20, 30)))
+    )
+    # The rasteriser draws slanted edges anew from where they are cut.
+    assert (one ^ other).sum() <= 2 * len(ring)

@@ -56,6 +56,13 @@ def test_what_stands_beside_the_long_parts_is_bounded(path, monkeypatch):
         read_top(path, ("images", "rows"))
 
 
+def test_what_stands_beside_the_long_parts_is_not_deep(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"rows": [], "info": ' + "[" * 900 + "]" * 900 + "}")
+    with pytest.raises(DataError, match="a.json: expected 'info' to be nested less"):
+        read_top(path, ("rows",))
+
+
 def test_a_shelf_gives_back_in_order():
     with Shelf() as shelf:
         for key, value in ((1, "a"), ("1", "b"), (1, {"c": [1.0]}), (2, "\ud800")):

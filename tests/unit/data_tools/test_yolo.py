@@ -56,7 +56,14 @@ def test_sizes_come_from_the_photos(tmp_path):
     assert "expected the photo of b.jpg" in bad.reason
 
 
-@pytest.mark.parametrize("card", ["", "names: 3", "a: b: c", "names: {x: hat}", "[]"])
+@pytest.mark.parametrize(
+    "card",
+    [
+        "", "names: 3", "a: b: c", "names: {x: hat}", "[]", "names: " + "[" * 2000,
+        "a: &a [x, x]\nb: &b [*a, *a]\nnames: [*b, *b]", "# " + "x" * (1 << 20),
+    ],
+    ids=["empty", "no list", "no yaml", "no number", "list", "deep", "aliases", "long"],
+)  # fmt: skip
 def test_bad_lists_of_names(tmp_path, card):
     with pytest.raises(DataError, match=r"data\.yaml: expected names"):
         read_yolo(write(tmp_path, card))

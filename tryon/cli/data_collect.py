@@ -1,0 +1,168 @@
+"""`tryon data collect`: pictures from the web, with a file of where each comes from."""
+
+import itertools
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import IO
+
+import click
+
+from tryon import __version__
+from tryon.cli.shared import FOLDER, progress, user_errors
+
+
+@click.command()
+@click.argument(
+    "urls",
+    type=click.File(encoding="utf-8", errors="replace"),
+    default=None,
+    required=False,
+)
+@click.option(
+    "-o", "--out", type=FOLDER, required=True, metavar="DIR", help="Folder of pictures."
+)
+@click.option(
+    "--page",
+    "pages",
+    multiple=True,
+    metavar="URL",
+    help="Take the pictures of a page. May be given several times.",
+)
+@click.option(
+    "--search",
+    "template",
+    metavar="TEMPLATE",
+    help="URL of a search with {query} and {page}, whose JSON answer names pictures.",
+)
+@click.option("--query", metavar="TEXT", help="What to search for.")
+@click.option(
+    "--search-pages",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Pages of the search to take.",
+)
+@click.option(
+    "--path",
+    metavar="NAME.NAME",
+    help="Where the URLs lie in the JSON, as results.urls.full; lists are gone through.",
+)
+@click.option("--licence", default="", help="A note for each row of provenance.jsonl.")
+@click.option("--limit", type=click.IntRange(min=1), help="Take so many URLs.")
+@click.option(
+    "--delay",
+    type=click.FloatRange(0, 3600),
+    default=1.0,
+    show_default=True,
+    help="Seconds between two requests to a host.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 10),
+    default=3,
+    show_default=True,
+    help="Of what may go better later.",
+)
+@click.option(
+    "--max-bytes",
+    type=click.IntRange(min=1),
+    default=32 << 20,
+    show_default=True,
+    help="Of a picture.",
+)
+@click.option(
+    "--min-side",
+    type=click.IntRange(min=0),
+    default=64,
+    show_default=True,
+    help="Shorter side of a picture, pixels.",
+)
+@click.option(
+    "--user-agent",
+    default=f"tryon/{__version__}",
+    show_default=True,
+    help="Name that servers and robots.txt know us by.",
+)
+@click.option(
+    "--allow-private", is_flag=True, help="Ask addresses of private networks, too."
+)
+@click.pass_context
+@user_errors
+def collect(
+    context: click.Context,
+    urls: IO[str] | None,
+    out: Path,
+    pages: tuple[str, ...],
+    template: str | None,
+    query: str | None,
+    search_pages: int,
+    path: str | None,
+    licence: str,
+    limit: int | None,
+    delay: float,
+    retries: int,
+    max_bytes: int,
+    min_side: int,
+    user_agent: str,
+    allow_private: bool,
+) -> None:
+    """Collect pictures from the web into DIR: those of URLS, of pages, of a search.
+
+    URLS is a file with one a line, or - for stdin. Pictures are named by their SHA-256;
+    provenance.jsonl says where each comes from. robots.txt is obeyed. What is there is
+    not fetched again. Whether you may use a picture, you must know.
+    """
+    from data_tools.annotations import BadFile
+    from data_tools.collect import Collection
+    from data_tools.fetch import Fetcher, Manners
+    from data_tools.picture_sources import from_list, from_page, from_search
+    from data_tools.web_requests import Limits
+    from tryon.errors import TryOnError
+
+    if not (urls or pages or template):
+        raise click.UsageError("expected URLS, --page or --search")
+    search = _read_search(template, query, search_pages, path)
+    if not (user_agent.strip() and user_agent.isascii() and user_agent.isprintable()):
+        raise click.UsageError("--user-agent: expected a name in plain letters")
+    limits = Limits(max_bytes, allow_private=allow_private)
+    fetcher = Fetcher(Manners(user_agent.strip(), delay, retries), limits)
+    outcomes: Counter[str] = Counter()
+    try:
+        collection = Collection(out, min_side, licence)
+        sources = [from_list(urls or ()), *(from_page(page, fetcher) for page in pages)]
+        sources += [from_search(*search, fetcher)] if search else []
+        found = list(itertools.islice(itertools.chain(*sources), limit))
+        with progress(context, len(found)) as tell:
+            for told in collection.collect(found, fetcher):
+                tell("")
+                if isinstance(told, BadFile):
+                    outcomes["failed"] += 1
+                    click.echo(f"Left out: {told.name}: {told.reason}", err=True)
+                else:
+                    outcomes[told.outcome] += 1
+    except (OSError, ValueError) as error:
+        raise TryOnError(str(error)) from error
+    click.echo(
+        f"{outcomes['new']} new pictures, {outcomes['copy']} copies, "
+        f"{outcomes['known']} there already, {outcomes['failed']} left out",
+        err=True,
+    )
+    click.echo(out)
+    if outcomes["failed"]:
+        sys.exit(3)
+
+
+def _read_search(
+    template: str | None, query: str | None, pages: int, path: str | None
+) -> tuple[str, str, int, str] | None:
+    """Check the options of a search; None where there is none."""
+    if template is None:
+        if query is not None or path is not None:
+            raise click.UsageError("--query and --path: expected --search, too")
+        return None
+    if query is None or path is None:
+        raise click.UsageError("--search: expected --query and --path, too")
+    if "{query}" not in template or (pages > 1 and "{page}" not in template):
+        raise click.UsageError(f"--search {template!r}: expected {{query}} and {{page}}")
+    return template, query, pages, path
