@@ -41,7 +41,8 @@ THREADS = 2  # that read, and as many that write
 _TEMPORARY = ".tryon-*"  # what `write_whole` names files that are not whole yet
 
 Engine = Callable[[Job, Iterable[Pair]], Iterator[Row]]
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Batch:

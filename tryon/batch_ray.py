@@ -54,7 +54,7 @@ def run_on_ray(
             f"Ray cannot be loaded ({error}); pip install 'tryon[ray]'"
         ) from error
     try:
-        ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
+        ray.init(address=address, log_to_driver=False)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise TryOnError(f"Ray cannot be started at {address} ({error})") from error
     try:
@@ -76,8 +76,12 @@ def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
     context.enable_progress_bars = False
     items = [pack(pair) for pair in pairs]
     blocks = max(1, -(-len(items) // PAIRS_A_BLOCK))
+    worker: Any = RayWorker  # Ray's types know functions alone
     return ray.data.from_items(items, override_num_blocks=blocks).map(
-        RayWorker, fn_constructor_args=(job,), concurrency=workers, num_cpus=1
+        worker,
+        fn_constructor_args=(job,),
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=1,
     )
 
 
@@ -88,8 +92,8 @@ def pack(pair: Pair) -> dict[str, Any]:
 
 def unpack(item: dict[str, Any]) -> Pair:
     """Return the pair of an item."""
-    *parts, fault = json.loads(item["pair"])
-    return Pair(*parts, Fault(*fault) if fault else None)
+    key, user, shop, pattern, fault = json.loads(item["pair"])
+    return Pair(key, user, shop, pattern, Fault(*fault) if fault else None)
 
 
 def _first_line(error: BaseException) -> str:

@@ -118,7 +118,7 @@ class PairWorker:
         with _timed(watch, "read"):
             user, shop = self._source(pair.user, "user"), self._source(pair.shop, "shop")
         refusal = user.refusal or shop.refusal
-        return Work(pair, user, shop, watch, refusal and _refused(refusal))
+        return Work(pair, user, shop, watch, _refused(refusal) if refusal else None)
 
     def dress(self, work: Work) -> Work:
         """Run the networks."""

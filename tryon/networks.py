@@ -1,7 +1,6 @@
 """The networks of cards, in the runtime that suits the machine or the user's wish."""
 
 import os
-from collections.abc import Mapping
 from typing import cast, get_args
 
 from mrcnn.config import ChartConfig, MaskRCNNConfig, NetworkConfig, RefinerConfig
@@ -62,9 +61,10 @@ def network_config(card: ModelCard, kind: str) -> NetworkConfig:
         MissingModel: it is not one of that kind, or of another version.
     """
     try:
-        if not isinstance(card.values["config"], Mapping):
+        config = card.values["config"]
+        if not isinstance(config, dict):
             raise TypeError("expected an object")
-        return _CONFIGS[kind].from_dict(card.values["config"])
+        return _CONFIGS[kind].from_dict(config)
     except (TypeError, ValueError) as error:
         raise MissingModel(
             f"{card.path}: its card's config is not ours ({error})"

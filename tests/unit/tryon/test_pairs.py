@@ -94,7 +94,7 @@ def test_a_row_that_is_no_pair_is_a_fault_and_the_others_stay(plan, row, reason)
         (b"user\na.jpg\n", "column 'shop' is missing"),
         (b"user,shop\n", "holds no pairs"),
         (b"user;shop\na.jpg;b.jpg\n", "parted by commas"),
-        (b"user,shop,patern\n", "did you mean 'pattern'"),
+        (b"user,shop,patternn\n", "did you mean 'pattern'"),
         (b"user,shop,user_image\n", "there twice"),
         (b'user,shop\n"a.jpg,b.jpg\nc,d\n', "line 3 is no CSV"),
         (b"user,shop\na.jpg,b" + b"b" * 140_000, "is no CSV"),
