@@ -21,6 +21,7 @@ TRAIN = [
 ]
 TRAIN += ["six>=1.16", "tensorboard>=2.18"]
 FAST = ["openvino>=2025.4,<2027"]  # runs the networks that a user waits for
+RAY = ["ray[data]>=2.40,<3"]  # `tryon batch --engine ray`
 TEST = ["pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100"]
 TEST += ["supervision>=0.26"]  # reads what we write
 CHECK = [
@@ -51,6 +52,7 @@ setup(
             "models/patterns/*.h5",
             "users/*.jpg",
             "pairs/*",
+            "batch_report.html",
         ],
         "data_tools": ["formats/*.csv"],
     },
@@ -65,9 +67,16 @@ setup(
         "pycocotools>=2.0.8",
         "platformdirs>=4",
         "click>=8.1",
+        "filelock>=3.16",
         "ijson>=3.3",
         "pyyaml>=6",
     ],
-    extras_require={"fast": FAST, "train": TRAIN, "test": TEST, "check": CHECK},
+    extras_require={
+        "fast": FAST,
+        "ray": RAY,
+        "train": TRAIN,
+        "test": TEST,
+        "check": CHECK,
+    },
     entry_points={"console_scripts": ["tryon = tryon.cli:main"]},
 )

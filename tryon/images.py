@@ -143,11 +143,29 @@ def write_image(image: np.ndarray, path: Path, icc_profile: bytes | None = None)
     Raises:
         TryOnError: when the folder cannot be written, or the ending is not known.
     """
+    data = encode_image(image, path, icc_profile)
+    write_whole(path, lambda file: file.write(data))
+
+
+def encode_image(
+    image: np.ndarray, path: Path, icc_profile: bytes | None = None
+) -> bytes:
+    """Return what `write_image` writes.
+
+    Raises:
+        TryOnError: when the ending is not known, or the picture too large for it.
+    """
     options = _save_options(path)
     if icc_profile:
         options["icc_profile"] = icc_profile
-    buffer = Image.fromarray(image)
-    write_whole(path, lambda file: buffer.save(file, **options))
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(image).save(buffer, **options)
+    except (OSError, ValueError) as error:  # ValueError: too large for WebP
+        raise TryOnError(
+            f"{shown(path)}: cannot be written ({error}); choose another format"
+        ) from error
+    return buffer.getvalue()
 
 
 def _save_options(path: Path) -> dict[str, Any]:
@@ -186,7 +204,7 @@ def write_whole(path: Path, write) -> None:  # type: ignore[no-untyped-def]
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         temporary = None
-    except (OSError, ValueError) as error:  # ValueError: too large for WebP
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or error
         raise TryOnError(
             f"{shown(path)}: cannot be written ({reason}); choose another place"

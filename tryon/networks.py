@@ -42,13 +42,7 @@ def load_network(card: ModelCard, kind: str) -> Predictor:
     """
     if card.values["kind"] != kind:
         raise MissingModel(f"{card.path}: expected a {kind}, got a {card.values['kind']}")
-    runtime = wanted_runtime()
-    try:
-        config = _CONFIGS[kind].from_dict(card.values["config"])
-    except (TypeError, ValueError) as error:
-        raise MissingModel(
-            f"{card.path}: its card's config is not ours ({error})"
-        ) from error
+    runtime, config = wanted_runtime(), network_config(card, kind)
     try:
         return load_predictor(config, card.path, user_cache(), runtime)
     except (ImportError, OSError, RuntimeError) as error:
@@ -57,4 +51,21 @@ def load_network(card: ModelCard, kind: str) -> Predictor:
         raise TryOnError(
             f"OpenVINO cannot be used ({error}); install tryon's extra 'fast', or leave "
             "TRYON_RUNTIME out"
+        ) from error
+
+
+def network_config(card: ModelCard, kind: str) -> NetworkConfig:
+    """Return the config of a card.
+
+    Raises:
+        MissingModel: it is not one of that kind, or of another version.
+    """
+    try:
+        config = card.values["config"]
+        if not isinstance(config, dict):
+            raise TypeError("expected an object")
+        return _CONFIGS[kind].from_dict(config)
+    except (TypeError, ValueError) as error:
+        raise MissingModel(
+            f"{card.path}: its card's config is not ours ({error})"
         ) from error

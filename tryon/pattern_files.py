@@ -19,6 +19,7 @@ from typing import Any
 from tryon.errors import MissingModel, TryOnError
 from tryon.images import write_text, write_whole
 from tryon.zoo import (
+    MAX_CARD,
     ModelCard,
     list_patterns,
     load_card,
@@ -27,7 +28,7 @@ from tryon.zoo import (
 )
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-MAX_CARD, MAX_WEIGHTS = 1 << 20, 1 << 28  # bytes, unpacked: a zip may promise anything
+MAX_WEIGHTS = 1 << 28  # bytes, unpacked: a zip may promise anything
 # Limits of a config that a zip brings: what is built from it takes 300 MB at most.
 LARGEST = {"image_size": 1024, "filters": 128, "blocks": 16}
 _ENDINGS = (".weights.h5", ".json")
@@ -176,15 +177,26 @@ def _check_network(card: ModelCard) -> None:
     name = _check_card(card)
     if f"{name}.weights.h5" != card.path.name:
         raise ValueError(f"expected the pattern {name!r}, got {card.path.name}")
-    if not isinstance(card.values["config"], Mapping):
-        raise ValueError("expected a config in the card")
+    check_limits(card)
     config = from_dict(card.values["config"])
     if not isinstance(config, CycleGANConfig):
         raise ValueError("expected a config of a pattern in the card")
-    for field, largest in LARGEST.items():
-        if getattr(config, field) > largest:
-            raise ValueError(f"expected {field} of at most {largest} in the card")
     Predictor(config, card.path)
+
+
+def check_limits(card: ModelCard) -> None:
+    """Check that what is built from a card's config does not fill the memory.
+
+    Raises:
+        ValueError: there is no config, or it is too large.
+    """
+    config = card.values["config"]
+    if not isinstance(config, Mapping):
+        raise ValueError("expected a config in the card")
+    for field, largest in LARGEST.items():
+        value = config.get(field, 0)
+        if not isinstance(value, int) or value > largest:
+            raise ValueError(f"expected {field} of at most {largest} in the card")
 
 
 def install_pattern(folder: Path, name: str) -> Path:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from compositor import composite_strips, mask_box, seam_energy, style_distance
 from tryon import judge
-from tryon.errors import Refusal
+from tryon.errors import MissingModel, Refusal
+from tryon.pattern_files import check_limits
 from tryon.report import build_report
-from tryon.segment import Segmenter, describe
+from tryon.segment import Segmenter
 from tryon.stages import STRIP_ROWS, Garment, work_image
 from tryon.transfer import (
     Drawable,
@@ -87,17 +88,23 @@ class TryOnPipeline:
         self.limits = limits or judge.JudgeConfig()
 
     @classmethod
-    def from_pretrained(cls, pattern: str | None = None) -> "TryOnPipeline":
-        """Load the shipped models, or a pattern by name in the generator's place."""
-        finders = shipped_card("segmenter"), shipped_card("refiner")
-        if pattern is not None:  # it takes no spot of the shop picture: no chart
-            cards = *finders, pattern_card(pattern)
-            segmenter = Segmenter.from_pretrained(*finders)
-            return cls(segmenter, PatternTransfer.from_card(pattern), cards)
-        chart, universal = shipped_card("chart"), shipped_card("universal")
-        segmenter = Segmenter.from_pretrained(*finders, chart)
-        transfer = UniversalTransfer.from_card(universal)
-        return cls(segmenter, transfer, (*finders, chart, universal))
+    def from_pretrained(
+        cls, pattern: str | None = None, segmenter: Segmenter | None = None
+    ) -> "TryOnPipeline":
+        """Load the shipped models, or a pattern by name in the generator's place.
+
+        Args:
+            pattern: its name or the path of its card; None: the universal generator.
+            segmenter: the shipped one, when it is loaded already.
+
+        Raises:
+            MissingModel: a model is not there, or not what its card says.
+        """
+        cards = pipeline_cards(pattern)
+        segmenter = segmenter or Segmenter.from_pretrained(*cards[:-1])
+        if pattern is not None:
+            return cls(segmenter, load_pattern(pattern, cards[-1]), cards)
+        return cls(segmenter, UniversalTransfer.from_card(cards[-1]), cards)
 
     def __call__(
         self,
@@ -122,7 +129,25 @@ class TryOnPipeline:
         """
         options, watch = options or Options(), Stopwatch(tell)
         with watch("segment"):
-            user, shop, warnings = self.find_pair(user_image, shop_image, options)
+            user = self.find(user_image, "user", options.instance)
+            shop = self.find(shop_image, "shop", None)
+        return self.dress(user, shop, options, watch)
+
+    def dress(
+        self, user: Garment, shop: Garment, options: Options, watch: Stopwatch
+    ) -> TryOnResult:
+        """Put the shop's garment in the place of the user's, both found already.
+
+        Args:
+            user: the garment of I2; what is worked out of its photo is kept with it.
+            shop: that of I1.
+            options: see `Options`.
+            watch: times the stages.
+
+        Raises:
+            Refusal: the garments cannot be judged fit for each other.
+        """
+        warnings = self._judge(user, shop, options.force)
         with watch("matte"):
             _ = user.layers, shop.alpha
         with watch("transfer"):
@@ -141,7 +166,7 @@ class TryOnPipeline:
             "s3": user.remove,
             "out1": lambda: draw_out1(user, out1),
         }
-        return TryOnResult(image, layers, report, user_image.icc_profile)
+        return TryOnResult(image, layers, report, user.photo.icc_profile)
 
     def find_pair(
         self, user_image: Photo, shop_image: Photo, options: Options
@@ -158,12 +183,11 @@ class TryOnPipeline:
     def find(self, photo: Photo, role: str, pick: int | None) -> Garment:
         """Find the garment of a photo, or refuse."""
         work = work_image(photo)
-        everything = self.segmenter.find(work)
-        found = self.segmenter.choose(work, everything, pick)
+        instances, found = self.segmenter.look(work, pick)
         if found is None:
             remedy = f", or another --instance than {pick}"
             if pick is None:
-                remedy = _others(describe(everything)) if role == "user" else ""
+                remedy = _others(instances) if role == "user" else ""
             raise Refusal(
                 f"no_garment_in_{role}_photo",
                 f"{photo.name}: no short-sleeve top was found; use a clearer photo of one"
@@ -178,6 +202,33 @@ class TryOnPipeline:
             *judge.check_pair(user, shop, self.limits),
         ]
         return judge.enforce(found, force)
+
+
+def pipeline_cards(pattern: str | None) -> tuple[ModelCard, ...]:
+    """Return the cards of the models that make a pipeline, the generator's last.
+
+    Raises:
+        MissingModel: a model is not there, or not what its card says.
+    """
+    finders = shipped_card("segmenter"), shipped_card("refiner")
+    if pattern is not None:  # it takes no spot of the shop picture: no chart
+        return *finders, pattern_card(pattern)
+    return *finders, shipped_card("chart"), shipped_card("universal")
+
+
+def load_pattern(name: str, card: ModelCard) -> PatternTransfer:
+    """Load the generator of a pattern; its files may come from anywhere.
+
+    Raises:
+        MissingModel: its config is too large, or its arrays do not fit it.
+    """
+    try:
+        check_limits(card)
+        return PatternTransfer.from_card(name)
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise MissingModel(
+            f"{card.path}: cannot be used ({error}); train the pattern again"
+        ) from error
 
 
 def _others(instances: tuple[Instance, ...]) -> str:

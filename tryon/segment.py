@@ -7,6 +7,7 @@ and mirrored too, in a view around its better mask.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,13 @@ class SegmentConfig:
     frame_threshold: float = 0.6
     mask_threshold: float = 0.5  # probability from which a pixel is garment
     overlap_threshold: float = 0.6  # of two finds nested so far, the better stays
+
+
+class Sight(NamedTuple):
+    """What is seen in a photo: all finds, best score first, and the chosen garment."""
+
+    instances: tuple[Instance, ...]
+    garment: GarmentMask | None
 
 
 class Segmenter:
@@ -86,6 +94,16 @@ class Segmenter:
             The garment, or None when there is none (or no find of that index).
         """
         return self.choose(image, self.find(image), pick)
+
+    def look(self, image: np.ndarray, pick: int | None = None) -> Sight:
+        """Find all garments of a photo and read the chosen one closer; see the call.
+
+        Returns:
+            The finds, and the garment or None.
+        """
+        everything = self.find(image)
+        garment = self.choose(image, everything, pick)
+        return Sight(garment.instances if garment else describe(everything), garment)
 
     def choose(
         self, image: np.ndarray, found: Detections, pick: int | None = None

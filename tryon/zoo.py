@@ -19,6 +19,7 @@ from tryon.errors import MissingModel
 
 SHIPPED = Path(__file__).parent / "models"
 SHIPPED_MODELS = ("segmenter", "refiner", "chart", "universal")
+MAX_CARD = 1 << 20  # bytes
 _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")
 
 
@@ -64,10 +65,10 @@ def load_card(path: Path) -> ModelCard:
         MissingModel: no card, no weights, or other weights.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(_read_card(path))
     except FileNotFoundError as error:
         raise MissingModel(f"{path}: there is no such model card") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MissingModel(f"{path}: is no model card ({error})") from error
     missing = [f for f in _CARD_FIELDS if not isinstance(values, dict) or f not in values]
     if missing:
@@ -79,6 +80,14 @@ def load_card(path: Path) -> ModelCard:
     card = ModelCard(path.parent / file, values)
     _check_hash(card)
     return card
+
+
+def _read_card(path: Path) -> str:
+    with path.open("rb") as file:
+        text = file.read(MAX_CARD + 1)
+    if len(text) > MAX_CARD:
+        raise ValueError(f"expected at most {MAX_CARD} bytes")
+    return text.decode()
 
 
 def _check_hash(card: ModelCard) -> None:

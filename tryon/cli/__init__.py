@@ -10,6 +10,7 @@ import os
 import click
 
 from tryon import __version__
+from tryon.cli.batch import batch
 from tryon.cli.data import data
 from tryon.cli.doctor import doctor
 from tryon.cli.evaluate import evaluate
@@ -43,6 +44,7 @@ def main(context: click.Context, backend: str, verbose: bool, quiet: bool) -> No
 
 
 main.add_command(run)
+main.add_command(batch)
 main.add_command(segment)
 main.add_command(train)
 main.add_command(patterns)

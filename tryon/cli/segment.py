@@ -94,14 +94,11 @@ def _segment_one(
 
     from tryon.images import write_image, write_text
     from tryon.preview import draw_preview
-    from tryon.segment import describe
     from tryon.stages import work_image
 
     work = work_image(photo)
-    everything = segmenter.find(work)
-    found = segmenter.choose(work, everything, pick)
+    instances, found = segmenter.look(work, pick)
     mask, cutout = _cut(photo, work, found)
-    instances = found.instances if found else describe(everything)
     facts = _facts(instances, found, photo.size[1] / work.shape[1])
     assert photo.path is not None
     stem = photo.path.stem

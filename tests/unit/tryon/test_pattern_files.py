@@ -1,6 +1,8 @@
 """Patterns as zips: what goes out comes in again, and nothing else does."""
 
 import json
+import os
+import pickle
 import shutil
 import zipfile
 
@@ -10,7 +12,8 @@ from cyclegan.config import CycleGANConfig, to_dict
 from cyclegan.networks import build_generator
 from cyclegan.weights import save_float16
 from tryon import pattern_files, zoo
-from tryon.errors import TryOnError
+from tryon.errors import MissingModel, TryOnError
+from tryon.pipeline import load_pattern
 from tryon.transfer import PatternTransfer
 
 TINY = CycleGANConfig(image_size=16, filters=2, blocks=1)
@@ -187,6 +190,33 @@ def test_a_place_that_cannot_be_written_is_named(exported, home):
     (home / "patterns").write_text("a file")
     with pytest.raises(TryOnError, match=r"patterns.*cannot be written"):
         pattern_files.import_pattern(exported, force=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"image_size": 1 << 20}, {"filters": 4}, {"blocks": "many"}, {"secret": 1}],
+    ids=["huge", "other-shapes", "no-number", "unknown"],
+)
+def test_a_pattern_that_does_not_fit_its_card_is_told(make_pattern, tmp_path, change):
+    path = make_pattern(tmp_path / "p", config=to_dict(TINY) | change)
+    with pytest.raises(MissingModel, match="cannot be used|holds no config") as error:
+        load_pattern(str(path), zoo.load_card(path))
+    assert str(tmp_path) in str(error.value)
+
+
+def test_weights_that_are_a_pickle_are_not_run(make_pattern, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "boom"),)
+
+    make_pattern(tmp_path / "p")
+    weights = tmp_path / "p/dots.weights.h5"
+    weights.write_bytes(pickle.dumps(Bomb()))
+    facts = {"name": "dots", "kind": "pattern", "licence": "x", "config": to_dict(TINY)}
+    path = zoo.write_card(weights, facts)
+    with pytest.raises(MissingModel, match="cannot be used"):
+        load_pattern(str(path), zoo.load_card(path))
+    assert not (tmp_path / "boom").exists()
 
 
 def test_patterns_are_described(home, make_pattern):

@@ -1,0 +1,72 @@
+"""Pairs on Ray: the same files, also when a worker dies in their midst."""
+
+import os
+import signal
+from functools import partial
+
+import pytest
+
+from tests.batch_fakes import FakeModels, FakePipeline, contents, draw_folders
+from tryon.batch import open_batch, run_here
+from tryon.batch_ray import pack, run_on_ray, unpack
+from tryon.batch_worker import Job
+from tryon.errors import TryOnError
+from tryon.pairs import Fault, Pair, cross_pairs
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        Pair("a__b.png", "a.jpg", "b.jpg"),
+        Pair("a__b.png", "a\udcff.jpg", "b\n.jpg", "dots"),
+        Pair("line 7", "", "b.jpg", None, Fault("bad_row", "the cell is empty")),
+    ],
+)
+def test_a_pair_comes_back(pair):
+    assert unpack(pack(pair)) == pair
+
+
+def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(TryOnError, match=r"tryon\[ray\]"):
+        next(run_on_ray(Job(tmp_path, FakeModels()), [], 1, None))
+
+
+class DyingModels(FakeModels):
+    """Ends its process in the midst of the third user, once."""
+
+    def __init__(self, mark):
+        super().__init__()
+        self.mark = mark
+
+    def load(self, pattern, segmenter):
+        return DyingPipeline(self.cards(pattern), self.mark)
+
+
+class DyingPipeline(FakePipeline):
+    def __init__(self, cards, mark):
+        super().__init__(cards)
+        self.mark = mark
+
+    def dress(self, user, shop, options, watch):
+        if user.photo.name == "u2.png" and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().dress(user, shop, options, watch)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_ray_gives_the_same_files_though_a_worker_dies(tmp_path):
+    pytest.importorskip("ray.data", reason="needs the extra 'ray'")
+    pairs = cross_pairs(*draw_folders(tmp_path, users=10, shops=2))
+    whole = Job(tmp_path / "whole", FakeModels())
+    job = Job(tmp_path / "ray", DyingModels(tmp_path / "died"))
+    for one, engine in (
+        (whole, run_here), (job, partial(run_on_ray, workers=2, address=None)),
+    ):  # fmt: skip
+        with open_batch(one, pairs) as batch:
+            assert len(list(batch.run(engine))) == len(pairs)
+            batch.finish()
+    assert (tmp_path / "died").exists()
+    assert contents(job.out) == contents(whole.out)

@@ -1,0 +1,51 @@
+"""Where a batch has its pipelines from."""
+
+from pathlib import Path
+from typing import Protocol
+
+import compositor
+import mrcnn
+from mrcnn.predictor import runtime_of
+from mrcnn.runtime import fingerprint
+from tryon import images, segment
+from tryon.pipeline import TryOnPipeline, pipeline_cards
+from tryon.segment import Segmenter
+from tryon.sights import RememberingSegmenter
+from tryon.zoo import ModelCard, user_cache
+
+
+class Models(Protocol):
+    """Where a batch has its pipelines from; it travels to other processes."""
+
+    def cards(self, pattern: str | None) -> tuple[ModelCard, ...]:
+        """Return the cards of a pipeline's models, without loading them."""
+
+    def load(self, pattern: str | None, segmenter: Segmenter | None) -> TryOnPipeline:
+        """Load a pipeline; the segmenter is that of one loaded before."""
+
+
+class ShippedModels:
+    """The shipped models, and patterns by name."""
+
+    def cards(self, pattern: str | None) -> tuple[ModelCard, ...]:
+        """Return the cards of a pipeline's models."""
+        return pipeline_cards(pattern)
+
+    def load(self, pattern: str | None, segmenter: Segmenter | None) -> TryOnPipeline:
+        """Load a pipeline; what its segmenter sees is kept in the user's cache."""
+        pipeline = TryOnPipeline.from_pretrained(pattern, segmenter)
+        if segmenter is None:
+            stamp = segmenter_stamp(pipeline)
+            folder = user_cache() / "sights"
+            pipeline.segmenter = RememberingSegmenter(pipeline.segmenter, folder, stamp)
+        return pipeline
+
+
+def segmenter_stamp(pipeline: TryOnPipeline) -> str:
+    """Return a name for all that decides what a pipeline's segmenter sees."""
+    networks = [card.sha256 for card in pipeline.cards[:-1]]
+    rooms = (Path(str(room.__file__)).parent for room in (mrcnn, compositor))
+    code = [path for room in rooms for path in sorted(room.glob("*.py"))]
+    code += [Path(segment.__file__), Path(images.__file__)]
+    runtime = runtime_of(pipeline.segmenter.predictor)
+    return fingerprint(*networks, runtime, *code)

@@ -1,0 +1,100 @@
+"""The pairs of a batch on Ray Data: the cores of this machine, or a cluster's.
+
+Workers write results themselves, so every machine must see the batch's folder, the
+pictures and `tryon` under the same paths. Ray starts a worker that died anew and gives
+its pairs to another; rows come back in the pairs' order.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tryon.batch_worker import Job, PairWorker
+from tryon.errors import TryOnError
+from tryon.manifest import Row, format_row
+from tryon.pairs import Fault, Pair
+
+PAIRS_A_BLOCK = 8  # what a worker takes at once, and loses at most when it dies
+
+
+class RayWorker:
+    """A worker of Ray Data.
+
+    Args:
+        job: what the pairs share; the models are loaded once.
+    """
+
+    def __init__(self, job: Job):
+        self._worker = PairWorker(job)
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Do the pair of an item of `pack`; returns its row as text."""
+        return {"row": format_row(self._worker(unpack(item)))}
+
+
+def run_on_ray(
+    job: Job, pairs: Iterable[Pair], workers: int, address: str | None
+) -> Iterator[Row]:
+    """Do the pairs on Ray.
+
+    Args:
+        job: what they share.
+        pairs: what is to be done.
+        workers: processes, each of which asks Ray for one core.
+        address: of a cluster; None starts Ray on this machine.
+
+    Raises:
+        TryOnError: Ray is not installed, cannot be reached, or gave up.
+    """
+    try:
+        import ray
+        from ray.exceptions import RayError
+    except ImportError as error:
+        raise TryOnError(
+            f"Ray cannot be loaded ({error}); pip install 'tryon[ray]'"
+        ) from error
+    try:
+        ray.init(address=address, log_to_driver=False)
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        raise TryOnError(f"Ray cannot be started at {address} ({error})") from error
+    try:
+        for item in _dataset(job, pairs, workers).iter_rows():
+            yield json.loads(item["row"])
+    except RayError as error:
+        raise TryOnError(
+            f"Ray gave up ({_first_line(error)}); run the same command again to go on"
+        ) from error
+    finally:
+        ray.shutdown()
+
+
+def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
+    import ray
+
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    items = [pack(pair) for pair in pairs]
+    blocks = max(1, -(-len(items) // PAIRS_A_BLOCK))
+    worker: Any = RayWorker  # Ray's types know functions alone
+    return ray.data.from_items(items, override_num_blocks=blocks).map(
+        worker,
+        fn_constructor_args=(job,),
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=1,
+    )
+
+
+def pack(pair: Pair) -> dict[str, Any]:
+    """Return a pair as an item of a data set: text, whatever its names hold."""
+    return {"pair": json.dumps(pair)}
+
+
+def unpack(item: dict[str, Any]) -> Pair:
+    """Return the pair of an item."""
+    key, user, shop, pattern, fault = json.loads(item["pair"])
+    return Pair(key, user, shop, pattern, Fault(*fault) if fault else None)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,145 @@
+"""`tryon batch`: thousands of pairs."""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tryon.cli.shared import FOLDER, PHOTO, progress, quiet_start, user_errors
+
+if TYPE_CHECKING:
+    from tryon.batch import Batch, Engine
+    from tryon.pairs import Pair
+
+
+@click.command()
+@click.argument("pairs_path", required=False, type=PHOTO, metavar="[PAIRS.csv]")
+@click.option("--users", type=FOLDER, metavar="DIR", help="Photos of people.")
+@click.option("--shops", type=FOLDER, metavar="DIR", help="Shop pictures.")
+@click.option(
+    "-o", "--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the files."
+)
+@click.option("--pattern", metavar="NAME", help="Pattern of the rows that name none.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Go on after sleeve_mismatch, view_mismatch and low_confidence.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@click.option(
+    "--no-clobber", is_flag=True, help="Leave results alone that are there already."
+)
+@click.option("--retry-failed", is_flag=True, help="Take up failed pairs again.")
+@click.option(
+    "--restart", is_flag=True, help="Begin anew: forget what DIR's manifest says."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share the cores; each takes about 2 GB of memory.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What spreads the work; ray needs the extra 'ray'.",
+)
+@click.option(
+    "--address", metavar="HOST:PORT", help="Ray cluster.  [default: this machine]"
+)
+@click.pass_context
+@user_errors
+def batch(
+    context: click.Context,
+    pairs_path: Path | None,
+    users: Path | None,
+    shops: Path | None,
+    out: Path,
+    pattern: str | None,
+    force: bool,
+    seed: int,
+    no_clobber: bool,
+    retry_failed: bool,
+    restart: bool,
+    workers: int,
+    engine: str,
+    address: str | None,
+) -> None:
+    """Dress every pair of PAIRS.csv, or every user of one folder in every top of another.
+
+    PAIRS.csv has the columns user and shop, and pattern and output if wanted; its paths
+    start from its own folder. Writes <user>__<shop>.png each, manifest.jsonl (a row per
+    pair: result or reason, scores, hashes) and report.html to DIR and prints the
+    manifest's path.
+
+    A run that was stopped, however hard, goes on when the same command is run again. Exit
+    code 3: finished, but some pairs failed. Example: tryon batch pairs.csv -o out
+    """
+    pairs = _read_plan(pairs_path, users, shops, pattern)
+    if address and engine != "ray":
+        raise click.UsageError("--address goes with --engine ray")
+    with quiet_start(context):
+        from tryon.batch import MANIFEST, REPORT, Job, open_batch
+        from tryon.pipeline import Options
+
+    job = Job(out, options=Options(force=force, seed=seed), no_clobber=no_clobber)
+    with open_batch(job, pairs, retry_failed, restart) as opened:
+        _run(context, opened, _engine(engine, workers, address))
+        counts = opened.finish()
+    click.echo(out / MANIFEST)
+    failed = {reason: n for reason, n in counts.items() if reason not in ("done", "kept")}
+    if failed:
+        told = ", ".join(f"{n} {reason}" for reason, n in sorted(failed.items()))
+        total = f"{sum(failed.values())} of {len(pairs)} pairs failed"
+        click.echo(f"{total} ({told}); see {out / REPORT}", err=True)
+        context.exit(3)
+
+
+def _read_plan(
+    pairs_path: Path | None, users: Path | None, shops: Path | None, pattern: str | None
+) -> "list[Pair]":
+    from tryon.pairs import cross_pairs, read_pairs
+
+    if pairs_path and not users and not shops:
+        return read_pairs(pairs_path, pattern)
+    if users and shops and not pairs_path:
+        return cross_pairs(users, shops, pattern)
+    raise click.UsageError("expected PAIRS.csv, or --users DIR and --shops DIR")
+
+
+def _engine(name: str, workers: int, address: str | None) -> "Engine":
+    from tryon.batch import run_here, run_in_processes
+
+    if name == "ray":
+        from tryon.batch_ray import run_on_ray
+
+        return partial(run_on_ray, workers=workers, address=address)
+    return run_here if workers == 1 else partial(run_in_processes, workers=workers)
+
+
+def _run(context: click.Context, opened: "Batch", engine: "Engine") -> None:
+    """Do what is left, with a bar.
+
+    Raises:
+        TryOnError: stopped by Ctrl-C, by a full disk, or by a worker's death.
+    """
+    from tryon.errors import TryOnError
+
+    left, start = len(opened.waiting), time.monotonic()
+    if not left:
+        return
+    done = 0
+    try:
+        with progress(context, left) as tell:
+            for done, _ in enumerate(opened.run(engine), 1):
+                tell(f"{done / (time.monotonic() - start):.2f} pairs/s")
+    except KeyboardInterrupt as error:
+        raise TryOnError(
+            f"stopped after {done} of {left} pairs; run the same command again to go on"
+        ) from error

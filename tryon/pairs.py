@@ -1,0 +1,252 @@
+"""Which pairs a batch is made of: the rows of a CSV, or two folders crossed.
+
+A row that cannot be used becomes a pair with a `fault`: it is told in the manifest, and
+the other rows are done.
+"""
+
+import csv
+import difflib
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tryon.errors import TryOnError
+from tryon.images import shown
+
+# Column names that are understood, with the names of DESIGN's terms.
+COLUMNS = {
+    "user": "user",
+    "user_image": "user",
+    "shop": "shop",
+    "shop_image": "shop",
+    "pattern": "pattern",
+    "output": "output",
+}
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+OUTPUTS = (".png", ".webp", ".jpg", ".jpeg")
+FAULTS = ("bad_row", "bad_output", "doubled_output")  # reasons why a row is no pair
+MAX_BYTES = 1 << 26  # of a CSV
+MAX_PAIRS = 1_000_000  # about 300 MB of names
+LONGEST = 200  # bytes of an output's name; file systems take 255
+_FORBIDDEN = '/\\:*?"<>|'  # in file names, on one system or another
+
+
+class Fault(NamedTuple):
+    """Why a row is no pair: a name for programs, a line for people."""
+
+    reason: str
+    message: str
+
+
+class Pair(NamedTuple):
+    """One user's photo with one shop picture.
+
+    Attributes:
+        key: names the pair within its batch: the output's file name, or "line 7" of a
+            row that cannot be used.
+        user: path of I2.
+        shop: path of I1.
+        pattern: name of a trained pattern; None takes the universal generator.
+        fault: why the row cannot be used; None when it can.
+    """
+
+    key: str
+    user: str
+    shop: str
+    pattern: str | None = None
+    fault: Fault | None = None
+
+
+def read_pairs(path: Path, pattern: str | None = None) -> list[Pair]:
+    """Read a CSV of pairs: columns user and shop, and pattern and output if wanted.
+
+    Args:
+        path: UTF-8, with a header; paths of pictures start from its folder.
+        pattern: of rows that name none.
+
+    Raises:
+        TryOnError: the file cannot be read, a column is missing or unknown, or a quote
+            is not closed; the message names the line.
+    """
+    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    rows = _lines(reader, path)
+    _, header = next(rows, (1, []))
+    columns = _columns(header, path)
+    pairs = (_row_pair(line, row, columns, path.parent, pattern) for line, row in rows)
+    return _checked(pairs, path)
+
+
+def cross_pairs(users: Path, shops: Path, pattern: str | None = None) -> list[Pair]:
+    """Pair every picture of one folder with every picture of another, sorted by name.
+
+    Raises:
+        TryOnError: a folder cannot be read or holds no picture.
+    """
+    mine, theirs = _pictures(users), _pictures(shops)
+    if len(mine) * len(theirs) > MAX_PAIRS:
+        raise _too_many(users)
+    pairs = (
+        Pair(output_name(user, shop), user, shop, pattern)
+        for user in mine
+        for shop in theirs
+    )
+    return _checked(pairs, users)
+
+
+def output_name(user: str, shop: str) -> str:
+    """Return `<user>__<shop>.png`, such that every file system takes it.
+
+    Letters that one or another refuses become `_`; a long name is cut, and tells by
+    eight letters of its hash which one it was.
+    """
+    stems = f"{Path(user).stem}__{Path(shop).stem}"
+    safe = "".join(
+        c if c.isprintable() and c not in _FORBIDDEN and not "\ud800" <= c <= "\udfff"
+        else "_"
+        for c in stems
+    )  # fmt: skip
+    if len(safe.encode()) > LONGEST - 4:
+        mark = hashlib.sha256(stems.encode(errors="surrogatepass")).hexdigest()[:8]
+        cut = safe.encode()[: LONGEST - 14].decode(errors="ignore")
+        safe = f"{cut}--{mark}"
+    return f"{safe}.png"
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise TryOnError(f"{shown(path)}: cannot be read ({reason})") from error
+    if len(data) > MAX_BYTES:
+        raise _too_many(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TryOnError(
+            f"{shown(path)}: is no text in UTF-8; save it as 'CSV UTF-8'"
+        ) from error
+
+
+def _too_many(path: Path) -> TryOnError:
+    return TryOnError(
+        f"{shown(path)}: more than {MAX_PAIRS:,} pairs, or {MAX_BYTES >> 20} MiB of "
+        "them; split it into several batches"
+    )
+
+
+def _lines(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, cells) of each row that holds any."""
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield reader.line_num, cells  # type: ignore[attr-defined]
+    except csv.Error as error:
+        line = reader.line_num  # type: ignore[attr-defined]
+        raise TryOnError(f"{shown(path)}: line {line} is no CSV ({error})") from error
+
+
+def _columns(header: list[str], path: Path) -> list[str]:
+    """Return what each column holds."""
+    names = [cell.lower() for cell in header]
+    columns = [COLUMNS.get(name, "") for name in names]
+    for name, column in zip(names, columns, strict=True):
+        if not column:
+            near = difflib.get_close_matches(name, COLUMNS, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TryOnError(
+                f"{shown(path)}: unknown column {name[:40]!r}, expected user, shop, "
+                f"pattern, output, parted by commas{hint}"
+            )
+    missing = [name for name in ("user", "shop") if name not in columns]
+    if missing:
+        raise TryOnError(
+            f"{shown(path)}: the column {missing[0]!r} is missing; its first line "
+            "should read user,shop"
+        )
+    if len(set(columns)) < len(columns):
+        raise TryOnError(f"{shown(path)}: a column is there twice; leave one out")
+    return columns
+
+
+def _row_pair(
+    line: int, row: list[str], columns: list[str], folder: Path, pattern: str | None
+) -> Pair:
+    cells = dict(zip(columns, row, strict=False))
+    user, shop = (_located(folder, cells.get(name, "")) for name in ("user", "shop"))
+    wanted = cells.get("pattern") or pattern
+    output = cells.get("output") or output_name(user, shop)
+    fault = _row_fault(cells, row, columns) or _output_fault(output)
+    key = f"line {line}" if fault else output
+    return Pair(key, user, shop, wanted, fault)
+
+
+def _located(folder: Path, cell: str) -> str:
+    return str(folder / cell) if cell else ""
+
+
+def _row_fault(
+    cells: Mapping[str, str], row: list[str], columns: list[str]
+) -> Fault | None:
+    if len(row) > len(columns):
+        said = f"expected {len(columns)} cells, got {len(row)}; quote names with commas"
+        return Fault("bad_row", said)
+    for name in ("user", "shop"):
+        if not cells.get(name):
+            return Fault("bad_row", f"the cell {name!r} is empty; name a picture")
+    return None
+
+
+def _output_fault(output: str) -> Fault | None:
+    fine = (
+        output.isprintable()
+        and not output.startswith(".")
+        and not set(output) & set(_FORBIDDEN)
+        and Path(output).suffix.lower() in OUTPUTS
+        and len(output.encode()) <= LONGEST
+    )
+    if fine:
+        return None
+    said = f"expected a file name in {', '.join(OUTPUTS)}, got {output[:80]!r}"
+    return Fault("bad_output", said)
+
+
+def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
+    """Give the second pair of the same output a fault, whatever the file system."""
+    checked: list[Pair] = []
+    seen: set[str] = set()
+    for number, pair in enumerate(pairs, 1):
+        if number > MAX_PAIRS:
+            raise _too_many(path)
+        name = pair.key.casefold()
+        if name in seen:
+            said = f"{pair.key} is written by an earlier pair; give it another output"
+            pair = pair._replace(
+                key=f"pair {number}", fault=Fault("doubled_output", said)
+            )
+        seen.add(name)
+        checked.append(pair)
+    if not checked:
+        raise TryOnError(f"{shown(path)}: holds no pairs; add a row for each")
+    return checked
+
+
+def _pictures(folder: Path) -> list[str]:
+    """Return the paths of a folder's pictures, told by their endings."""
+    try:
+        found = [
+            str(path)
+            for path in folder.iterdir()
+            if path.suffix.lower() in PICTURES and not path.name.startswith(".")
+        ]
+    except OSError as error:
+        raise TryOnError(
+            f"{shown(folder)}: cannot be read ({error.strerror}); name a folder"
+        ) from error
+    if not found:
+        raise TryOnError(f"{shown(folder)}: holds no picture ({', '.join(PICTURES)})")
+    return sorted(found)
