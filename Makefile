@@ -59,8 +59,8 @@ test-backends: $(DEV_READY)  ## Install JAX and torch and run the backend tests 
 docs: $(DEV_READY)  ## Rewrite docs/cli.md from --help
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog -r docs/cli.md
 
-benchmark: $(DEV_READY)  ## Print stage times beside a matrix product's, and OpenVINO's beside Keras'
-	$(BIN)/python benchmarks/stages.py
+benchmark: $(DEV_READY)  ## Write docs/performance.md's tables; print OpenVINO's times beside Keras'
+	$(BIN)/python -m benchmarks --write docs/performance.md
 	$(BIN)/python benchmarks/runtime.py
 
 clean:  ## Remove the environment and caches

@@ -71,6 +71,8 @@ class Batch:
             pair = plan.get(row["pair"])
             if row["reason"] in FAULTS:
                 continue  # of the list of pairs, which is read anew
+            if retry_failed and row["status"] in FAILURES:
+                continue  # its pictures may have been mended
             problem = "is none of these pairs" if pair is None else check(row, pair)
             if problem:
                 raise TryOnError(
@@ -78,7 +80,7 @@ class Batch:
                     f"({row['pair']}: {problem}); choose another folder, or begin anew "
                     "with --restart"
                 )
-            if self._is_settled(row, retry_failed):
+            if self._is_settled(row):
                 settled.add(row["pair"])
         self.waiting = [pair for pair in self.pairs if pair.key not in settled]
 
@@ -86,9 +88,11 @@ class Batch:
         """Do what waits; yields each row when it is in the manifest.
 
         Raises:
+            MissingModel: a shipped model is not there.
             TryOnError: the disk takes no more, or a worker died. What is done stays
                 done: the same batch, opened again, goes on from there.
         """
+        self.job.models.cards(None)  # told here, and not as the death of a worker
         for row in engine(self.job, self.waiting):
             self._manifest.append(row)
             yield row
@@ -106,13 +110,13 @@ class Batch:
             for entry in self._manifest.entries.values()
         )
 
-    def _is_settled(self, row: Row, retry_failed: bool) -> bool:
+    def _is_settled(self, row: Row) -> bool:
         path = self.job.out / row["pair"]
         if row["status"] == "done":  # the size tells what a power cut left empty
             return path.is_file() and path.stat().st_size == row["output"]["bytes"]
         if row["status"] == "kept":
             return self.job.no_clobber and path.exists()
-        return not retry_failed
+        return True
 
 
 @contextmanager

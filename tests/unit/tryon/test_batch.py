@@ -16,7 +16,7 @@ from tests.batch_fakes import FakeModels, contents, draw, draw_folders, rows_of
 from tryon import batch_worker
 from tryon.batch import MANIFEST, in_order, open_batch, run_here, run_in_processes
 from tryon.batch_worker import Job, PairWorker
-from tryon.errors import TryOnError
+from tryon.errors import MissingModel, TryOnError
 from tryon.images import read_photo
 from tryon.pairs import Pair, cross_pairs
 from tryon.pipeline import Options
@@ -212,6 +212,17 @@ def test_failures_are_rows_and_are_taken_up_when_asked(job, pairs, tmp_path):
     draw(tmp_path / "users/u1.png", 1)
     with pytest.raises(TryOnError, match="another picture now"):
         do(job, pairs)
+    assert do(job, pairs, retry_failed=True) == ({"done": 6}, 2), "it was mended"
+
+
+def test_a_missing_model_stops_the_batch_before_it_starts(job, pairs):
+    class Missing(FakeModels):
+        def cards(self, pattern):
+            raise MissingModel("segmenter.json: there is no such model card")
+
+    engine = partial(run_in_processes, workers=2)
+    with pytest.raises(MissingModel, match="no such model"):
+        do(Job(job.out, Missing()), pairs, engine)
 
 
 def test_retry_failed_takes_up_failures_alone(job, pairs, tmp_path):

@@ -1,0 +1,79 @@
+"""Batches of many sizes and workers: time and memory per pair, each in a process."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageEnhance
+
+from benchmarks.single import EXAMPLES
+
+SHOPS = 10  # pictures that recur in every batch
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a batch took: seconds, and bytes of its largest process."""
+
+    pairs: int
+    seconds: float
+    memory: int
+
+
+def draw_plan(folder: Path, pairs: int, size: tuple[int, int]) -> Path:
+    """Write photos that differ and a CSV of pairs: every user in each of the tops.
+
+    Args:
+        folder: for the files.
+        pairs: how many.
+        size: of the photos, (width, height).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shops = min(SHOPS, pairs)
+    users = -(-pairs // shops)
+    for role, name, count in (("user", "me.jpg", users), ("shop", "tee.jpg", shops)):
+        with Image.open(EXAMPLES / name) as picture:
+            photo = picture.convert("RGB").resize(size)
+        for k in range(count):
+            brighter = ImageEnhance.Brightness(photo).enhance(1 - 0.2 * k / count)
+            brighter.save(folder / f"{role}{k}.jpg", quality=92)
+    rows = [f"user{k // shops}.jpg,shop{k % shops}.jpg" for k in range(pairs)]
+    plan = folder / "pairs.csv"
+    plan.write_text("\n".join(["user,shop", *rows]) + "\n")
+    return plan
+
+
+def run_batch(plan: Path, out: Path, workers: int) -> Run:
+    """Run `tryon batch` in a process and a cache of its own.
+
+    Raises:
+        RuntimeError: it did not end well.
+    """
+    command = [sys.executable, "-m", "tryon", "batch", str(plan), "-o", str(out)]
+    command += ["--workers", str(workers)]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, cwd=EXAMPLES.parent, env=dict(os.environ)
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 3):
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+    pairs = len(plan.read_text().splitlines()) - 1
+    return Run(pairs, time.perf_counter() - start, usage.ru_maxrss * 1024)
+
+
+def growth_table(runs: list[Run]) -> str:
+    """Return a table of batches of growing size; the cost of one pair must stay flat."""
+    lines = ["| pairs | s per pair | of the first | peak memory, MB |"]
+    lines.append("| --- | --- | --- | --- |")
+    first = runs[0].seconds / runs[0].pairs
+    for run in runs:
+        each = run.seconds / run.pairs
+        lines.append(
+            f"| {run.pairs} | {each:.3f} | {each / first:.2f} | {run.memory / 1e6:.0f} |"
+        )
+    return "\n".join(lines)

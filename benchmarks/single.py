@@ -1,0 +1,148 @@
+"""One pair: warm, cold, and beside other ways to do it."""
+
+import dataclasses
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.timing import Case, Times
+from mrcnn.config import MaskRCNNConfig
+from tryon.pipeline import TryOnPipeline
+from tryon.types import Photo
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+PAIR_SIZES = {"768x1024": (768, 1024), "12 megapixels": (3000, 4000)}  # width, height
+# The classic setting of Mask R-CNN: ResNet101, FPN of 256, 1024x1024, 1000 proposals.
+CLASSIC = MaskRCNNConfig(
+    backbone="resnet101",
+    image_size=1024,
+    pyramid_channels=256,
+    anchor_levels=(2, 3, 4, 5, 6),
+    anchor_scale=8.0,
+    anchor_octaves=(1.0,),
+    pre_nms=6000,
+    proposals=1000,
+    max_detections=100,
+    mask_roi_size=14,
+    mask_output_size=28,
+    canonical_size=224.0,
+    box_head_channels=1024,
+    mask_head_channels=256,
+    mask_head_convs=4,
+    class_agnostic=False,
+)
+TINY = dataclasses.replace(
+    CLASSIC, backbone="mobilenet_v2", image_size=64, pre_nms=50, proposals=8,
+    max_detections=2, pyramid_channels=8, box_head_channels=8, mask_head_channels=8,
+)  # fmt: skip
+STEPS = 30  # of a diffusion model's sampling
+
+
+class TimedNetwork:
+    """A network behind its seam that adds up its seconds.
+
+    Args:
+        network: does the work.
+        total: one number, the seconds of all networks that share it.
+    """
+
+    def __init__(self, network, total: list[float]):
+        self._network, self._total = network, total
+
+    def __getattr__(self, name: str):
+        return getattr(self._network, name)
+
+    def __call__(self, *inputs):
+        """Run the network."""
+        start = time.perf_counter()
+        outputs = self._network(*inputs)
+        self._total[0] += time.perf_counter() - start
+        return outputs
+
+
+def example_pair(size: tuple[int, int]) -> tuple[Photo, Photo]:
+    """Return the example photos at a size (width, height)."""
+    photos = []
+    for name in ("me.jpg", "tee.jpg"):
+        with Image.open(EXAMPLES / name) as picture:
+            photos.append(Photo(np.asarray(picture.convert("RGB").resize(size))))
+    return photos[0], photos[1]
+
+
+def load_pipeline(runtime: str, total: list[float] | None = None) -> TryOnPipeline:
+    """Load the shipped models in a runtime; `total` adds up the networks' seconds."""
+    with mock.patch.dict(os.environ, {"TRYON_RUNTIME": runtime}):
+        pipeline = TryOnPipeline.from_pretrained()
+    if total is not None:
+        finder, transfer = pipeline.segmenter, pipeline.transfer
+        for holder, name in (
+            (finder, "predictor"), (finder, "refiner"), (finder, "charts"),
+            (transfer, "predictor"),
+        ):  # fmt: skip
+            setattr(holder, name, TimedNetwork(getattr(holder, name), total))
+    return pipeline
+
+
+def pair_cases(total: list[float]) -> dict[str, Case]:
+    """Return a warm pair at each size, and the same on Keras alone."""
+    ours, keras = load_pipeline("auto", total), load_pipeline("keras")
+    cases: dict[str, Case] = {}
+    for name, size in PAIR_SIZES.items():
+        user, shop = example_pair(size)
+        cases[f"pair, {name}"] = lambda u=user, s=shop: ours(u, s)
+        cases[f"pair, {name}, Keras alone"] = lambda u=user, s=shop: keras(u, s)
+    return cases
+
+
+def networks_seconds(cases: dict[str, Case], total: list[float], repeats: int) -> Times:
+    """Return how long a pair's networks alone take, at 768x1024."""
+    seconds = []
+    for _ in range(repeats):
+        total[0] = 0.0
+        cases["pair, 768x1024"]()
+        seconds.append(total[0])
+    return Times(seconds)
+
+
+def cold_case() -> Case:
+    """Return a whole `tryon run` process on the example pair."""
+    folder = tempfile.TemporaryDirectory()
+    command = [sys.executable, "-m", "tryon", "run", "-o", f"{folder.name}/out.png"]
+    command += ["--user", str(EXAMPLES / "me.jpg"), "--shop", str(EXAMPLES / "tee.jpg")]
+
+    def run() -> None:
+        assert folder.name  # kept alive as long as the case is
+        subprocess.run(command, check=True, capture_output=True, cwd=EXAMPLES.parent)
+
+    return run
+
+
+def classic_case(config: MaskRCNNConfig = CLASSIC) -> Case:
+    """Return a Mask R-CNN of the classic setting on both photos, random weights."""
+    from mrcnn.model import MaskRCNN
+
+    model = MaskRCNN(config)
+    model.compile(jit_compile=False)
+    views = np.zeros((1, *config.input_shape), np.float32)
+    return lambda: [model.predict_on_batch(views) for _ in range(2)]
+
+
+def diffusion_case(tiny: bool = False) -> Case | str:
+    """Return one step of a UNet as large as Stable Diffusion 1.5's, random weights.
+
+    Returns:
+        The case, or why it is skipped.
+    """
+    if importlib.util.find_spec("torch") is None:
+        return "torch is not installed"
+    from benchmarks.diffusion import unet_step
+
+    return unet_step((32, 64), 1) if tiny else unet_step((320, 640, 1280, 1280), 8)

@@ -1,0 +1,60 @@
+"""Times side by side: cases take turns, so that a busy machine slows them all."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+Case = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one case, turn by turn."""
+
+    seconds: Sequence[float]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The first and the third quartile; of a single turn, that turn twice."""
+        if len(self.seconds) < 2:
+            return self.seconds[0], self.seconds[0]
+        first, _, third = statistics.quantiles(self.seconds, n=4, method="inclusive")
+        return first, third
+
+
+def take_turns(cases: Mapping[str, Case], repeats: int) -> dict[str, Times]:
+    """Time cases turn by turn, after one turn each that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for turn in range(repeats + 1):
+        for name, case in cases.items():
+            start = time.perf_counter()
+            case()
+            if turn:  # the first one loads, traces and allocates
+                seconds[name].append(time.perf_counter() - start)
+    return {name: Times(values) for name, values in seconds.items()}
+
+
+def table(title: str, times: Mapping[str, Times], unit: str, pairs: int = 1) -> str:
+    """Return a table in Markdown: medians, quartiles and multiples of one case.
+
+    Args:
+        title: of the first column.
+        times: of the cases.
+        unit: the case that the others are multiples of.
+        pairs: in each case; figures are given per pair.
+    """
+    lines = [
+        f"| {title} | median, s | quartiles, s | x {unit} |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, case in times.items():
+        middle, low, high = (value / pairs for value in (case.median, *case.spread))
+        ratio = case.median / times[unit].median
+        lines.append(f"| {name} | {middle:.3f} | {low:.3f} to {high:.3f} | {ratio:.2f} |")
+    return "\n".join(lines)

@@ -1,0 +1,56 @@
+"""What the benchmarks print is reckoned right; what they measure is not tested."""
+
+import numpy as np
+import pytest
+
+from benchmarks.__main__ import MARKS, with_tables
+from benchmarks.batches import Run, draw_plan, growth_table
+from benchmarks.timing import Times, table, take_turns
+from tryon.pairs import read_pairs
+
+
+def test_cases_take_turns_and_the_first_does_not_count():
+    calls = []
+    cases = {name: lambda n=name: calls.append(n) for name in "ab"}
+    times = take_turns(cases, 3)
+    assert "".join(calls) == "abababab"
+    assert [len(times[name].seconds) for name in "ab"] == [3, 3]
+
+
+def test_median_and_quartiles():
+    times = Times([5.0, 1.0, 2.0, 4.0, 3.0])
+    assert (times.median, *times.spread) == (3.0, 2.0, 4.0)
+    assert Times([7.0]).spread == (7.0, 7.0)
+
+
+def test_a_table_gives_multiples_and_shares():
+    times = {"ours": Times([2.0]), "theirs": Times([6.0])}
+    rows = table("way", times, "ours", pairs=4).splitlines()
+    assert rows[0] == "| way | median, s | quartiles, s | x ours |"
+    assert rows[3] == "| theirs | 1.500 | 1.500 to 1.500 | 3.00 |"
+    growth = growth_table([Run(10, 5.0, 10**9), Run(100, 60.0, 2 * 10**9)])
+    assert growth.splitlines()[3] == "| 100 | 0.600 | 1.20 | 2000 |"
+
+
+def test_tables_go_between_the_marks():
+    page = f"a\n{MARKS[0]}\nold \\1\n{MARKS[1]}\nb\n"
+    assert with_tables(page, "new \\1") == f"a\n{MARKS[0]}\nnew \\1\n{MARKS[1]}\nb\n"
+
+
+def test_a_plan_has_as_many_pairs_as_asked_with_photos_that_differ(tmp_path):
+    pairs = read_pairs(draw_plan(tmp_path, 12, (96, 128)))
+    assert len(pairs) == 12
+    users = sorted({pair.user for pair in pairs})
+    assert len(users) == 2
+    assert len({np.fromfile(path, np.uint8).tobytes() for path in users}) == 2
+
+
+def test_the_network_to_compare_with_is_as_large_as_it_says():
+    pytest.importorskip("torch", reason="the diffusion UNet needs torch")
+    import torch
+
+    from benchmarks.diffusion import UNet
+
+    with torch.device("meta"):
+        net = UNet((320, 640, 1280, 1280), 8)
+    assert sum(p.numel() for p in net.parameters()) == pytest.approx(860e6, rel=0.02)
