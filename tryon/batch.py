@@ -27,12 +27,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tryon import __version__
+from tryon.batch_pairs import FAULTS, Pair
 from tryon.batch_report import write_report
 from tryon.batch_worker import THUMBS, Job, PairWorker, hash_photo, kept_row
 from tryon.errors import MissingModel, Refusal, TryOnError
 from tryon.images import shown, write_text
 from tryon.manifest import FAILURES, Manifest, Row, format_row
-from tryon.pairs import FAULTS, Pair
 from tryon.report import describe_model
 
 MANIFEST, REPORT, LOCK = "manifest.jsonl", "report.html", ".tryon.lock"

@@ -9,10 +9,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tryon.batch_pairs import Fault, Pair
 from tryon.batch_worker import Job, PairWorker
 from tryon.errors import TryOnError
 from tryon.manifest import Row, format_row
-from tryon.pairs import Fault, Pair
 
 PAIRS_A_BLOCK = 8  # what a worker takes at once, and loses at most when it dies
 

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 from tryon import __version__
 from tryon.batch_models import Models, ShippedModels
+from tryon.batch_pairs import Pair
 from tryon.errors import MissingModel, Refusal, TryOnError
 from tryon.garment_cache import GarmentCache, Key
 from tryon.images import encode_image, read_photo, shown, shrink, write_image, write_whole
 from tryon.manifest import Row
-from tryon.pairs import Pair
 from tryon.pipeline import Options, Stopwatch, TryOnPipeline
 from tryon.report import describe_model
 from tryon.types import Photo, TryOnResult

@@ -11,7 +11,7 @@ from tryon.cli.shared import FOLDER, PHOTO, progress, quiet_start, user_errors
 
 if TYPE_CHECKING:
     from tryon.batch import Batch, Engine
-    from tryon.pairs import Pair
+    from tryon.batch_pairs import Pair
 
 
 @click.command()
@@ -104,7 +104,7 @@ def batch(
 def _read_plan(
     pairs_path: Path | None, users: Path | None, shops: Path | None, pattern: str | None
 ) -> "list[Pair]":
-    from tryon.pairs import cross_pairs, read_pairs
+    from tryon.batch_pairs import cross_pairs, read_pairs
 
     if pairs_path and not users and not shops:
         return read_pairs(pairs_path, pattern)

@@ -15,10 +15,10 @@ from PIL import Image
 from tests.batch_fakes import FakeModels, contents, draw, draw_folders, rows_of
 from tryon import batch_worker
 from tryon.batch import MANIFEST, in_order, open_batch, run_here, run_in_processes
+from tryon.batch_pairs import Pair, cross_pairs
 from tryon.batch_worker import Job, PairWorker
 from tryon.errors import MissingModel, TryOnError
 from tryon.images import read_photo
-from tryon.pairs import Pair, cross_pairs
 from tryon.pipeline import Options
 
 ROOT = Path(__file__).parents[3]
@@ -97,7 +97,7 @@ def test_workers_end_with_their_killed_parent(tmp_path):
         "from functools import partial\nfrom pathlib import Path\n"
         "from tests.unit.tryon.test_batch import SayingModels\n"
         "from tryon.batch import Job, run_in_processes\n"
-        "from tryon.pairs import cross_pairs\n"
+        "from tryon.batch_pairs import cross_pairs\n"
         "pairs = cross_pairs(Path('users'), Path('shops'))\n"
         "rows = run_in_processes(Job(Path('out'), SayingModels()), pairs, 1)\n"
         "next(rows)\ninput()"

@@ -8,10 +8,10 @@ import pytest
 
 from tests.batch_fakes import FakeModels, FakePipeline, contents, draw_folders
 from tryon.batch import open_batch, run_here
+from tryon.batch_pairs import Fault, Pair, cross_pairs
 from tryon.batch_ray import pack, run_on_ray, unpack
 from tryon.batch_worker import Job
 from tryon.errors import TryOnError
-from tryon.pairs import Fault, Pair, cross_pairs
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import unicodedata
 import pytest
 
 from tryon import pairs as pairs_module
+from tryon.batch_pairs import LONGEST, Pair, cross_pairs, output_name, read_pairs
 from tryon.errors import TryOnError
-from tryon.pairs import LONGEST, Pair, cross_pairs, output_name, read_pairs
 
 
 @pytest.fixture
