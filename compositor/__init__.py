@@ -14,6 +14,7 @@ from compositor.matte import (
     clean_mask,
     enlarge_alpha,
     estimate_foreground_background,
+    fill_alike,
     refine_alpha,
 )
 from compositor.raster import sample_raster
@@ -31,6 +32,7 @@ __all__ = [
     "enlarge_alpha",
     "erase",
     "estimate_foreground_background",
+    "fill_alike",
     "fit_warp",
     "mask_box",
     "match_places",

@@ -13,7 +13,10 @@ LEAST_NEAR = 4  # neighbours count less, the farther they are beyond the nearest
 
 
 def match_places(
-    target_places: NDArray[Any], source_places: NDArray[Any], source_spots: NDArray[Any]
+    target_places: NDArray[Any],
+    source_places: NDArray[Any],
+    source_spots: NDArray[Any],
+    reach: float = REACH,
 ) -> NDArray[np.float32]:
     """Find where in the source the places of the target are seen.
 
@@ -24,17 +27,18 @@ def match_places(
         target_places: `(N, 2)` on the chart.
         source_places: `(M, 2)` on the chart.
         source_spots: `(M, 2)` (x, y) in source pixels.
+        reach: how far the next of the source's places may lie, in units of places.
 
     Returns:
         `(N, 2)` float32 (x, y) in source pixels; NaN where the source shows nothing
-        within `REACH`.
+        within `reach`.
     """
     found = np.full((len(target_places), 2), np.nan, np.float32)
     if len(source_places) < NEIGHBOURS or not len(target_places):
         return found
     tree = spatial.cKDTree(source_places)
     away, near = tree.query(target_places, NEIGHBOURS)
-    good = away[:, 0] <= REACH
+    good = away[:, 0] <= reach
     away, near, wanted = away[good], near[good], np.asarray(target_places)[good]
     spread = np.maximum(away[:, LEAST_NEAR - 1], 1e-4)[:, None]
     weight = np.exp(-0.5 * (away / spread) ** 2)[..., None]  # (n, k, 1)

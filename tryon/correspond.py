@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import ndimage
+from scipy import interpolate, ndimage, spatial
 
 from compositor import Warp, fit_warp, match_places
 from tryon.images import shrink
@@ -21,6 +21,12 @@ MOST_SCALE = 0.08  # expected error, chart units, from which a spot is left out
 LEAST_SHARE = 0.5  # of the user's spots that must have a match
 LEAST_SEEN = 0.5  # probability from which a landmark is used
 LEAST_LANDMARKS = 14  # of 25
+NECKLINE = slice(
+    1, 6
+)  # landmarks along the front neckline, from one shoulder to the other
+NECK_SPOTS = 13  # of the curve through them
+NECK_NEAR = 0.3  # of its width: pairs this near to it tell where it would come from
+NECK_REACH, NECK_SPREAD = 0.6, 1.6  # how far around it spots move: of width, of the move
 RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
 
 
@@ -42,8 +48,61 @@ class Points(NamedTuple):
 
 
 def find_points(user: Garment, shop: Garment) -> Points | None:
-    """Pair spots by the charts, or else by the landmarks; None when neither can be."""
-    return chart_points(user, shop) or landmark_points(user, shop)
+    """Pair spots by the charts, or else by the landmarks; None when neither can be.
+
+    By the charts a low neckline would come to lie below a high one, as a second one:
+    necklines that are seen are made to meet.
+    """
+    points = chart_points(user, shop)
+    if points is None:
+        return landmark_points(user, shop)
+    mine, theirs = neckline(user), neckline(shop)
+    if mine is None or theirs is None:
+        return points
+    return meet_necklines(points, mine, theirs)
+
+
+def meet_necklines(
+    points: Points, mine: NDArray[np.float32], theirs: NDArray[np.float32]
+) -> Points:
+    """Move the source's spots near the neckline until both necklines meet.
+
+    Args:
+        points: pairs of spots.
+        mine: (K, 2), the target's neckline.
+        theirs: (K, 2), the source's, spot by spot.
+    """
+    width = float(np.linalg.norm(mine[-1] - mine[0]))
+    placed = match_places(mine / width, points.target / width, points.source, NECK_NEAR)
+    known = np.isfinite(placed).all(axis=1)
+    if not known.any():
+        return points
+    shift = (theirs - placed)[known]
+    # Cloth is squeezed or stretched over a reach that no fold comes from.
+    scale = width / max(float(np.linalg.norm(theirs[-1] - theirs[0])), 1.0)
+    most = float(np.linalg.norm(shift, axis=1).max()) * scale
+    away, nearest = spatial.cKDTree(mine[known]).query(points.target)
+    near = np.exp(-((away / max(NECK_REACH * width, NECK_SPREAD * most)) ** 2))
+    moved = points.source + near[:, None] * shift[nearest]
+    return points._replace(source=moved.astype(np.float32))
+
+
+def neckline(garment: Garment) -> NDArray[np.float32] | None:
+    """Return the front neckline from end to end of the collar, (x, y) at working size.
+
+    Returns:
+        float32 (`NECK_SPOTS`, 2), a curve through the landmarks; None when one of them is
+        not seen, or they are in no order.
+    """
+    points = garment.found.instance.landmarks
+    if points is None or (points[NECKLINE, 2] < LEAST_SEEN).any():
+        return None
+    spots = points[NECKLINE, :2].astype(np.float64)
+    if (np.diff(spots[:, 0]) <= 0).any():
+        return None
+    along = np.linspace(0, 1, len(spots))
+    curve = interpolate.PchipInterpolator(along, spots)
+    return curve(np.linspace(0, 1, NECK_SPOTS)).astype(np.float32)
 
 
 def chart_points(user: Garment, shop: Garment) -> Points | None:
@@ -111,16 +170,22 @@ def fit_style(user: Garment, shop: Garment, points: Points | None) -> StyleWarp:
 def front_of(garment: Garment) -> NDArray[np.bool_]:
     """Return where a garment's front is seen, bool (h, w) at the working size.
 
-    Without a chart all of the garment counts, and so does what shows no front at all.
+    The inside of the back collar is what the chart calls back, and what lies above the
+    front neckline. Without a chart all of the garment counts, and so does what shows no
+    front at all.
     """
     chart, mask = garment.found.chart, garment.found.mask
-    if chart is None or not chart.back.any() or chart.back.all():
+    if chart is None or chart.back.all():
         return mask
     step = _spacing(chart.spots) / 2 + 0.5
     plane = Image.fromarray(mask)
     draw = ImageDraw.Draw(plane)
     for x, y in chart.spots[chart.back]:
         draw.rectangle((x - step, y - step, x + step, y + step), fill=0)
+    curve = neckline(garment)
+    if curve is not None:
+        top = [(float(curve[-1, 0]), 0.0), (float(curve[0, 0]), 0.0)]
+        draw.polygon([*map(tuple, curve.tolist()), *top], fill=0)
     front = np.asarray(plane)
     return front if front.any() else mask
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compositor import clean_mask
+from compositor import clean_mask, fill_alike
 from mrcnn.config import CLASS_NAMES
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.predictor import Predictor, detect
@@ -156,6 +156,7 @@ class Segmenter:
         first = found.masks[chosen]
         (reading,) = refine(self.refiner, image, first[None], mirror=True)
         mask = clean_mask(reading.mask >= self.config.mask_threshold)
+        mask = fill_alike(mask, image)
         if not mask.any():
             return None
         instances = list(describe(found))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrcnn.read_chart import Chart
-from tryon.correspond import find_points, front_of, style_warp
+from tryon.correspond import find_points, front_of, neckline, style_warp
 from tryon.stages import Garment
 from tryon.types import GarmentMask, Instance, Photo
 
@@ -61,6 +61,42 @@ def test_pairs_are_read_in_the_large_photos_pixels():
     assert mask.shape == large.shape[:2]
     spots = np.array([[50, 60], [35, 90]])
     assert away(warp, spots, (spots * 0.8 + [-3, 12] + 0.5) * 3 - 0.5) < 3
+
+
+def with_neck(depth):
+    """Landmarks whose front neckline hangs so low; the rest are not seen."""
+    points = np.zeros((25, 3), np.float32)
+    points[1:6, 0] = 38, 42, 50, 58, 62
+    points[1:6, 1] = (
+        np.float32([20, 20, 20, 20, 20]) + np.float32([0, 0.7, 1, 0.7, 0]) * depth
+    )
+    points[1:6, 2] = 1
+    return points
+
+
+def test_a_low_neckline_meets_a_high_one():
+    user, shop = tee(landmarks=with_neck(6)), tee(landmarks=with_neck(16))
+    warp, _, mask = style_warp(user, shop)
+    assert away(warp, neckline(user)[3:-3], neckline(shop)[3:-3]) < 2.5
+    far = np.array([[50, 90], [35, 80], [15, 40]])
+    assert away(warp, far, far) < 1.5, "the rest of the print stays"
+    assert not mask[24:30, 50].any(), "what lies above the front neckline is no front"
+    assert mask[45, 50]
+
+
+def test_equal_necklines_change_nothing():
+    user, shop = tee(landmarks=with_neck(9)), tee(landmarks=with_neck(9))
+    spots = np.array([[50, 34], [44, 30], [50, 80]])
+    warp, _, _ = style_warp(user, shop)
+    assert away(warp, spots, spots) < 1.0
+
+
+def test_necklines_that_are_not_seen_or_in_no_order_are_not_used():
+    hidden, crossed = with_neck(9), with_neck(9)
+    hidden[3, 2], crossed[2, 0] = 0.2, 80
+    assert neckline(tee()) is None
+    assert neckline(tee(landmarks=hidden)) is None
+    assert neckline(tee(landmarks=crossed)) is None
 
 
 def test_uncertain_charts_give_way_to_landmarks_and_those_to_outlines():
