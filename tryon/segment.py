@@ -35,7 +35,7 @@ class SegmentConfig:
     score_threshold: float = 0.5
     # The same of the whole frame, when Mask R-CNN finds nothing: walls and floors that
     # fill a photo stay below it.
-    frame_threshold: float = 0.6
+    frame_threshold: float = 0.7
     mask_threshold: float = 0.5  # probability from which a pixel is garment
     overlap_threshold: float = 0.6  # of two finds nested so far, the better stays
 

@@ -18,8 +18,7 @@ def test_kills_leave_no_trace(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tests.batch_kills", str(tmp_path), str(KILLS), "6"],
         cwd=ROOT,
-        # One thread: a fork takes no others along. No backend: no network is run.
-        env={**os.environ, "OMP_NUM_THREADS": "1", "KERAS_BACKEND": "numpy"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # a fork takes no threads along
         capture_output=True,
         text=True,
         check=False,

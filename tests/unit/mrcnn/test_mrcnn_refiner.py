@@ -159,6 +159,7 @@ def test_landmark_losses_count_only_points_inside():
 
 
 def test_training_learns_the_shirts(refiner_config, shirts):
+    keras.utils.set_random_seed(0)
     regions = [Region(s.image, s.masks[0], None, int(s.labels[0])) for s in shirts]
     batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 30)
     trainer = RefinerTrainer(refiner_config)

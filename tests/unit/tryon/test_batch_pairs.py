@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from tryon import pairs as pairs_module
+from tryon import batch_pairs as pairs_module
 from tryon.batch_pairs import LONGEST, Pair, cross_pairs, output_name, read_pairs
 from tryon.errors import TryOnError
 
