@@ -91,8 +91,8 @@ def test_shipped_files_stay_small():
             {
                 "ControlPoints", "Warp", "clean_mask", "complete_mask", "composite",
                 "composite_strips", "control_points", "cutout_rgba", "erase",
-                "enlarge_alpha", "estimate_foreground_background", "fill_alike", "fit_warp",
-                "mask_box", "match_places",
+                "enlarge_alpha", "estimate_foreground_background", "fill_alike",
+                "fit_warp", "mask_box", "match_places",
                 "pad_box", "refine_alpha", "relight", "sample_raster", "seam_energy",
                 "shading", "style_distance", "warp_image",
             },
