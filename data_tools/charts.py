@@ -10,12 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy import ndimage
 
 from data_tools.formats.deepfashion2 import read_record
 from data_tools.garments import landmarks_of
-from data_tools.paint import TEE, read_chart
+from data_tools.paint import read_chart, read_tee, spread_chart
 
 Array = NDArray[np.float32]
 COLLAR, SIDE = 0.85, 0.3  # where collars and sides lie on the canonical chart
@@ -66,24 +64,21 @@ def read_cut(stem: Path) -> Cut:
         ValueError: when it shows no tee.
     """
     shop = stem.with_name(stem.name.removesuffix("_shop") + "_shop")
-    with Image.open(shop.with_name(shop.name + ".labels.png")) as picture:
-        tee = np.asarray(picture) == TEE
+    tee = read_tee(shop.with_name(shop.name + ".labels.png"))
     places, _ = read_panels(shop)
     record = read_record(shop.with_name(shop.name + ".json"), shop.parent)
     points = landmarks_of(record.instances[0])
     if points is None or not tee.any():
         raise ValueError(f"{shop}: expected a tee with landmarks")
-    nearest = ndimage.distance_transform_edt(
-        ~tee, return_distances=False, return_indices=True
-    )
     height, width = tee.shape
     x, y = np.rint(points[list(COLLAR_ENDS), :2]).astype(np.intp).T
-    at = nearest[:, np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    ends = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
+    collar = spread_chart(places, tee)[ends][:, 1].mean()
     torso = tee & (places[..., 1] > TORSO[0]) & (places[..., 1] < TORSO[1])
     if not torso.any():
         raise ValueError(f"{shop}: expected a torso, found none")
     side = np.percentile(np.abs(places[torso][:, 0] - 0.5), WIDEST)
-    return Cut(float(places[at[0], at[1], 1].mean()), float(side))
+    return Cut(float(collar), float(side))
 
 
 def canonical(places: Array, cut: Cut) -> Array:

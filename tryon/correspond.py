@@ -21,9 +21,7 @@ MOST_SCALE = 0.08  # expected error, chart units, from which a spot is left out
 LEAST_SHARE = 0.5  # of the user's spots that must have a match
 LEAST_SEEN = 0.5  # probability from which a landmark is used
 LEAST_LANDMARKS = 14  # of 25
-NECKLINE = slice(
-    1, 6
-)  # landmarks along the front neckline, from one shoulder to the other
+NECKLINE = slice(1, 6)  # landmarks along the front neckline, from shoulder to shoulder
 NECK_SPOTS = 13  # of the curve through them
 NECK_NEAR = 0.3  # of its width: pairs this near to it tell where it would come from
 NECK_REACH, NECK_SPREAD = 0.6, 1.6  # how far around it spots move: of width, of the move
