@@ -20,7 +20,8 @@ from .layers import (
 
 MAX_LOG_GAIN = 2.0  # natural log of the brightness factor in linear light
 GAMMA = 2.2  # sRGB is near linear ** (1 / 2.2)
-UNIVERSAL_CHANNELS = 8  # s2 rgb, mask, warped S1 rgb, validity of the warp
+# The user's photo (rgb), S2's mask, warped S1 (rgb), its validity, its places (x, y).
+UNIVERSAL_CHANNELS = 10
 
 
 def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Model:
@@ -98,12 +99,14 @@ def build_universal_generator(
         name: model name.
 
     Returns:
-        (B, S, S, 8) -> (B, S, S, 6) float32. In: S2 rgb [-1, 1] (0 outside the
-        mask), mask {0, 1}, warped S1 rgb [-1, 1], validity {0, 1}. Out: log gain
-        [-2, 2] of linear light (3), residual [-1, 1] (3). See `apply_prediction`.
+        (B, S, S, 10) -> (B, S, S, 6) float32. In: the user's photo around S2 rgb
+        [-1, 1] (black outside it; skin and background tell the light of the room),
+        mask {0, 1}, warped S1 rgb [-1, 1], validity {0, 1}, where in S1's picture it is
+        taken from [-1, 1] (x, y). Out: log gain [-2, 2] of linear light (3), residual
+        [-1, 1] (3). See `apply_prediction`.
     """
     size = config.image_size
-    inputs = keras.Input((size, size, UNIVERSAL_CHANNELS), name="s2_mask_warped_valid")
+    inputs = keras.Input((size, size, UNIVERSAL_CHANNELS), name="view_and_exemplar")
     with build_settings(name, config.precision, config.seed):
         skips = _encode(inputs, config)
         x = skips.pop()  # (B, S/8, S/8, 4F)

@@ -29,13 +29,15 @@ from .steps import (
 )
 
 Batch = Mapping[str, np.ndarray]
-_CHANNELS = {"s2": 3, "mask": 1, "warped_b": 3, "valid": 1, "truth_b": 3}
+_EXEMPLAR = {"warped": 3, "valid": 1, "places": 2}
+_INPUTS = {"view": 3, "mask": 1, "warped_b": 3, "valid_b": 1, "places_b": 2}
+_CHANNELS = {**_INPUTS, "truth_b": 3}
 
 
 class UniversalTrainer:
     """One generator, an optional discriminator, and the steps that train them.
 
-    Truth, residual and variation count at every step. Cycle, identity and
+    Truth, slope, residual and variation count at every step. Cycle, identity and
     adversarial terms, three times as dear, count at every `cycle_every`th step with
     as many times their weight.
 
@@ -68,12 +70,12 @@ class UniversalTrainer:
         """Move the generator, then, where there is one, the discriminator.
 
         Args:
-            batch: (B, S, S, 3) in [-1, 1]: `s2`, the user's shirt; `warped_b`, S1
-                laid on it; `truth_b`, the user in S1. (B, S, S, 1) or (B, S, S), 0
-                or 1: `mask` of the shirt; `valid`, where `warped_b` is known. For
-                cycle and identity also `warped_a`, the shirt's own texture laid on
-                it, and, where parts of it are unknown, `valid_a`; left out, it
-                holds inside the whole mask.
+            batch: (B, S, S, 3) in [-1, 1]: `view`, the user's photo around the shirt;
+                `warped_b`, S1 laid on it; `truth_b`, the user in S1. (B, S, S, 1) or
+                (B, S, S), 0 or 1: `mask` of the shirt; `valid_b`, where `warped_b` is
+                known. (B, S, S, 2) in [-1, 1]: `places_b`, x and y in S1's picture.
+                For cycle and identity also `warped_a`, the shirt's own texture laid on
+                it, `valid_a` and `places_a`.
 
         Returns:
             Named losses from before the step, unweighted; `loss` is the weighted
@@ -93,18 +95,18 @@ class UniversalTrainer:
         return logs
 
     def sample_sheet(self, batch: Batch) -> np.ndarray:
-        """Show s2, warped S1, out1 and the truth, one row for each item.
+        """Show the view, warped S1, out1 and the truth, one row for each item.
 
         Args:
             batch: as for `train_step`.
 
         Returns:
-            uint8 (B * S, 4 * S, 3), mid grey outside the mask.
+            uint8 (B * S, 4 * S, 3), mid grey outside the mask but in the view.
         """
         batch = self._prepare(batch)
         mask = batch["mask"]
         out = self._predict(batch)
-        columns = (batch["s2"], batch["warped_b"] * mask, out, batch["truth_b"] * mask)
+        columns = (batch["view"], batch["warped_b"] * mask, out, batch["truth_b"] * mask)
         return from_model_range(np.hstack([np.concatenate(c) for c in columns]))
 
     def save(self, folder: str | Path) -> None:
@@ -118,8 +120,8 @@ class UniversalTrainer:
         self.step = weights.load_state(folder, self._networks(), self._optimizers())
 
     def plain_terms(self, batch: Mapping[str, Any]) -> Terms:
-        """Compute the losses of one pass: truth, residual, variation."""
-        prediction = self._predict_tensor(batch["s2"], batch, "warped_b", "valid")
+        """Compute the losses of one pass: truth, slope, residual, variation."""
+        prediction = self.generator(_stack(batch["view"], batch, "b"))
         return self._supervised(batch, prediction)
 
     def full_terms(self, batch: Mapping[str, Any]) -> Terms:
@@ -129,12 +131,13 @@ class UniversalTrainer:
         mask, config = batch["mask"], self.config
         if config.lambda_identity:
             same = relight(batch["warped_a"], both["a"])
-            terms["identity"] = losses.masked_l1(same, batch["s2"], mask)
+            terms["identity"] = losses.masked_l1(same, batch["view"], mask)
         out1 = apply_prediction(batch["warped_b"], both["b"]) * mask
         if config.lambda_cycle:
-            back = self._predict_tensor(out1, batch, "warped_a", "valid_a")
+            worn = batch["view"] * (1.0 - mask) + out1
+            back = self.generator(_stack(worn, batch, "a"))
             cycled = relight(batch["warped_a"], back)
-            terms["cycle"] = losses.masked_l1(cycled, batch["s2"], mask)
+            terms["cycle"] = losses.masked_l1(cycled, batch["view"], mask)
         if self.discriminator is not None:
             scores = self.discriminator(out1)
             inside = losses.patch_weights(mask, scores)
@@ -144,27 +147,20 @@ class UniversalTrainer:
     def _swap_and_keep(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Predict for S1 and, where wanted, for the shirt's own texture."""
         if not self.config.lambda_identity:
-            return {"b": self._predict_tensor(batch["s2"], batch, "warped_b", "valid")}
+            return {"b": self.generator(_stack(batch["view"], batch, "b"))}
         # One pass over both is quicker than two.
-        rows = [
-            _stack(batch["s2"], batch, *keys)
-            for keys in (("warped_b", "valid"), ("warped_a", "valid_a"))
-        ]
+        rows = [_stack(batch["view"], batch, which) for which in "ba"]
         made = self.generator(ops.concatenate(rows, axis=0))
         return dict(zip("ba", ops.split(made, 2, axis=0), strict=True))
-
-    def _predict_tensor(
-        self, shirt: Any, batch: Mapping[str, Any], warped: str, valid: str
-    ) -> Any:
-        return self.generator(_stack(shirt, batch, warped, valid))
 
     def _supervised(self, batch: Mapping[str, Any], prediction: Any) -> Terms:
         mask = batch["mask"]
         out = relight(batch["warped_b"], prediction)
         log_gain, residual = prediction[..., :3], prediction[..., 3:]
-        known = mask * batch["valid"]
+        known = mask * batch["valid_b"]
         return {
             "truth": losses.masked_l1(out, batch["truth_b"], mask),
+            "slope": losses.total_variation(out - batch["truth_b"], mask),
             "residual": losses.masked_l1(residual, ops.zeros_like(residual), known),
             "variation": losses.total_variation(log_gain, mask),
         }
@@ -172,17 +168,12 @@ class UniversalTrainer:
     def _prepare(self, batch: Batch) -> dict[str, np.ndarray]:
         channels = dict(_CHANNELS)
         if self.config.lambda_cycle or self.config.lambda_identity:
-            channels.update(warped_a=3, valid_a=1)
-            if "mask" in batch:
-                batch = {"valid_a": batch["mask"], **batch}
-        ready = check_batch(batch, channels, self.config.image_size)
-        ready["s2"] = ready["s2"] * ready["mask"]
-        return ready
+            channels |= {f"{name}_a": count for name, count in _EXEMPLAR.items()}
+        return check_batch(batch, channels, self.config.image_size)
 
     def _predict(self, batch: Batch) -> np.ndarray:
         """Return out1 inside the mask, 0 outside."""
-        keys = ("s2", "mask", "warped_b", "valid")
-        inputs = np.concatenate([batch[key] for key in keys], axis=-1)
+        inputs = np.concatenate([batch[key] for key in _INPUTS], axis=-1)
         prediction = self.generator.predict_on_batch(inputs)
         out = apply_prediction(
             ops.convert_to_tensor(batch["warped_b"]), ops.convert_to_tensor(prediction)
@@ -245,16 +236,17 @@ class UniversalTrainer:
         return optimizers
 
 
-def _stack(shirt: Any, batch: Mapping[str, Any], warped: str, valid: str) -> Any:
-    """Join the generator's inputs, (B, S, S, 8)."""
-    parts = [shirt, batch["mask"], batch[warped], batch[valid]]
-    return ops.concatenate(parts, axis=-1)
+def _stack(view: Any, batch: Mapping[str, Any], which: str) -> Any:
+    """Join the generator's inputs for exemplar "a" or "b", (B, S, S, 10)."""
+    exemplar = [batch[f"{name}_{which}"] for name in _EXEMPLAR]
+    return ops.concatenate([view, batch["mask"], *exemplar], axis=-1)
 
 
 def _term_weights(config: UniversalConfig) -> tuple[dict, dict]:
     """Return the weights of the plain and of the full step's terms."""
     plain = {
         "truth": config.lambda_truth,
+        "slope": config.lambda_slope,
         "residual": config.lambda_residual,
         "variation": config.lambda_variation,
     }

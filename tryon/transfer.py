@@ -28,6 +28,7 @@ Array = NDArray[np.float32]
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
 FOLD_STRENGTH = 0.8  # share of their contrast that is kept
 FRAME_MARGIN = 0.06  # around the shirt in the networks' square, share of its side
+LIGHT_MARGIN = 0.2  # the same where skin and background are to tell the light
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,12 @@ class Frame:
     size: int  # pixels of the network's input
 
     @classmethod
-    def around(cls, box: tuple[int, int, int, int], size: int) -> "Frame":
+    def around(
+        cls, box: tuple[int, int, int, int], size: int, margin: float = FRAME_MARGIN
+    ) -> "Frame":
         """Return the frame around a box, with a margin."""
         x1, y1, x2, y2 = box
-        side = max(x2 - x1, y2 - y1) * (1 + 2 * FRAME_MARGIN)
+        side = max(x2 - x1, y2 - y1) * (1 + 2 * margin)
         return cls(((x1 + x2) / 2, (y1 + y2) / 2), side, size)
 
     @property
@@ -162,7 +165,7 @@ class UniversalTransfer:
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
         warp, style, style_mask = style_warp(user, shop)
-        frame = Frame.around(user.box, self.predictor.config.image_size)
+        frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
         batch = universal_input(user, frame, warp, style, style_mask)
         prediction = self.predictor(batch)[0]
         folds = fine_folds(user, frame)
@@ -193,15 +196,17 @@ def universal_input(
     style: NDArray[np.uint8],
     style_mask: NDArray[np.bool_],
 ) -> Array:
-    """Stack what the universal generator sees: S2, its mask, warped S1, validity.
+    """Stack what the universal generator sees: see `build_universal_generator`.
 
     Returns:
-        float32 (1, S, S, 8).
+        float32 (1, S, S, 10).
     """
     mask = look(frame, user.found.mask[..., None], 0.0) > 0.5  # (S, S, 1)
-    s2 = np.where(mask, to_model_range(look(frame, user.work, 0.0)), 0.0)
+    view = to_model_range(look(frame, user.work, 0.0))
     warped, valid = warp_image(style, style_mask, warp, *frame.places)
-    planes = [s2, mask, to_model_range(warped), (valid > 0.5)[..., None]]
+    shares = as_shares(warp.coordinates(*frame.places), style_mask.shape)
+    places = np.clip(shares * 2 - 1, -1, 1)
+    planes = [view, mask, to_model_range(warped), (valid > 0.5)[..., None], places]
     return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
 
 

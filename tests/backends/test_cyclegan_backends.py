@@ -47,8 +47,9 @@ moved = [not np.array_equal(x, y) for x, y in
 logs = [gan.train_step(batch) for _ in range(13)]
 universal = UniversalTrainer(UniversalConfig(
     **small, norm_groups=4, cycle_every=1))
-given = dict(s2=image * mask, mask=mask, warped_b=picture(), valid=mask,
-             truth_b=0.5 * picture(), warped_a=image)
+given = dict(view=image, mask=mask, warped_b=picture(), valid_b=mask,
+             places_b=image[..., :2], truth_b=0.5 * picture(), warped_a=image,
+             valid_a=mask, places_a=image[..., :2])
 relit = [universal.train_step(given) for _ in range(13)]
 gan.generator_a2b.save_weights(folder / "full.weights.h5")
 save_float16(gan.generator_a2b, folder / "half.weights.h5")

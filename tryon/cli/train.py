@@ -12,6 +12,7 @@ from tryon.cli.train_options import (
     OUT,
     PRECISION,
     SEED,
+    WEIGHTS,
     load_training,
     tell_row,
 )
@@ -123,6 +124,13 @@ def pattern(
 @click.option("--epochs", default=10, show_default=True, help="Epochs in all.")
 @click.option("--steps", default=200, show_default=True, help="Steps an epoch.")
 @click.option("--batch-size", default=4, show_default=True, help="Pictures a step.")
+@click.option(
+    "--photos",
+    multiple=True,
+    type=DATA,
+    help="Annotated photos; people in plain light tops are painted too. Repeatable.",
+)
+@click.option("--start", type=WEIGHTS, help="Start from these weights.")
 @PRECISION
 @SEED
 @click.pass_context
@@ -134,6 +142,8 @@ def universal(
     epochs: int,
     steps: int,
     batch_size: int,
+    photos: tuple[Path, ...],
+    start: Path | None,
     precision: str,
     seed: int,
 ) -> None:
@@ -143,7 +153,16 @@ def universal(
     from tryon.train_universal import train_universal
 
     config = UniversalConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
-    for row in train_universal(list(data), out, config, epochs, steps, batch_size):
+    for row in train_universal(
+        list(data),
+        out,
+        config,
+        epochs,
+        steps,
+        batch_size,
+        photos=photos,
+        start=start,
+    ):
         tell_row(row)
     click.echo(out / "universal.json")
 

@@ -65,12 +65,16 @@ def gan_batch():
 def universal_batch():
     mask = _square_mask(2, 32)
     warped_b = _stripes(2, 32, 1, (0.2, -0.6, -0.6), (0.5, 0.0, 0.0))
-    s2 = _stripes(2, 32, 0, (-0.5, -0.5, 0.2), (0.1, 0.1, 0.8)) * mask
+    view = _stripes(2, 32, 0, (-0.5, -0.5, 0.2), (0.1, 0.1, 0.8))
+    places = np.broadcast_to(np.linspace(-1, 1, 32)[:, None, None], (2, 32, 32, 2))
     return {
-        "s2": s2,
+        "view": view,
         "mask": mask,
         "warped_b": warped_b,
-        "valid": mask,
+        "valid_b": mask,
+        "places_b": places,
         "truth_b": np.clip((warped_b + 1) * 0.6 - 1, -1, 1).astype(np.float32),
-        "warped_a": np.clip((s2 + 1) * 1.2 - 1, -1, 1).astype(np.float32),
+        "warped_a": np.clip((view + 1) * 1.2 - 1, -1, 1).astype(np.float32),
+        "valid_a": mask,
+        "places_a": places[:, ::-1],
     }

@@ -73,7 +73,7 @@ def test_mixed_precision_ends_in_float32(gan_config, universal_config):
 
 def test_universal_generator_starts_as_the_identity(universal_config):
     model = build_universal_generator(universal_config)
-    inputs = _random((2, 32, 32, 8))
+    inputs = _random((2, 32, 32, 10))
     prediction = model.predict_on_batch(inputs)
     assert prediction.shape == (2, 32, 32, 6)
     out = _applied(inputs[..., 4:7], prediction)
@@ -85,7 +85,7 @@ def test_universal_prediction_stays_in_range(universal_config):
     for name in ("log_gain_conv", "residual_conv"):
         layer = model.get_layer(name)
         layer.set_weights([np.ones_like(w) * 9 for w in layer.get_weights()])
-    out = model.predict_on_batch(_random((1, 32, 32, 8)))
+    out = model.predict_on_batch(_random((1, 32, 32, 10)))
     np.testing.assert_allclose(out[..., :3].max(), 2, atol=1e-5)
     np.testing.assert_allclose(out[..., 3:].max(), 1, atol=1e-5)
 

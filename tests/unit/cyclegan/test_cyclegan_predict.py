@@ -14,7 +14,7 @@ def predictor(universal_config, tmp_path_factory):
 
 
 def test_universal_prediction(predictor):
-    out = predictor(np.zeros((2, 32, 32, 8), np.float32))
+    out = predictor(np.zeros((2, 32, 32, 10), np.float32))
     assert (out.shape, out.dtype) == ((2, 32, 32, 6), np.float32)
 
 
@@ -30,10 +30,10 @@ def test_pattern_prediction_equals_the_network(gan_config, tmp_path):
     ("shape", "dtype", "error"),
     [
         ((1, 32, 32, 3), np.float32, ValueError),
-        ((1, 64, 64, 8), np.float32, ValueError),
-        ((32, 32, 8), np.float32, ValueError),
-        ((0, 32, 32, 8), np.float32, ValueError),
-        ((1, 32, 32, 8), np.uint8, TypeError),
+        ((1, 64, 64, 10), np.float32, ValueError),
+        ((32, 32, 10), np.float32, ValueError),
+        ((0, 32, 32, 10), np.float32, ValueError),
+        ((1, 32, 32, 10), np.uint8, TypeError),
     ],
     ids=["channels", "size", "no batch", "empty", "uint8"],
 )

@@ -1,9 +1,14 @@
-"""Fake networks: both see red pixels, one in photos, one in the views of its finds."""
+"""Fake networks that see red pixels, in photos and in views of finds; drawn renders."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tryon.segment import Segmenter
+
+SIZE = (96, 80)  # height, width of a drawn render
 
 
 def is_red(image):
@@ -79,3 +84,35 @@ def drawer():
 @pytest.fixture
 def segmenter(finder, drawer):
     return Segmenter(finder, drawer)
+
+
+def draw_render(folder: Path, name: str, colour, worn: bool) -> None:
+    """Write a drawn tee with labels, chart and, when worn, light and design."""
+    mask = np.zeros(SIZE, bool)
+    mask[20:84, 24:56] = True
+    mask[20:40, 10:70] = True
+    image = np.full((*SIZE, 3), 90, np.uint8)
+    image[mask] = colour
+    Image.fromarray(image).save(folder / f"{name}.jpg")
+    Image.fromarray(np.where(mask, 2, 0).astype(np.uint8)).save(
+        folder / f"{name}.labels.png"
+    )
+    ys, xs = np.mgrid[: SIZE[0], : SIZE[1]].astype(float)
+    u, v = 0.5 * xs / SIZE[1], 1 - ys / SIZE[0]
+    planes = np.vstack([u, v]) * 4095 * np.vstack([mask, mask])
+    Image.fromarray(planes.astype(np.uint16)).save(folder / f"{name}.uv.png")
+    if worn:
+        light = np.where(mask, 200, 0).astype(np.uint8)
+        Image.fromarray(light).save(folder / f"{name}.shade.png")
+        design = np.full((128, 256, 3), colour, np.uint8)
+        Image.fromarray(design).save(folder / f"{name}.tex.jpg")
+
+
+@pytest.fixture
+def renders(tmp_path):
+    folder = tmp_path / "rendered"
+    folder.mkdir()
+    for number, colour in ((1, (200, 30, 30)), (2, (30, 30, 200)), (300, (9, 200, 9))):
+        draw_render(folder, f"p{number:03d}_A", colour, worn=True)
+        draw_render(folder, f"p{number:03d}_A_shop", colour, worn=False)
+    return folder

@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,61 +30,6 @@ from tryon.training_data import (
 from tryon.training_run import TrainingRun
 from tryon.worst_cases import Case, draw_cases
 from tryon.zoo import load_card
-
-SIZE = (96, 80)  # height, width of a drawn render
-
-
-def draw_render(folder: Path, name: str, colour, worn: bool) -> None:
-    """Write a drawn tee with labels, chart and, when worn, light and design."""
-    mask = np.zeros(SIZE, bool)
-    mask[20:84, 24:56] = True
-    mask[20:40, 10:70] = True
-    image = np.full((*SIZE, 3), 90, np.uint8)
-    image[mask] = colour
-    Image.fromarray(image).save(folder / f"{name}.jpg")
-    Image.fromarray(np.where(mask, 2, 0).astype(np.uint8)).save(
-        folder / f"{name}.labels.png"
-    )
-    ys, xs = np.mgrid[: SIZE[0], : SIZE[1]].astype(float)
-    u, v = 0.5 * xs / SIZE[1], 1 - ys / SIZE[0]
-    planes = np.vstack([u, v]) * 4095 * np.vstack([mask, mask])
-    Image.fromarray(planes.astype(np.uint16)).save(folder / f"{name}.uv.png")
-    if worn:
-        light = np.where(mask, 200, 0).astype(np.uint8)
-        Image.fromarray(light).save(folder / f"{name}.shade.png")
-        design = np.full((128, 256, 3), colour, np.uint8)
-        Image.fromarray(design).save(folder / f"{name}.tex.jpg")
-
-
-@pytest.fixture
-def renders(tmp_path):
-    folder = tmp_path / "rendered"
-    folder.mkdir()
-    for number, colour in ((1, (200, 30, 30)), (2, (30, 30, 200)), (300, (9, 200, 9))):
-        draw_render(folder, f"p{number:03d}_A", colour, worn=True)
-        draw_render(folder, f"p{number:03d}_A_shop", colour, worn=False)
-    return folder
-
-
-def test_val_people_are_kept_out(renders):
-    names = [stem.name for stem in train_universal.find_renders([renders], "train")]
-    assert names == ["p001_A", "p002_A"]
-    val = train_universal.find_renders([renders], "val")
-    assert [stem.name for stem in val] == ["p300_A"]
-
-
-def test_a_painted_sample_is_its_own_truth(renders):
-    stem = train_universal.find_renders([renders], "train")[0]
-    rng = np.random.default_rng(0)
-    pair = train_universal.make_pair(stem, stem, 64, rng)
-    assert pair.valid[pair.mask].mean() > 0.9, "the warp of a tee onto itself"
-    red, blue = (np.full((8, 16, 3), c, np.uint8) for c in ((200, 0, 0), (0, 0, 200)))
-    sample = train_universal.paint_sample(pair, red, blue, rng)
-    inside = sample["mask"][..., 0] > 0
-    assert sample["s2"].shape == (64, 64, 3)
-    assert sample["s2"][inside, 0].mean() > sample["s2"][inside, 2].mean() + 0.5
-    assert sample["truth_b"][inside, 2].mean() > sample["truth_b"][inside, 0].mean() + 0.5
-    assert (sample["s2"][~inside] == 0).all()
 
 
 def test_train_universal_resumes_and_ships_a_card(renders, tmp_path):

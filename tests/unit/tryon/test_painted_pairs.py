@@ -1,0 +1,142 @@
+"""What the universal generator is taught on, drawn so that every colour is known."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_tools.annotations import AnnotatedPhoto, Garment
+from tryon import painted_pairs
+from tryon.painted_pairs import find_plain, find_renders, light_level, make_pairs
+
+RED, BLUE = (np.full((8, 16, 3), c, np.uint8) for c in ((200, 0, 0), (0, 0, 200)))
+
+
+def stems(renders):
+    return find_renders([renders], "train")
+
+
+def first_pair(renders):
+    stem = stems(renders)[0]
+    worn, shop = painted_pairs.read_worn(stem), painted_pairs.read_shop(stem)
+    return painted_pairs.make_pair(worn, shop, 64, np.random.default_rng(0))
+
+
+def draw(pair, seed):
+    return painted_pairs.paint_sample(pair, RED, BLUE, np.random.default_rng(seed))
+
+
+@pytest.fixture
+def paint_all(monkeypatch):
+    monkeypatch.setattr(painted_pairs, "OWN_PHOTO", 0.0)
+    monkeypatch.setattr(painted_pairs, "SHOP_PHOTO", 0.0)
+
+
+def test_val_people_are_kept_out(renders):
+    assert [stem.name for stem in stems(renders)] == ["p001_A", "p002_A"]
+    assert [stem.name for stem in find_renders([renders], "val")] == ["p300_A"]
+
+
+def test_light_is_measured_with_level_and_tint():
+    design = np.random.default_rng(0).integers(60, 200, (40, 40, 3)).astype(np.float32)
+    light = np.linspace(0.3, 0.9, 40)[:, None, None] * np.ones((40, 40, 1))
+    level = np.array([0.9, 0.7, 0.5])
+    photo = design * (light * level) ** (1 / 2.2)
+    found = light_level(
+        np.rint(photo).astype(np.uint8), design, light, np.ones((40, 40), bool)
+    )
+    np.testing.assert_allclose(found, level, rtol=0.02)
+
+
+def test_light_that_nothing_tells_is_left_as_it_is():
+    black = np.zeros((9, 9, 3))
+    found = light_level(
+        black.astype(np.uint8), black, np.ones((9, 9, 1)), np.ones((9, 9), bool)
+    )
+    assert (found == 1).all()
+
+
+def test_a_painted_sample_is_its_own_truth(renders, paint_all):
+    pair = first_pair(renders)
+    assert pair.valid[pair.mask].mean() > 0.9, "the warp of a tee onto itself"
+    sample = draw(pair, 0)
+    inside = sample["mask"][..., 0] > 0
+    view, truth = sample["view"][inside], sample["truth_b"][inside]
+    assert view[:, 0].mean() > view[:, 2].mean() + 0.5
+    assert truth[:, 2].mean() > truth[:, 0].mean() + 0.5
+    assert (sample["truth_b"][~inside] == 0).all()
+
+
+def test_the_photo_around_the_shirt_is_seen_in_the_same_room(renders, paint_all):
+    """The drawn wall is grey 90: its level is that of the shirt's light."""
+    pair = first_pair(renders)
+    inside, wall = pair.mask, (pair.photo == 90).all(axis=-1)
+    levels = []
+    for seed in range(12):
+        sample = draw(pair, seed)
+        mirrored = not np.array_equal(sample["mask"][..., 0] > 0, inside)
+        view = (sample["view"][:, ::-1] if mirrored else sample["view"]) + 1
+        levels.append(view[inside, 0].mean() / view[wall, 0].mean())
+    assert np.std(levels) < 0.05 * np.mean(levels)
+
+
+def test_where_it_exists_the_truth_is_the_photo(renders, monkeypatch):
+    """Person 1 wears C as well: A's photo, C's shop picture, C's photo."""
+    for path in list(renders.glob("p002_A*")):
+        shutil.copy(path, renders / path.name.replace("p002_A", "p001_C"))
+    for tee in "AC":
+        facts = {"synth": {"tee": {"kind": "solid"}, "shop": "flat"}}
+        (renders / f"p001_{tee}_shop.json").write_text(json.dumps(facts))
+    for name, value in (("OWN_PHOTO", 1.0), ("TRUE_PHOTO", 1.0)):
+        monkeypatch.setattr(painted_pairs, name, value)
+    pair = next(make_pairs(stems(renders), [], 64, 1, 0))
+    assert pair.truth is not None
+    sample = draw(pair, 3)
+    inside = sample["mask"][..., 0] > 0
+    view, truth, warped = (sample[k][inside] for k in ("view", "truth_b", "warped_b"))
+    assert view[:, 0].mean() > view[:, 2].mean() + 0.5, "A is red"
+    assert truth[:, 2].mean() > truth[:, 0].mean() + 0.5, "C is blue"
+    assert warped[:, 2].mean() > warped[:, 0].mean() + 0.5
+
+
+def test_shirts_as_they_are_come_with_their_own_design(renders, monkeypatch):
+    """Identity and cycle would be wrong with another one."""
+    monkeypatch.setattr(painted_pairs, "OWN_PHOTO", 1.0)
+    sample = draw(first_pair(renders), 1)
+    inside = sample["mask"][..., 0] > 0
+    for key in ("view", "warped_a"):
+        red, _, blue = sample[key][inside].mean(axis=0)
+        assert red > blue + 0.5
+
+
+def plain_photo(tmp_path, colour):
+    mask = np.zeros((120, 120), bool)
+    mask[10:110, 10:110] = True
+    image = np.where(mask[..., None], np.uint8(colour), np.uint8(60))
+    Image.fromarray(image).save(tmp_path / "me.png")
+    return AnnotatedPhoto(
+        tmp_path / "me.png", "people", lambda: [Garment(1, mask, None, {})]
+    )
+
+
+@pytest.mark.parametrize(
+    ("colour", "taken"),
+    [((235, 235, 230), True), ((230, 40, 40), False), ((30, 30, 30), False)],
+)
+def test_plain_light_tops_of_photos_are_their_own_light(tmp_path, colour, taken):
+    worn = find_plain(plain_photo(tmp_path, colour))
+    assert (worn is not None) == taken
+    if worn is not None:
+        painted = worn.design[0, 0] * worn.light[60, 60] ** (1 / 2.2)
+        np.testing.assert_allclose(painted, colour, atol=3)
+
+
+def test_mirrored_samples_mirror_their_places():
+    plane = np.linspace(-1, 1, 8, dtype=np.float32)
+    places = np.stack(np.meshgrid(plane, plane), axis=-1)
+    sample = {"places_a": places, "places_b": places, "view": places[..., :1]}
+    mirrored = painted_pairs._mirror(sample)
+    np.testing.assert_allclose(mirrored["places_b"], places, atol=1e-6)
+    np.testing.assert_allclose(mirrored["view"], -places[..., :1], atol=1e-6)

@@ -1,0 +1,403 @@
+"""Pairs that the universal generator is taught on: who wears what, and in which light.
+
+Each is a worn shirt in its photo and a shop picture, warped onto the shirt. The light on
+the shirt is known, with its colour and level: any design painted in it is what the user
+would look like. Three kinds: rendered people whose photo in the shop's very tee exists;
+rendered people with any shop picture; and photos of people in plain light tops, whose
+colours are nearly their light.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from compositor import fit_warp
+from compositor.color import to_linear
+from cyclegan.data import to_model_range
+from data_tools import paint
+from data_tools.annotations import AnnotatedPhoto
+from data_tools.formats.label_maps import RENDERED_VAL
+from data_tools.rendered_pairs import RenderedPair, pairs_of, read_truth
+from mrcnn.windows import mask_bounds
+from tryon.baselines import true_places
+from tryon.transfer import LIGHT_MARGIN, Frame, as_shares, look
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+LEAST_TONE, MOST_TONE = (
+    8,
+    247,
+)  # of channels that tell the light
+LEAST_LIGHT = 0.02  # linear
+LEAST_DYE = 40  # of a design's channel that tells the light's colour
+MOST_TINT = 0.5  # log of a channel's light over the mean of all
+LEAST_SPOTS = 200  # pixels that tell a channel's light
+TOPS = (1, 2)  # categories whose plain ones are painted in photos
+PLAIN_LIGHT, PLAIN_CHROMA, PLAIN_SPREAD = 0.25, 0.15, 0.4
+MOST_LIGHT = 60.0  # what float16 and the eye can do with
+WHITE = 0.8  # reflectance of white cotton
+LEAST_AREA = 6000  # pixels of such a top
+PHOTO_LOOKS = 3  # times as many as of a render: there are few
+# How often a sample shows the user's photo as it is, the shop's, and the true photo.
+OWN_PHOTO, SHOP_PHOTO, TRUE_PHOTO = 0.5, 0.6, 0.6
+
+
+@dataclass(frozen=True)
+class PaintedPair:
+    """A worn shirt and a shop picture, seen through one frame; arrays (S, S, ...).
+
+    Attributes:
+        photo: uint8, 3 channels, the user's photo; 0 outside it.
+        mask: bool, the shirt.
+        chart: float16, u and v of the shirt on its own design.
+        light: float16, 3 channels, linear: design x light is the photo.
+        shop: uint8, 3 channels, the shop picture as warped.
+        shop_chart: float16, u and v of the shop's tee on its design, warped.
+        places: float16, x and y in the shop picture, shares.
+        valid: bool, where the warp hits the shop's tee.
+        own_design: the flat design of the shirt, uint8 (h, w, 3).
+        shop_design: that of the shop's tee.
+        truth: uint8, the photo of the user in the shop's tee; None where there is none.
+    """
+
+    photo: Picture
+    mask: NDArray[np.bool_]
+    chart: NDArray[np.float16]
+    light: NDArray[np.float16]
+    shop: Picture
+    shop_chart: NDArray[np.float16]
+    places: NDArray[np.float16]
+    valid: NDArray[np.bool_]
+    own_design: Picture
+    shop_design: Picture
+    truth: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Worn:
+    """A worn shirt in its photo, (H, W, ...), see `PaintedPair`."""
+
+    photo: Picture
+    mask: NDArray[np.bool_]
+    chart: Array
+    light: Array
+    design: Picture
+
+
+@dataclass(frozen=True)
+class ShopTee:
+    """A rendered shop picture, (h, w, ...), with its flat design."""
+
+    image: Picture
+    mask: NDArray[np.bool_]
+    chart: Array
+    design: Picture
+
+
+def find_renders(folders: Sequence[Path], split: str) -> list[Path]:
+    """Return the worn renders' stems (without ending) of a split, sorted."""
+    stems = []
+    for folder in folders:
+        for light in sorted(folder.glob("p*.shade.png")):
+            number = int(light.name[1:].split("_")[0])
+            if (number in RENDERED_VAL) == (split == "val"):
+                stems.append(light.with_name(light.name.removesuffix(".shade.png")))
+    return stems
+
+
+def make_pairs(
+    stems: Sequence[Path],
+    photos: Sequence[AnnotatedPhoto],
+    size: int,
+    looks: int,
+    seed: int,
+) -> Iterator[PaintedPair]:
+    """Pair every worn shirt with shop pictures.
+
+    Args:
+        stems: of `find_renders`.
+        photos: of people, with the masks of their garments; those in plain light tops
+            are taken.
+        size: of the frames.
+        looks: pairs per worn shirt; a render's first is its own tee.
+        seed: of the choice.
+
+    Yields:
+        The pairs; renders without a visible tee are passed over.
+    """
+    rng = np.random.default_rng(seed)
+    for pair in _true_pairs(stems):
+        yield _make_true_pair(pair, size, rng)
+    for stem in stems:
+        worn = read_worn(stem)
+        for number in range(looks if worn.mask.any() else 0):
+            shop = stem if number == 0 else stems[rng.integers(len(stems))]
+            yield make_pair(worn, read_shop(shop), size, rng)
+    for photo in photos:
+        plain = find_plain(photo)
+        for _ in range(PHOTO_LOOKS * looks if plain else 0):
+            shop = stems[rng.integers(len(stems))]
+            yield make_pair(plain, read_shop(shop), size, rng)
+
+
+def _true_pairs(stems: Sequence[Path]) -> list[RenderedPair]:
+    people = sorted({(s.parent, s.name.split("_")[0]) for s in stems})
+    both = [
+        (folder, name) for folder, name in people if (folder / f"{name}_C.jpg").exists()
+    ]
+    return [pair for folder, name in both for pair in pairs_of(folder, name)]
+
+
+def read_worn(stem: Path) -> Worn:
+    """Read a worn render with the light on its shirt."""
+    photo = _read(stem, ".jpg")
+    mask = paint.read_tee(_file(stem, ".labels.png"))
+    chart = paint.read_chart(_file(stem, ".uv.png"))
+    light = paint.read_light(_file(stem, ".shade.png"))[..., None]
+    design = paint.read_texture(_file(stem, ".tex.jpg"))
+    colours = paint.paint(design, chart, np.ones_like(light))
+    level = light_level(photo, colours, light, mask)
+    return Worn(photo, mask, chart, light * level, design)
+
+
+def light_level(
+    photo: Picture, colours: Array, light: Array, mask: NDArray[np.bool_]
+) -> Array:
+    """Measure the level and the tint of the light from a shirt of known colours.
+
+    Args:
+        photo: uint8 (H, W, 3).
+        colours: (H, W, 3), 0..255, the design under white light.
+        light: (H, W, 1), linear, any scale.
+        mask: bool (H, W), the shirt.
+
+    Returns:
+        float32 (3,): light x these is the light in the photo; 1 where nothing tells.
+    """
+    inner = ndimage.binary_erosion(mask, iterations=3)[..., None]
+    known = inner & (photo > LEAST_TONE) & (photo < MOST_TONE) & (light > LEAST_LIGHT)
+    known &= (colours > LEAST_DYE) & (colours < MOST_TONE)
+    lit = (np.maximum(colours, 1) / 255) ** paint.GAMMA * np.maximum(light, 1e-3)
+    ratio = paint.GAMMA * np.log(np.maximum(photo, 1) / 255) - np.log(lit)
+    if known.sum() < LEAST_SPOTS:
+        return np.ones(3, np.float32)
+    mean = float(np.median(ratio[known]))
+    levels = [
+        float(np.median(ratio[..., c][known[..., c]]))
+        if known[..., c].sum() >= LEAST_SPOTS
+        else mean
+        for c in range(3)
+    ]
+    return np.exp(np.clip(levels, mean - MOST_TINT, mean + MOST_TINT)).astype(np.float32)
+
+
+def read_shop(stem: Path) -> ShopTee:
+    """Read the shop picture of a worn render's tee."""
+    shop = stem.with_name(stem.name + "_shop")
+    mask = paint.read_tee(_file(shop, ".labels.png"))
+    chart = paint.spread_chart(paint.read_chart(_file(shop, ".uv.png")), mask)
+    design = paint.read_texture(_file(stem, ".tex.jpg"))
+    return ShopTee(_read(shop, ".jpg"), mask, chart, design)
+
+
+def find_plain(photo: AnnotatedPhoto) -> Worn | None:
+    """Take a plain light top of a photo as its own light; None when there is none.
+
+    Its chart is its box.
+    """
+    tops = [g for g in photo.garments() if g.label in TOPS]
+    if not tops:
+        return None
+    mask = max((g.mask for g in tops), key=np.count_nonzero)
+    inner = ndimage.binary_erosion(mask, iterations=3)
+    if inner.sum() < LEAST_AREA:
+        return None
+    image = photo.image()
+    light = to_linear(image) / WHITE
+    tone = light[inner].mean(axis=1)
+    chroma = np.ptp(light[inner].mean(axis=0)) / max(float(tone.mean()), 1e-3)
+    spread = float(np.std(np.log(np.maximum(tone, 1e-3))))
+    if np.median(tone) < PLAIN_LIGHT or chroma > PLAIN_CHROMA or spread > PLAIN_SPREAD:
+        return None
+    x1, y1, x2, y2 = (float(v) for v in mask_bounds(mask))
+    v, u = np.indices(mask.shape, np.float32)
+    chart = np.stack([(u - x1) / (x2 - x1) * 0.5, 1 - (v - y1) / (y2 - y1)], axis=-1)
+    white = np.full((*paint.TEXTURE_SIZE, 3), 255 * WHITE ** (1 / paint.GAMMA))
+    return Worn(image, mask, np.clip(chart, 0, 1), light, white.astype(np.uint8))
+
+
+def make_pair(
+    worn: Worn, shop: ShopTee, size: int, rng: np.random.Generator
+) -> PaintedPair:
+    """Warp a shop tee onto a worn shirt by the outlines.
+
+    Args:
+        worn: the shirt.
+        shop: the tee.
+        size: of the frame.
+        rng: moves the frame a little.
+    """
+    frame = _frame(worn.mask, size, rng)
+    spots = fit_warp(shop.mask, worn.mask).coordinates(*frame.places)
+    return _look(worn, shop, spots, frame)
+
+
+def _make_true_pair(
+    pair: RenderedPair, size: int, rng: np.random.Generator
+) -> PaintedPair:
+    """Lay the shop's tee where it truly lies, with the photo of the person in it."""
+    worn = read_worn(pair.folder / pair.user)
+    shop = read_shop(pair.folder / pair.shop.removesuffix("_shop"))
+    frame = _frame(worn.mask, size, rng)
+    spots = _nearest(true_places(read_truth(pair)), frame)
+    truth = np.rint(look(frame, _read(pair.folder / pair.truth, ".jpg"), 0.0))
+    return replace(_look(worn, shop, spots, frame), truth=truth.astype(np.uint8))
+
+
+def _look(worn: Worn, shop: ShopTee, spots: Array, frame: Frame) -> PaintedPair:
+    """Look at both through a frame; spots (S, S, 2) are x and y in the shop picture."""
+    height, width = shop.mask.shape
+    column = np.clip(np.rint(spots[..., 0]), 0, width - 1).astype(np.intp)
+    row = np.clip(np.rint(spots[..., 1]), 0, height - 1).astype(np.intp)
+    return PaintedPair(
+        photo=np.rint(look(frame, worn.photo, 0.0)).astype(np.uint8),
+        mask=look(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
+        chart=_nearest(worn.chart, frame).astype(np.float16),
+        light=np.clip(look(frame, worn.light, 0.0), 0, MOST_LIGHT).astype(np.float16),
+        shop=shop.image[row, column],
+        shop_chart=shop.chart[row, column].astype(np.float16),
+        places=as_shares(spots, shop.mask.shape).astype(np.float16),
+        valid=shop.mask[row, column],
+        own_design=worn.design,
+        shop_design=shop.design,
+    )
+
+
+def _nearest(plane: Array, frame: Frame) -> Array:
+    """Read an array (h, w, C) through a frame without mixing its values."""
+    index = [
+        np.clip(np.rint(places), 0, count - 1).astype(np.intp)
+        for places, count in zip(frame.places, plane.shape[:2], strict=True)
+    ]
+    return plane[np.ix_(*index)]
+
+
+def _file(stem: Path, ending: str) -> Path:
+    return stem.with_name(stem.name + ending)
+
+
+def _read(stem: Path, ending: str) -> Picture:
+    with Image.open(_file(stem, ending)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def _frame(mask: NDArray[np.bool_], size: int, rng: np.random.Generator) -> Frame:
+    x1, y1, x2, y2 = (int(v) for v in mask_bounds(mask))
+    frame = Frame.around((x1, y1, x2, y2), size, LIGHT_MARGIN)
+    shift = rng.uniform(-0.05, 0.05, 2) * frame.side
+    centre = frame.centre[0] + shift[0], frame.centre[1] + shift[1]
+    return Frame(centre, frame.side * rng.uniform(0.9, 1.15), size)
+
+
+def paint_sample(
+    pair: PaintedPair,
+    design_a: Picture,
+    design_b: Picture,
+    rng: np.random.Generator,
+) -> dict[str, Array]:
+    """Draw one sample for `UniversalTrainer` from a pair.
+
+    The shirt is seen as in the photo, or in design A. The shop's tee is seen as in its
+    picture, or in design B, flatly lit, a little over-exposed at times. The truth is the
+    true photo where there is one, else the tee's design in the shirt's light. The whole
+    of the user's photo is made brighter or darker and tinted, and the truth with it.
+
+    Args:
+        pair: the shirt and the shop's tee.
+        design_a: uint8 (h, w, 3).
+        design_b: the same.
+        rng: source of chance.
+
+    Returns:
+        view, warped_b, truth_b, warped_a float32 (S, S, 3) in [-1, 1]; mask, valid_b,
+        valid_a float32 (S, S, 1); places_a, places_b float32 (S, S, 2) in [-1, 1].
+    """
+    flat = _shop_light(pair.mask.shape, rng)
+    light = pair.light.astype(np.float32)
+    given = pair.truth is not None and rng.random() < TRUE_PHOTO
+    repaint = not given and rng.random() > OWN_PHOTO
+    if repaint:
+        light = _change_contrast(light, pair.mask, rng.uniform(0.7, 1.4))
+    own = design_a if repaint else pair.own_design
+    exemplar, truth = _wear(pair, light, given, design_b, flat, rng)
+    room = (rng.uniform(0.5, 1.5) * rng.uniform(0.7, 1.3, 3)) ** (1 / paint.GAMMA)
+    planes = {
+        "view": _repaint(pair, own, light, rng) * room if repaint else pair.photo * room,
+        "warped_a": paint.paint(own, pair.chart.astype(np.float32), flat),
+        "warped_b": exemplar,
+        "truth_b": truth * room,
+    }
+    mask = pair.mask[..., None].astype(np.float32)
+    sample = {key: to_model_range(np.clip(v, 0, 255)) for key, v in planes.items()}
+    sample["truth_b"] = np.where(mask > 0, sample["truth_b"], np.float32(0))
+    sample |= {"mask": mask, "valid_a": mask}
+    sample["valid_b"] = pair.valid[..., None].astype(np.float32)
+    sample["places_a"] = pair.chart.astype(np.float32) * 2 - 1
+    sample["places_b"] = np.clip(pair.places.astype(np.float32) * 2 - 1, -1, 1)
+    return _mirror(sample) if rng.random() < 0.5 else sample
+
+
+def _wear(
+    pair: PaintedPair,
+    light: Array,
+    given: bool,
+    design: Picture,
+    flat: Array,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    """Return the shop's tee as warped, and as worn."""
+    if given:
+        assert pair.truth is not None
+        return pair.shop, pair.truth
+    chart = pair.shop_chart.astype(np.float32)
+    if rng.random() < SHOP_PHOTO:
+        exposure = rng.uniform(0.9, 1.15) ** (1 / paint.GAMMA)
+        return pair.shop * exposure, paint.paint(pair.shop_design, chart, light)
+    return paint.paint(design, chart, flat), paint.paint(design, chart, light)
+
+
+def _repaint(
+    pair: PaintedPair, design: Picture, light: Array, rng: np.random.Generator
+) -> Array:
+    """Give the shirt in the photo another design."""
+    shirt = paint.paint(design, pair.chart.astype(np.float32), light)
+    shirt += rng.normal(0, 2.0, shirt.shape).astype(np.float32)
+    return np.where(pair.mask[..., None], shirt, pair.photo)
+
+
+def _change_contrast(light: Array, mask: NDArray[np.bool_], power: float) -> Array:
+    """Make folds deeper or shallower without changing the level of the light."""
+    light = np.maximum(light, LEAST_LIGHT)
+    level = light[mask].mean() if mask.any() else np.float32(1)
+    return np.asarray((light / level) ** power * level, np.float32)
+
+
+def _shop_light(shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    coarse = rng.normal(0, 0.1, (6, 6))
+    zoom = (shape[0] / 6, shape[1] / 6)
+    field = np.exp(ndimage.zoom(coarse, zoom, order=1))[..., None]
+    lit = field * rng.uniform(0.8, 1.3) * rng.uniform(0.95, 1.05, 3)
+    return lit.astype(np.float32)
+
+
+def _mirror(sample: dict[str, Array]) -> dict[str, Array]:
+    """Swap left and right; places go along: they lie in the same picture, mirrored."""
+    flipped = {key: plane[:, ::-1].copy() for key, plane in sample.items()}
+    for key in ("places_a", "places_b"):
+        flipped[key][..., 0] *= -1
+    return flipped
