@@ -179,6 +179,8 @@ class BadFile:
     def of(cls, name: object, error: BaseException) -> "BadFile":
         """Name a file by the error that it led to."""
         told = str(error) if isinstance(error, DataError) else repr(error)
+        if type(error) is KeyError:
+            told = f"expected {error}"
         return cls(str(name), " ".join(told.split()))
 
 
