@@ -45,7 +45,7 @@ def mask_of(instance: Instance, size: tuple[int, int]) -> Mask:
     Raises:
         ValueError: when run lengths are of another size, or numbers are not finite.
     """
-    _check_pixels(size)
+    check_pixels(size)
     if not instance.polygons and instance.rle:
         return _decoded(instance.rle, size)
     polygons = polygons_of(instance)
@@ -70,7 +70,7 @@ def area_of(instance: Instance, size: tuple[int, int] | None) -> float:
         return float(np.count_nonzero(mask_of(instance, whole)))
     polygons = polygons_of(instance)
     if size is not None and len(polygons) > 1:
-        _check_pixels(size)
+        check_pixels(size)
         if not any(polygon.holes for polygon in polygons):
             return polygons_area([polygon.outer for polygon in polygons], size)
         return float(np.count_nonzero(mask_of(instance, size)))
@@ -237,11 +237,16 @@ def rle_size(rle: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _decoded(rle: Mapping[str, Any], size: tuple[int, int]) -> Mask:
-    _check_pixels(size)
+    check_pixels(size)
     return decode_rle(rle, size)
 
 
-def _check_pixels(size: tuple[int, int]) -> None:
+def check_pixels(size: tuple[int, int]) -> None:
+    """Refuse a mask that no photo needs.
+
+    Raises:
+        DataError: when a mask (height, width) has more than `MAX_PIXELS`.
+    """
     if size[0] * size[1] > MAX_PIXELS:
         raise DataError(f"expected at most {MAX_PIXELS} pixels, got {size}")
 

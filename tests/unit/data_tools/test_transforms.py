@@ -256,11 +256,11 @@ def test_what_is_said_passes_through():
         (record(top(box=(0.0, 0.0, float("nan"), 1.0))), "finite numbers"),
         (record(top(polygons=(Polygon((1e400, 1, 2, 3, 4, 5)),))), "finite numbers"),
         (
-            record(Instance(TOP, extra={"labelme.shape": ["mask", [[1, 2], [3, 4]]]})),
-            "LabelMe's mask",
+            record(Instance(TOP, extra={"labelme.shape": ["points", [[1, 2], [3, 4]]]})),
+            "LabelMe's points",
         ),
     ],
-    ids=["size", "nan", "infinite", "mask"],
+    ids=["size", "nan", "infinite", "points"],
 )
 def test_what_cannot_be_moved(given, message):
     with pytest.raises(DataError) as told:
