@@ -174,8 +174,14 @@ def _parse_own_item(item: Mapping[str, Any]) -> Instance:
 
 
 def read_deepfashion2(folder: Path) -> Dataset:
-    """Return the annotations of a split, or of its `annos` alone."""
+    """Return the annotations of a split, or of its `annos` alone.
+
+    Raises:
+        DataError: when the folder holds several splits.
+    """
     place = folder / "annos" if (folder / "annos").is_dir() else folder
+    if place == folder and (splits := sorted(folder.glob("*/annos"))):
+        raise DataError(f"{folder}: expected one split, as {splits[0].parent}")
     count, read_records = read_json_files(
         place,
         lambda path, values: with_size(

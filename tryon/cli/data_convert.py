@@ -15,6 +15,7 @@ from tryon.cli.data_options import (
     FORMATS,
     POLYGONS,
     SOURCE_FORMAT,
+    read_annotations,
     read_filters,
 )
 from tryon.cli.shared import progress, user_errors
@@ -74,9 +75,8 @@ def convert(
 
     if dst.exists() and not (dst.is_dir() and not any(dst.iterdir())):
         raise TryOnError(f"{dst} is there already; choose another name or remove it")
-    kind = converting.FORMATS[target]
+    kind, dataset = converting.FORMATS[target], read_annotations(src, source)
     try:
-        dataset = converting.FORMATS[source].read(src)
         names = None if decisions is None else _read_kept(decisions)
         chosen = converting.choose(dataset, converting.Choice(wanted, polygons, names))
         if strict:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT
+from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
 from tryon.cli.shared import FOLDER, progress, user_errors
 
 
@@ -63,8 +63,8 @@ def split(
         raise click.UsageError(f"--by {error}") from error
     kind, bad = FORMATS[source], 0
     ending = "" if kind.is_folder else ".json"
+    dataset = read_annotations(src, source)
     try:
-        dataset = kind.read(src)
         found = splitting.split(dataset, identities, shares, seed)
         with whole_folder(out) as folder, progress(context, dataset.count or 0) as tell:
             for name in shares:
