@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from data_tools.annotations import CATEGORIES, LANDMARK_COUNTS
+from data_tools.annotations import CATEGORIES, LANDMARK_COUNTS, BadFile
 from data_tools.convert import FORMATS, convert
 
 SIZE = 702, 468  # height, width: as most of DeepFashion2
@@ -101,8 +101,8 @@ def measure(source: str, src: str, target: str, dst: str) -> None:
     """Convert once and print images, seconds, processor seconds and kibibytes."""
     wall, cpu = time.perf_counter(), time.process_time()
     told = list(convert(FORMATS[source].read(Path(src)), FORMATS[target], Path(dst)))
-    if any(told):
-        sys.exit(str(next(filter(None, told))))
+    if bad := [each for each in told if isinstance(each, BadFile)]:
+        sys.exit(str(bad[0]))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     row = len(told), time.perf_counter() - wall, time.process_time() - cpu, memory
     print(json.dumps(row))

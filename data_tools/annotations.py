@@ -201,6 +201,10 @@ class Dataset:
     count: int | None = None
 
 
+# Writes a record, and returns what was written as JSON values, with `leftovers`.
+Put = Callable[[ImageRecord], Any]
+
+
 @dataclass(frozen=True)
 class Garment:
     """One garment of a photo.

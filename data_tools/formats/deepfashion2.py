@@ -6,7 +6,7 @@ References:
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
+    Put,
     as_numbers,
 )
 from data_tools.files import read_json
@@ -208,9 +209,7 @@ def read_record(path: Path, place: Path) -> ImageRecord:
 
 
 @contextmanager
-def write_deepfashion2(
-    folder: Path, dataset: Dataset
-) -> Iterator[Callable[[ImageRecord], None]]:
+def write_deepfashion2(folder: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into `annos` of an empty folder; yields what writes one."""
     (folder / "annos").mkdir()
     yield write_json_files(folder / "annos", format_image)

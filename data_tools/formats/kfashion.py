@@ -5,7 +5,7 @@ References:
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -17,6 +17,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
+    Put,
     Ring,
     as_numbers,
 )
@@ -333,9 +334,7 @@ def read_kfashion(folder: Path) -> Dataset:
 
 
 @contextmanager
-def write_kfashion(
-    folder: Path, dataset: Dataset
-) -> Iterator[Callable[[ImageRecord], None]]:
+def write_kfashion(folder: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into an empty folder; yields what writes one."""
     yield write_json_files(folder, format_image)
     write_header(folder, dataset, {})

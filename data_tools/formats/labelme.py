@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
+    Put,
     as_numbers,
 )
 from data_tools.formats.folder_files import (
@@ -282,9 +283,7 @@ def read_labelme(folder: Path) -> Dataset:
 
 
 @contextmanager
-def write_labelme(
-    folder: Path, dataset: Dataset
-) -> Iterator[Callable[[ImageRecord], None]]:
+def write_labelme(folder: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into an empty folder; yields what writes one."""
     yield write_json_files(folder, format_image)
     write_header(folder, dataset, {})

@@ -1,6 +1,6 @@
 """VIA's files: projects and bare annotations, file by file whatever their size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from data_tools.annotations import (
     DataError,
     Dataset,
     ImageRecord,
+    Put,
 )
 from data_tools.formats.via import format_row, parse_row
 from data_tools.garments import with_size
@@ -80,7 +81,7 @@ def _read_records(path: Path, name: str) -> Iterator[ImageRecord | BadFile]:
 
 
 @contextmanager
-def write_via(path: Path, dataset: Dataset) -> Iterator[Callable[[ImageRecord], None]]:
+def write_via(path: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into a project file, or bare annotations where those were read.
 
     Args:
@@ -96,11 +97,12 @@ def write_via(path: Path, dataset: Dataset) -> Iterator[Callable[[ImageRecord], 
     top = _top(dataset)
     with write_document(path, {_ROWS: "{}"}, top) as parts:
 
-        def put(record: ImageRecord) -> None:
+        def put(record: ImageRecord) -> dict[str, Any]:
             key, row = format_row(record)
             _check_new(key, keys)
             parts[_ROWS].insert(key, row)
             _note_attributes(row, found)
+            return row
 
         yield put
         if top["_via_attributes"] is None:
@@ -110,15 +112,16 @@ def write_via(path: Path, dataset: Dataset) -> Iterator[Callable[[ImageRecord], 
 
 
 @contextmanager
-def write_bare(path: Path) -> Iterator[Callable[[ImageRecord], None]]:
+def write_bare(path: Path) -> Iterator[Put]:
     """Write records as VIA's annotations alone."""
     keys: dict[str, None] = {}
     with write_document(path, {"": "{}"}, {}, bare=True) as parts:
 
-        def put(record: ImageRecord) -> None:
+        def put(record: ImageRecord) -> dict[str, Any]:
             key, row = format_row(record)
             _check_new(key, keys)
             parts[""].insert(key, row)
+            return row
 
         yield put
 

@@ -53,6 +53,8 @@ def test_convert_forth_and_back(cli):
         assert done.stdout == f"{out}\n"
         assert "Checked 1 images: nothing differs" in done.stderr
         assert "1 images, 0 left out" in done.stderr
+        named = "via has no place of its own for box (1), landmarks (1): it travels under"
+        assert (named in done.stderr) == (out == "v.json")
     first, second = (Path(f"{name}/annos/1.json").read_text() for name in ("df", "back"))
     assert json.loads(first) == json.loads(second)
     assert "티셔츠" in second

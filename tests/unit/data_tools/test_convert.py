@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections import Counter
 
 import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile, DataError, ImageRecord
-from data_tools.convert import FORMATS, Choice, choose, compare, convert
+from data_tools.convert import FORMATS, Choice, choose, compare, convert, count_homeless
 from data_tools.filters import parse_filter
 
 SQUARE = [5, 5, 15, 5, 15, 15, 5, 15]
@@ -137,7 +138,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(deepfashion2, tmp_path, text, 
     assert isinstance(bad, BadFile)
     assert bad.name.endswith("1.json")
     assert reason in bad.reason
-    assert good is None
+    assert isinstance(good, list)
     assert [i["file_name"] for i in read_json(tmp_path / "a.json")["images"]] == ["2.jpg"]
 
 
@@ -194,7 +195,7 @@ def test_no_file_is_written_elsewhere(tmp_path, name):
 def test_names_that_would_meet_in_one_file(tmp_path):
     path = coco(tmp_path / "a.json", [], file_name="2.png")
     first, second = run("coco", path, "deepfashion2", tmp_path / "b")
-    assert first is None
+    assert not isinstance(first, BadFile)
     assert "second photo" in second.reason
 
 
@@ -205,6 +206,23 @@ def test_a_stopped_conversion_leaves_nothing(deepfashion2, tmp_path):
         next(made)
         made.close()
         assert [path.name for path in tmp_path.iterdir()] == ["df"]
+
+
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [
+        ("coco", {}),
+        ("via", {"box": 2, "landmarks": 2}),
+        ("kfashion", {"landmarks": 2, "attributes.source": 2, "attributes.pair_id": 2}),
+    ],
+)
+def test_what_has_no_place_is_named_as_it_is_written(
+    deepfashion2, tmp_path, target, named
+):
+    made = run("deepfashion2", deepfashion2, target, tmp_path / "out")
+    assert Counter(name for names in made for name in names) == named
+    dataset = FORMATS["deepfashion2"].read(deepfashion2)
+    assert count_homeless(dataset, FORMATS[target]) == named
 
 
 def test_what_is_there_is_kept(deepfashion2, tmp_path):
