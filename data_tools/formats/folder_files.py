@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -144,14 +145,22 @@ class Companions:
 
 
 def unsaid(record: ImageRecord, own: ImageRecord) -> dict[str, Any]:
-    """Return as JSON, with `leftovers`, what a record says and `own` does not."""
-    kept = {KEY: leftovers(record_values(record), record_values(own))}
-    mine = [instance_values(one) for one in record.instances]
-    theirs = [instance_values(one) for one in own.instances]
-    if len(mine) != len(theirs):
-        return {"image": kept, "instances": [{KEY: {"instances": [0, len(mine)]}}]}
-    pairs = zip(mine, theirs, strict=True)
-    return {"image": kept, "instances": [{KEY: leftovers(*pair)} for pair in pairs]}
+    """Return as JSON, with `leftovers`, what a record says and `own` does not.
+
+    Instances are compared with those of the same category; one that is not told apart in
+    `own` is named "instances".
+    """
+    theirs = defaultdict(list)
+    for one in reversed(own.instances):
+        theirs[one.category].append(instance_values(one))
+    kept = [
+        leftovers(instance_values(one), theirs[one.category].pop())
+        if theirs[one.category]
+        else {"instances": [0, 1]}
+        for one in record.instances
+    ]
+    image = leftovers(record_values(record), record_values(own))
+    return {"image": {KEY: image}, "instances": [{KEY: each} for each in kept]}
 
 
 def _checksum(instances: tuple[Instance, ...]) -> int:
