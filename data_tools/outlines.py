@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def area_of(instance: Instance, size: tuple[int, int] | None) -> float:
     if size is not None and len(polygons) > 1:
         check_pixels(size)
         if not any(polygon.holes for polygon in polygons):
-            return polygons_area([polygon.outer for polygon in polygons], size)
+            return _union_area(tuple(polygon.outer for polygon in polygons), size)
         return float(np.count_nonzero(mask_of(instance, size)))
     return float(
         sum(
@@ -80,6 +81,11 @@ def area_of(instance: Instance, size: tuple[int, int] | None) -> float:
             for p in polygons
         )
     )
+
+
+@lru_cache(maxsize=4)  # what is written is read again at once
+def _union_area(rings: tuple[Ring, ...], size: tuple[int, int]) -> float:
+    return polygons_area(rings, size)
 
 
 def signed_area(ring: Ring) -> float:
