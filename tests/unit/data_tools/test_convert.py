@@ -120,6 +120,34 @@ def test_records_are_chosen_and_outlined(deepfashion2, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("category=1", "1"),
+        ("category=long sleeve top", "2"),
+        ("category=1,2", "12"),
+        ("viewpoint=3", "2"),
+        ("occlusion=2", "2"),
+        ("scale=1", "1"),
+        ("zoom-in=3", "2"),
+        ("source=shop", "2"),
+        ("sleeve=long", "2"),
+        ("sleeve=short,none", "1"),
+        ("sleeve=none", ""),
+        ("min-area=0.16", "12"),
+        ("min-area=0.17", ""),
+    ],
+)
+def test_every_filter(deepfashion2, tmp_path, text, taken):
+    other = item(viewpoint=3, occlusion=2, scale=3, zoom_in=3, category_id=2)
+    values = {"source": "shop", "item1": other | {"category_name": "long sleeve top"}}
+    (deepfashion2 / "annos" / "2.json").write_text(json.dumps(values))
+    wanted = parse_filter([text])
+    run("deepfashion2", deepfashion2, "coco", tmp_path / "a.json", wanted=wanted)
+    images = read_json(tmp_path / "a.json")["images"]
+    assert "".join(image["file_name"][0] for image in images) == taken
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("no json", "expected JSON in UTF-8"),

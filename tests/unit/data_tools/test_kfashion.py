@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile
+from data_tools.filters import parse_filter
 from data_tools.formats.kfashion import category_by_rule, parse_image, read_kfashion
 
 
@@ -63,6 +64,12 @@ def test_points_come_in_the_order_of_their_numbers():
 )
 def test_categories_are_by_rule(kind, labels, category):
     assert category_by_rule(kind, labels) == category
+
+
+@pytest.mark.parametrize(("sleeve", "taken"), [("short", True), ("long,none", False)])
+def test_images_are_chosen_by_sleeve(sleeve, taken):
+    wanted = parse_filter([f"sleeve={sleeve}"])
+    assert wanted.takes_record(parse_image(document(), "1.jpg")) is taken
 
 
 @pytest.mark.parametrize(
