@@ -16,7 +16,13 @@ from data_tools.annotations import (
 from data_tools.formats.via import format_row, parse_row
 from data_tools.garments import with_size
 from data_tools.passthrough import KEY
-from data_tools.streams import read_members, read_top, top_names, write_document
+from data_tools.streams import (
+    member_names,
+    read_members,
+    read_top,
+    top_names,
+    write_document,
+)
 
 _ROWS, _IDS = "_via_img_metadata", "_via_image_id_list"
 _SETTINGS: dict[str, Any] = {
@@ -68,6 +74,8 @@ def read_via(path: Path) -> Dataset:
 
 def _read_bare(path: Path) -> Dataset:
     count = sum(1 for _ in top_names(path))
+    if count and "filename" not in member_names(path):
+        raise DataError(f"{path}: expected VIA's project, or its annotations by file")
     extra = {"via.form": "annotations"}
     return Dataset(lambda: _read_records(path, ""), {}, extra, count)
 

@@ -110,6 +110,8 @@ def test_fail_fast_writes_nothing(cli):
         (["data", "pack", "data", "-o", "p.zip", "--filter", "min-area=.9"], 1, "none"),
         (["data", "pack", "bad.json", "-o", "p.zip"], 1, "COCO's or VIA's"),
         ([*FORTH[:3], "data", *FORTH[4:]], 1, "data is there already"),
+        ([*FORTH[:3], "empty", *FORTH[4:]], 1, "empty is there already"),
+        ([*BACK[:2], "bad.json", *BACK[3:]], 1, "bad.json: expected VIA's project, or"),
         ([*FORTH[:4], "--from", "x", "--to", "via"], 2, "'x' is not one of"),
         ([*BACK, "--filter", "sleeve=none"], 1, "v.json: expected"),
         ([*FORTH[:2], "data", "new", *FORTH[4:]], 1, "data: expected annotations in the"),
@@ -125,6 +127,7 @@ def test_fail_fast_writes_nothing(cli):
 def test_mistakes_are_named(cli, args, code, message):
     Path("bad.json").write_text(json.dumps({"a": 1}))
     Path("v.json").write_text("[]")
+    Path("empty").mkdir()
     annotate("1")
     done = cli(*args)
     assert done.exit_code == code

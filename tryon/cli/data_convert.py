@@ -73,9 +73,10 @@ def convert(
     from data_tools import convert as converting
     from tryon.errors import TryOnError
 
-    if dst.exists() and not (dst.is_dir() and not any(dst.iterdir())):
+    kind = converting.FORMATS[target]
+    if dst.exists() and not (kind.is_folder and dst.is_dir() and not any(dst.iterdir())):
         raise TryOnError(f"{dst} is there already; choose another name or remove it")
-    kind, dataset = converting.FORMATS[target], read_annotations(src, source)
+    dataset = read_annotations(src, source)
     try:
         names = None if decisions is None else _read_kept(decisions)
         chosen = converting.choose(dataset, converting.Choice(wanted, polygons, names))
