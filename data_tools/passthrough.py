@@ -166,8 +166,10 @@ def _names_of(stored: Any) -> Iterator[str]:
 
 def same_json(one: Any, other: Any) -> bool:
     """Say whether two JSON values are written alike: 1 is neither 1.0 nor true."""
-    if type(one) is not type(other) or one != other:
+    if type(one) is not type(other):
         return False
+    if one != other:  # so is NaN beside itself
+        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     if isinstance(one, dict):
         return all(same_json(value, other[name]) for name, value in one.items())
     if isinstance(one, list):

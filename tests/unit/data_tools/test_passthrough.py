@@ -75,6 +75,8 @@ def test_what_a_stranger_stored_is_passed_over(stored):
         ({"a": [1]}, {"a": [1]}, True),
         ({"a": 1}, {"a": True}, False),
         ({"a": 1}, {"b": 1}, False),
+        ([1, {"a": float("nan")}], [1, {"a": float("nan")}], True),
+        ([1, float("nan")], [1.0, float("nan")], False),
     ],
 )
 def test_json_is_compared_as_it_is_written(one, other, same):
