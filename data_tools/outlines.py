@@ -89,8 +89,15 @@ def _union_area(rings: tuple[Ring, ...], size: tuple[int, int]) -> float:
 
 
 def signed_area(ring: Ring) -> float:
-    """Return the area inside a ring, above 0 when it runs clockwise on the screen."""
-    x, y = _points(ring).T
+    """Return the area inside a ring, above 0 when it runs clockwise on the screen.
+
+    Raises:
+        DataError: when a coordinate is no finite number: no JSON can hold it.
+    """
+    points = _points(ring)
+    if not np.isfinite(points).all():
+        raise DataError("expected finite numbers in an outline")
+    x, y = points.T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
