@@ -45,7 +45,7 @@ check: $(DEV_READY)  ## Format, lint, types, import directions, spelling, genera
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog --check docs/cli.md
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog --check docs/cli.md docs/formats.md
 
 format: $(DEV_READY)  ## Format the code
 	$(BIN)/ruff format .
@@ -56,8 +56,8 @@ test-backends: $(DEV_READY)  ## Install JAX and torch and run the backend tests 
 	$(PIP) jax torch
 	$(BIN)/python -m pytest tests/backends
 
-docs: $(DEV_READY)  ## Rewrite docs/cli.md from --help
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog -r docs/cli.md
+docs: $(DEV_READY)  ## Rewrite docs/cli.md and the round trips of docs/formats.md
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog -r docs/cli.md docs/formats.md
 
 benchmark: $(DEV_READY)  ## Write docs/performance.md's tables; print OpenVINO's times beside Keras'
 	$(BIN)/python -m benchmarks --write docs/performance.md

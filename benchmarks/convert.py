@@ -3,10 +3,12 @@
     python benchmarks/convert.py 2000 20000
 
 Prints a row for each conversion and number of files: images a second of wall and of
-processor time, and the largest resident memory of its process.
+processor time, the largest resident memory of its process, and by how much that grew
+since the first number.
 """
 
 import json
+import math
 import os
 import random
 import resource
@@ -19,7 +21,7 @@ from pathlib import Path
 import click
 from PIL import Image
 
-from data_tools.annotations import CATEGORIES, LANDMARK_COUNTS
+from data_tools.annotations import CATEGORIES, LANDMARK_COUNTS, BadFile
 from data_tools.convert import FORMATS, convert
 
 SIZE = 702, 468  # height, width: as most of DeepFashion2
@@ -35,8 +37,10 @@ ROUTES = (
 @click.argument("counts", nargs=-1, type=int, required=True)
 def main(counts: tuple[int, ...]) -> None:
     """Convert so many files, there and back."""
-    print("| from | to | images | images/s | images/s of processor | largest memory |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    head = ("from", "to", "images", "images/s", "images/s of processor", "largest memory")
+    print(f"| {' | '.join(head)} | growth |")
+    print("| --- " * (len(head) + 1) + "|")
+    first: dict[str, float] = {}
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             generate(Path(folder, "df"), count)
@@ -50,9 +54,11 @@ def main(counts: tuple[int, ...]) -> None:
                     check=True,
                 )
                 images, wall, cpu, memory = json.loads(done.stdout)
+                before = first.setdefault(source, memory)
                 print(
                     f"| {source} | {target} | {images:,} | {images / wall:.0f} | "
-                    f"{images / cpu:.0f} | {memory / 1024:.0f} MB |",
+                    f"{images / cpu:.0f} | {memory / 1024:.0f} MB | "
+                    f"{(memory - before) / 1024:.0f} MB |",
                     flush=True,
                 )
 
@@ -77,10 +83,7 @@ def generate(folder: Path, count: int) -> None:
 def garment(draw: random.Random) -> dict[str, object]:
     """Return one garment in DeepFashion2's form."""
     label = draw.randrange(len(CATEGORIES))
-    rings = [
-        [round(draw.uniform(0, SIZE[1]), 2) for _ in range(2 * POINTS)]
-        for _ in range(draw.choice((1, 1, 2)))
-    ]
+    rings = [ring(draw) for _ in range(draw.choice((1, 1, 2)))]
     landmarks = [
         value
         for _ in range(LANDMARK_COUNTS[label])
@@ -97,12 +100,25 @@ def garment(draw: random.Random) -> dict[str, object]:
     }
 
 
+def ring(draw: random.Random) -> list[float]:
+    """Return an outline as people draw them: once around, without crossing itself."""
+    height, width = SIZE
+    x, y = draw.uniform(0.3, 0.7) * width, draw.uniform(0.3, 0.7) * height
+    turns = [2 * math.pi * i / POINTS for i in range(POINTS)]
+    reach = [draw.uniform(0.2, 0.3) * width for _ in turns]
+    pairs = [
+        (x + r * math.cos(t), y + r * math.sin(t))
+        for r, t in zip(reach, turns, strict=True)
+    ]
+    return [round(value, 2) for pair in pairs for value in pair]
+
+
 def measure(source: str, src: str, target: str, dst: str) -> None:
     """Convert once and print images, seconds, processor seconds and kibibytes."""
     wall, cpu = time.perf_counter(), time.process_time()
     told = list(convert(FORMATS[source].read(Path(src)), FORMATS[target], Path(dst)))
-    if any(told):
-        sys.exit(str(next(filter(None, told))))
+    if bad := [each for each in told if isinstance(each, BadFile)]:
+        sys.exit(str(bad[0]))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     row = len(told), time.perf_counter() - wall, time.process_time() - cpu, memory
     print(json.dumps(row))

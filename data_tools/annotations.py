@@ -179,6 +179,8 @@ class BadFile:
     def of(cls, name: object, error: BaseException) -> "BadFile":
         """Name a file by the error that it led to."""
         told = str(error) if isinstance(error, DataError) else repr(error)
+        if type(error) is KeyError:
+            told = f"expected {error}"
         return cls(str(name), " ".join(told.split()))
 
 
@@ -197,6 +199,10 @@ class Dataset:
     categories: Mapping[str, int] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     count: int | None = None
+
+
+# Writes a record, and returns what was written as JSON values, with `leftovers`.
+Put = Callable[[ImageRecord], Any]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
+    Put,
 )
 from data_tools.files import whole_folder
 from data_tools.filters import PhotoFilter
@@ -38,8 +39,6 @@ from data_tools.passthrough import (
     stored_names,
 )
 from data_tools.streams import Shelf
-
-Put = Callable[[ImageRecord], None]
 
 
 @dataclass(frozen=True)
@@ -152,17 +151,21 @@ def count_homeless(dataset: Dataset, target: Format) -> Counter[str]:
     for record in dataset.read_records():
         if isinstance(record, ImageRecord):
             try:
-                found.update(stored_names(target.form(record)))
+                found.update(_homeless(target.form(record)))
             except FILE_ERRORS:  # a bad image, which the conversion names
                 continue
-    return +Counter({k: n for k, n in found.items() if not _is_bookkeeping(k)})
+    return found
 
 
-def _is_bookkeeping(name: str) -> bool:
-    return name == "size" or name.startswith("extra.")
+def _homeless(form: Any) -> list[str]:
+    """Return the names of what a format's own form has no place for, short of ids."""
+    names = stored_names(form)
+    return [name for name in names if name != "size" and not name.startswith("extra.")]
 
 
-def convert(dataset: Dataset, target: Format, path: Path) -> Iterator[BadFile | None]:
+def convert(
+    dataset: Dataset, target: Format, path: Path
+) -> Iterator[BadFile | list[str]]:
     """Write a dataset; the file or folder appears when all of it is written.
 
     Args:
@@ -171,7 +174,8 @@ def convert(dataset: Dataset, target: Format, path: Path) -> Iterator[BadFile | 
         path: a new file or folder.
 
     Yields:
-        For each record None when it was written, else why it was not.
+        For each record what the format has no place of its own for, as `count_homeless`
+        names it, instance by instance; or why it was not written.
 
     Raises:
         DataError: when the dataset is damaged past the image where that was noticed.
@@ -185,13 +189,13 @@ def convert(dataset: Dataset, target: Format, path: Path) -> Iterator[BadFile | 
                 yield record
                 continue
             try:
-                put(record)
+                form = put(record)
             except OSError:
                 raise
             except FILE_ERRORS as error:
                 yield BadFile.of(record.file_name, error)
             else:
-                yield None
+                yield _homeless(form)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,8 @@ def _faults(
 def _copy_fault(record: ImageRecord, folder: Path, copies: "Copies") -> tuple[str, ...]:
     try:
         path = find_photo(folder, record.file_name)
+        if not path.is_file():
+            return (f"no photo at {path}",)
         image = AnnotatedPhoto(path, "").image()
     except FILE_ERRORS as error:
         return (" ".join(str(error).split()),)

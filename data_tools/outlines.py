@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def mask_of(instance: Instance, size: tuple[int, int]) -> Mask:
     Raises:
         ValueError: when run lengths are of another size, or numbers are not finite.
     """
-    _check_pixels(size)
+    check_pixels(size)
     if not instance.polygons and instance.rle:
         return _decoded(instance.rle, size)
     polygons = polygons_of(instance)
@@ -70,9 +71,9 @@ def area_of(instance: Instance, size: tuple[int, int] | None) -> float:
         return float(np.count_nonzero(mask_of(instance, whole)))
     polygons = polygons_of(instance)
     if size is not None and len(polygons) > 1:
-        _check_pixels(size)
+        check_pixels(size)
         if not any(polygon.holes for polygon in polygons):
-            return polygons_area([polygon.outer for polygon in polygons], size)
+            return _union_area(tuple(polygon.outer for polygon in polygons), size)
         return float(np.count_nonzero(mask_of(instance, size)))
     return float(
         sum(
@@ -82,9 +83,21 @@ def area_of(instance: Instance, size: tuple[int, int] | None) -> float:
     )
 
 
+@lru_cache(maxsize=4)  # what is written is read again at once
+def _union_area(rings: tuple[Ring, ...], size: tuple[int, int]) -> float:
+    return polygons_area(rings, size)
+
+
 def signed_area(ring: Ring) -> float:
-    """Return the area inside a ring, above 0 when it runs clockwise on the screen."""
-    x, y = _points(ring).T
+    """Return the area inside a ring, above 0 when it runs clockwise on the screen.
+
+    Raises:
+        DataError: when a coordinate is no finite number: no JSON can hold it.
+    """
+    points = _points(ring)
+    if not np.isfinite(points).all():
+        raise DataError("expected finite numbers in an outline")
+    x, y = points.T
     return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
@@ -237,11 +250,16 @@ def rle_size(rle: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _decoded(rle: Mapping[str, Any], size: tuple[int, int]) -> Mask:
-    _check_pixels(size)
+    check_pixels(size)
     return decode_rle(rle, size)
 
 
-def _check_pixels(size: tuple[int, int]) -> None:
+def check_pixels(size: tuple[int, int]) -> None:
+    """Refuse a mask that no photo needs.
+
+    Raises:
+        DataError: when a mask (height, width) has more than `MAX_PIXELS`.
+    """
     if size[0] * size[1] > MAX_PIXELS:
         raise DataError(f"expected at most {MAX_PIXELS} pixels, got {size}")
 

@@ -142,19 +142,34 @@ def stored_names(form: Any) -> Iterator[str]:
     if isinstance(form, dict):
         for name, value in form.items():
             if name in (KEY, PHOTO_KEY):
-                kept = json.loads(value) if isinstance(value, str) else value
-                yield from (each for each, entry in kept.items() if len(entry) == 2)
+                yield from _names_of(value)
             else:
                 yield from stored_names(value)
-    elif isinstance(form, list | tuple):
+    # A list of numbers is a ring: no look at each of hundreds.
+    elif isinstance(form, list | tuple) and form and not isinstance(form[0], int | float):
         for value in form:
             yield from stored_names(value)
 
 
+def _names_of(stored: Any) -> Iterator[str]:
+    """Yield the names of `leftovers`, which may be text; a stranger's are passed over."""
+    if isinstance(stored, str):
+        try:
+            stored = json.loads(stored)
+        except (ValueError, RecursionError):
+            return
+    if isinstance(stored, dict):
+        for name, entry in stored.items():
+            if isinstance(entry, list) and len(entry) == 2:
+                yield name
+
+
 def same_json(one: Any, other: Any) -> bool:
     """Say whether two JSON values are written alike: 1 is neither 1.0 nor true."""
-    if type(one) is not type(other) or one != other:
+    if type(one) is not type(other):
         return False
+    if one != other:  # so is NaN beside itself
+        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     if isinstance(one, dict):
         return all(same_json(value, other[name]) for name, value in one.items())
     if isinstance(one, list):

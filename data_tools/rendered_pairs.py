@@ -8,6 +8,7 @@ its truth. Worn and shop pictures share one chart, so each pixel's way is known 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -231,7 +232,7 @@ def design_tags(path: Path) -> tuple[str, str]:
     Raises:
         ValueError: when it tells neither, or cannot be read.
     """
-    text = _read(Path.read_text, path)
+    text = _read(partial(Path.read_text, encoding="utf-8"), path)
     try:
         facts = json.loads(text)["synth"]
         design, lay = facts["tee"]["kind"], facts["shop"]

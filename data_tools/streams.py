@@ -72,6 +72,22 @@ def top_names(path: Path) -> Iterator[str]:
                 raise DataError(f"{path}: expected a JSON object, got {event}")
 
 
+def member_names(path: Path) -> Iterator[str]:
+    """Yield the names that the top level's members hold, of those that are objects.
+
+    Raises:
+        DataError: when the file is no JSON.
+        OSError: when it cannot be read.
+    """
+    depth = 0
+    with _reading(path) as file:
+        for event, value in ijson.basic_parse(file, use_float=True):
+            depth += event in ("start_map", "start_array")
+            depth -= event in ("end_map", "end_array")
+            if depth == 2 and event == "map_key":
+                yield value
+
+
 def read_array(path: Path, name: str) -> Iterator[Any]:
     """Yield the elements of an array of the top level.
 

@@ -37,7 +37,7 @@ _OLD_OF_IMAGE = ("coco.id", "via.key", "via.size", "labelme.imagePath", "kfashio
 _OLD_ATTRIBUTES = ("imageData", "foreground")
 _OLD_OF_INSTANCE = (
     "coco.id", "coco.area", "coco.bbox", "coco.num_keypoints", "labelme.shape",
-    "kfashion.sides", "kfashion.numbers",
+    "labelme.mask", "kfashion.sides", "kfashion.numbers",
 )  # fmt: skip
 View = tuple[ImageRecord, Picture]
 

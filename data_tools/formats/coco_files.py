@@ -1,6 +1,6 @@
 """COCO's document, read and written image by image whatever its size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from data_tools.annotations import (
     DataError,
     Dataset,
     ImageRecord,
+    Put,
 )
 from data_tools.formats.coco import (
     ALL_SLOTS,
@@ -85,9 +86,7 @@ def _name_of(image: Any) -> str:
 
 
 @contextmanager
-def write_coco(
-    path: Path, dataset: Dataset, all_slots: bool = False
-) -> Iterator[Callable[[ImageRecord], None]]:
+def write_coco(path: Path, dataset: Dataset, all_slots: bool = False) -> Iterator[Put]:
     """Write records into a COCO document; yields what writes one.
 
     Args:
@@ -107,7 +106,7 @@ def write_coco(
     top |= dict.fromkeys(PARTS)
     with write_document(path, {"images": "[]", "annotations": "[]"}, top) as parts:
 
-        def put(record: ImageRecord) -> None:
+        def put(record: ImageRecord) -> list[dict[str, Any]]:
             image = format_image(record, image_ids.take(record.extra.get("coco.id")))
             size, rows = record.size or (0, 0), []
             for one in record.instances:
@@ -122,6 +121,7 @@ def write_coco(
             parts["images"].append(image)
             for row in rows:
                 parts["annotations"].append(row)
+            return [image, *rows]
 
         yield put
         listed = {row["id"] for row in given}

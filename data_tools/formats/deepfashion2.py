@@ -6,7 +6,7 @@ References:
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -24,6 +24,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
+    Put,
     as_numbers,
 )
 from data_tools.files import read_json
@@ -174,8 +175,14 @@ def _parse_own_item(item: Mapping[str, Any]) -> Instance:
 
 
 def read_deepfashion2(folder: Path) -> Dataset:
-    """Return the annotations of a split, or of its `annos` alone."""
+    """Return the annotations of a split, or of its `annos` alone.
+
+    Raises:
+        DataError: when the folder holds several splits.
+    """
     place = folder / "annos" if (folder / "annos").is_dir() else folder
+    if place == folder and (splits := sorted(folder.glob("*/annos"))):
+        raise DataError(f"{folder}: expected one split, as {splits[0].parent}")
     count, read_records = read_json_files(
         place,
         lambda path, values: with_size(
@@ -202,9 +209,7 @@ def read_record(path: Path, place: Path) -> ImageRecord:
 
 
 @contextmanager
-def write_deepfashion2(
-    folder: Path, dataset: Dataset
-) -> Iterator[Callable[[ImageRecord], None]]:
+def write_deepfashion2(folder: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into `annos` of an empty folder; yields what writes one."""
     (folder / "annos").mkdir()
     yield write_json_files(folder / "annos", format_image)

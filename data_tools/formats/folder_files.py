@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from data_tools.annotations import (
     Dataset,
     ImageRecord,
     Instance,
+    Put,
 )
 from data_tools.files import read_json, safe_path, to_json
 from data_tools.passthrough import (
@@ -107,8 +109,12 @@ class Companions:
     def __init__(self, folder: Path):
         self._folder = folder / KEY
 
-    def write(self, record: ImageRecord, own: ImageRecord) -> None:
-        """Write what is missing in `own`, which the format's own file reads as."""
+    def write(self, record: ImageRecord, own: ImageRecord) -> dict[str, Any]:
+        """Write what is missing in `own`, which the format's own file reads as.
+
+        Returns:
+            What `unsaid` says of it.
+        """
         values = {
             "image": leftovers(record_values(record), record_values(own)),
             "checksum": _checksum(own.instances),
@@ -117,6 +123,7 @@ class Companions:
         path = self._path(own)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(to_json(values))
+        return unsaid(record, own)
 
     def complete(self, own: ImageRecord) -> ImageRecord:
         """Return the record that `write` was given, from what the file reads as.
@@ -138,29 +145,37 @@ class Companions:
 
 
 def unsaid(record: ImageRecord, own: ImageRecord) -> dict[str, Any]:
-    """Return as JSON, with `leftovers`, what a record says and `own` does not."""
-    kept = {KEY: leftovers(record_values(record), record_values(own))}
-    mine = [instance_values(one) for one in record.instances]
-    theirs = [instance_values(one) for one in own.instances]
-    if len(mine) != len(theirs):
-        return {"image": kept, "instances": [{KEY: {"instances": [0, len(mine)]}}]}
-    pairs = zip(mine, theirs, strict=True)
-    return {"image": kept, "instances": [{KEY: leftovers(*pair)} for pair in pairs]}
+    """Return as JSON, with `leftovers`, what a record says and `own` does not.
+
+    Instances are compared with those of the same category; one that is not told apart in
+    `own` is named "instances".
+    """
+    theirs = defaultdict(list)
+    for one in reversed(own.instances):
+        theirs[one.category].append(instance_values(one))
+    kept = [
+        leftovers(instance_values(one), theirs[one.category].pop())
+        if theirs[one.category]
+        else {"instances": [0, 1]}
+        for one in record.instances
+    ]
+    image = leftovers(record_values(record), record_values(own))
+    return {"image": {KEY: image}, "instances": [{KEY: each} for each in kept]}
 
 
 def _checksum(instances: tuple[Instance, ...]) -> int:
     return zlib.crc32(to_json([*map(instance_values, instances)]))
 
 
-def write_json_files(
-    folder: Path, form: Callable[[ImageRecord], dict[str, Any]]
-) -> Callable[[ImageRecord], None]:
+def write_json_files(folder: Path, form: Callable[[ImageRecord], dict[str, Any]]) -> Put:
     """Return what writes a record into a folder, under the name of its image."""
     new_path = path_giver(folder, ".json")
 
-    def put(record: ImageRecord) -> None:
-        data = to_json(form(record))
+    def put(record: ImageRecord) -> dict[str, Any]:
+        values = form(record)
+        data = to_json(values)
         new_path(record.file_name).write_bytes(data)
+        return values
 
     return put
 

@@ -5,7 +5,7 @@ References:
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -17,6 +17,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
+    Put,
     Ring,
     as_numbers,
 )
@@ -28,6 +29,7 @@ from data_tools.formats.folder_files import (
     write_json_files,
 )
 from data_tools.formats.names import CATEGORY_IDS, category_of
+from data_tools.garments import with_size
 from data_tools.outlines import bounds, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
@@ -322,16 +324,17 @@ def _mapping(value: Any) -> dict[str, Any]:
 def read_kfashion(folder: Path) -> Dataset:
     """Return the annotations of a folder; images lie beside them under the same names."""
     count, read_records = read_json_files(
-        folder, lambda path, values: parse_image(values, image_name(path, folder))
+        folder,
+        lambda path, values: with_size(
+            parse_image(values, image_name(path, folder)), folder
+        ),
     )
     header = read_header(folder)
     return Dataset(read_records, header.categories, header.extra, count)
 
 
 @contextmanager
-def write_kfashion(
-    folder: Path, dataset: Dataset
-) -> Iterator[Callable[[ImageRecord], None]]:
+def write_kfashion(folder: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into an empty folder; yields what writes one."""
     yield write_json_files(folder, format_image)
     write_header(folder, dataset, {})

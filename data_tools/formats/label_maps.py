@@ -82,8 +82,8 @@ def read_other(folder: Path, split: str) -> list[AnnotatedPhoto]:
 
 def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
     """Read street photos; `labels.json` and `short_sleeve.csv` lie in `above`."""
-    names = json.loads((above / "labels.json").read_text())
-    with (above / "short_sleeve.csv").open(newline="") as file:
+    names = json.loads((above / "labels.json").read_text(encoding="utf-8"))
+    with (above / "short_sleeve.csv").open(encoding="utf-8", newline="") as file:
         short = {row["id"]: row["labels"].split() for row in csv.DictReader(file)}
     other, lower = (_by_value(names, groups) for groups in (_OTHER_GARMENTS, _LOWER))
     things = [names.index(name) for name in _THINGS if name in names]
@@ -118,7 +118,7 @@ def _labels_by_eye(names: list[str]) -> tuple[dict[str, dict[int, int]], set[str
     """Return by photo the labels that differ from `_OTHER_GARMENTS`, and wrong maps."""
     seen: dict[str, dict[int, int]] = defaultdict(dict)
     wrong = set()
-    with _SEEN.open(newline="") as file:
+    with _SEEN.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if not row["labels"]:
                 wrong.add(row["id"])

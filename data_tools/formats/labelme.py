@@ -1,18 +1,25 @@
 """LabelMe: one JSON beside each image, a shape for each instance."""
 
+import base64
+import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from data_tools.annotations import (
+    FILE_ERRORS,
     DataError,
     Dataset,
     ImageRecord,
     Instance,
     Polygon,
+    Put,
     as_numbers,
 )
 from data_tools.formats.folder_files import (
@@ -23,7 +30,7 @@ from data_tools.formats.folder_files import (
     write_json_files,
 )
 from data_tools.garments import with_size
-from data_tools.outlines import joined_ring, polygons_of
+from data_tools.outlines import check_pixels, encode_mask, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
     instance_values,
@@ -47,6 +54,8 @@ _SHAPE_BLANK: Mapping[str, Any] = {
 _SHAPE = ("label", "points", "shape_type", KEY)
 # LabelMe's shapes that are not VIA's keep their points under their own names.
 _OPEN = {"linestrip": "polyline", "line": "polyline"}
+_MASK = "labelme.mask"  # of an instance's extra: the PNG as it was given
+Size = tuple[int, int] | None
 
 
 def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
@@ -65,7 +74,8 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
         raise DataError(f"expected LabelMe's shapes, got {str(shapes)[:60]}")
     own = record_values(_parse_own_image(values, file_name))
     record = to_record(restore(own, values.get(KEY)))
-    return replace(record, instances=tuple(map(parse_shape, shapes)))
+    found = tuple(parse_shape(shape, record.size) for shape in shapes)
+    return replace(record, instances=found)
 
 
 def format_image(record: ImageRecord) -> dict[str, Any]:
@@ -75,7 +85,7 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
     values = {
         **blanks,
         **{k: v for k, v in record.attributes.items() if k not in _FILE},
-        "shapes": [format_shape(instance) for instance in record.instances],
+        "shapes": [format_shape(one, record.size) for one in record.instances],
         "imagePath": record.extra.get(
             "labelme.imagePath", PurePosixPath(record.file_name).name
         ),
@@ -100,21 +110,30 @@ def _parse_own_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
     return ImageRecord(name.as_posix(), size, (), attributes, extra)
 
 
-def parse_shape(shape: Mapping[str, Any]) -> Instance:
+def parse_shape(shape: Mapping[str, Any], size: Size) -> Instance:
     """Turn one shape into an instance.
+
+    Args:
+        shape: one of `shapes`.
+        size: (height, width) of the image, without which a mask has no place.
 
     Raises:
         DataError: when it is not in LabelMe's form.
     """
     if not isinstance(shape, dict):
         raise DataError(f"expected shapes to be objects, got {str(shape)[:60]}")
-    own = instance_values(_parse_own_shape(shape))
+    own = instance_values(_parse_own_shape(shape, size))
     return to_instance(restore(own, shape.get(KEY)))
 
 
-def format_shape(instance: Instance) -> dict[str, Any]:
-    """Turn an instance into one shape; its parts are joined to one polygon."""
-    kind, points = _outline(instance)
+def format_shape(instance: Instance, size: Size) -> dict[str, Any]:
+    """Turn an instance into one shape; its parts are joined to one polygon.
+
+    Args:
+        instance: what to write.
+        size: (height, width) of the image.
+    """
+    kind, points = _outline(instance, size)
     shape = {
         **_blanks(instance.extra, _SHAPE_BLANK),
         **{k: v for k, v in instance.attributes.items() if k not in _SHAPE},
@@ -122,18 +141,20 @@ def format_shape(instance: Instance) -> dict[str, Any]:
         "points": points,
         "shape_type": kind,
     }
-    again = instance_values(_parse_own_shape(shape))
+    if kind == "mask":
+        shape["mask"] = instance.extra.get(_MASK)
+    again = instance_values(_parse_own_shape(shape, size))
     if kept := leftovers(instance_values(instance), again):
         shape[KEY] = kept
     return shape
 
 
-def _outline(instance: Instance) -> tuple[str, list[list[float]]]:
+def _outline(instance: Instance, size: Size) -> tuple[str, list[list[float]]]:
     """Return LabelMe's kind of shape and its points."""
     had = instance.extra.get("labelme.shape")
-    if isinstance(had, list) and len(had) == 2 and not instance.polygons:
+    if isinstance(had, list) and len(had) == 2:
         kind, points = had
-        if instance.shape is None or instance.shape == _via_shape(kind, points):
+        if _is_drawn(instance, kind, points, size):
             return kind, points
     ring = joined_ring(polygons_of(instance))
     if not ring and instance.box:
@@ -142,7 +163,51 @@ def _outline(instance: Instance) -> tuple[str, list[list[float]]]:
     return "polygon", [[x, y] for x, y in zip(ring[0::2], ring[1::2], strict=True)]
 
 
-def _parse_own_shape(shape: Mapping[str, Any]) -> Instance:
+def _is_drawn(instance: Instance, kind: str, points: Any, size: Size) -> bool:
+    """Say whether the shape that an instance was read from still is its outline."""
+    if instance.polygons:
+        return False
+    if kind != "mask":
+        drawn = instance.shape is None or instance.shape == _via_shape(kind, points)
+        return drawn and not instance.rle
+    try:
+        return _decode_mask(instance.extra.get(_MASK), points, size) == instance.rle
+    except FILE_ERRORS:  # somebody else wrote it
+        return False
+
+
+def _decode_mask(text: Any, points: list[list[float]], size: Size) -> dict[str, Any]:
+    """Return the run lengths of a `mask`: a PNG of what its box holds, in base64.
+
+    Args:
+        text: the PNG in base64; what is above 0 is the garment.
+        points: the first and the last pixel of the box.
+        size: (height, width) of the image.
+
+    Raises:
+        DataError: when the PNG does not fill its box, or leaves the image.
+        OSError: when it is no PNG.
+    """
+    if size is None or not isinstance(text, str) or len(points) != 2:
+        raise DataError("expected a mask as base64 with two points and the image's size")
+    check_pixels(size)
+    (x1, y1), (x2, y2) = (map(int, point) for point in points)
+    whole = np.zeros(size, bool)
+    data = io.BytesIO(base64.b64decode(text))
+    with Image.open(data, formats=["PNG"]) as picture:
+        box = x2 + 1 - x1, y2 + 1 - y1
+        if picture.size != box or not (
+            0 <= x1 <= x2 < size[1] and 0 <= y1 <= y2 < size[0]
+        ):
+            raise DataError(f"expected a mask of {box} pixels, got {picture.size}")
+        part = np.asarray(picture)
+    if part.ndim != 2:
+        raise DataError(f"expected a mask without colours, got {picture.mode}")
+    whole[y1 : y2 + 1, x1 : x2 + 1] = part
+    return encode_mask(whole)
+
+
+def _parse_own_shape(shape: Mapping[str, Any], size: Size) -> Instance:
     """Return the instance of what LabelMe itself has places for."""
     kind, points = shape.get("shape_type", "polygon"), shape.get("points")
     if not isinstance(points, list):
@@ -151,14 +216,17 @@ def _parse_own_shape(shape: Mapping[str, Any]) -> Instance:
         raise DataError(f"expected points of two numbers, got {str(points)[:60]}")
     extra: dict[str, Any] = {}
     attributes = _without_blanks(shape, _SHAPE, _SHAPE_BLANK, extra)
-    polygons: tuple[Polygon, ...] = ()
+    outline: dict[str, Any] = {}
     if kind == "polygon":
-        polygons = (Polygon(tuple(v for point in points for v in point)),)
+        outline["polygons"] = (Polygon(tuple(v for point in points for v in point)),)
     else:
         extra["labelme.shape"] = [kind, points]
-    drawn = None if polygons else _via_shape(kind, points)
+        outline["shape"] = _via_shape(kind, points)
+    if kind == "mask":
+        extra[_MASK] = attributes.pop("mask", None)
+        outline["rle"] = _decode_mask(extra[_MASK], points, size)
     label = shape.get("label", "")
-    return Instance(label, polygons, shape=drawn, attributes=attributes, extra=extra)
+    return Instance(label, **outline, attributes=attributes, extra=extra)
 
 
 def _via_shape(kind: str, points: list[list[float]]) -> dict[str, Any] | None:
@@ -215,9 +283,7 @@ def read_labelme(folder: Path) -> Dataset:
 
 
 @contextmanager
-def write_labelme(
-    folder: Path, dataset: Dataset
-) -> Iterator[Callable[[ImageRecord], None]]:
+def write_labelme(folder: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into an empty folder; yields what writes one."""
     yield write_json_files(folder, format_image)
     write_header(folder, dataset, {})

@@ -24,6 +24,7 @@ from data_tools.annotations import (
     Dataset,
     ImageRecord,
     Instance,
+    Put,
 )
 from data_tools.files import to_json
 from data_tools.formats.folder_files import (
@@ -125,9 +126,7 @@ def _read_names(folder: Path) -> list[str]:
 
 
 @contextmanager
-def write_label_maps(
-    folder: Path, dataset: Dataset
-) -> Iterator[Callable[[ImageRecord], None]]:
+def write_label_maps(folder: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into an empty folder; yields what writes one."""
     categories = dataset.categories
     numbers = {name: value for value, name in enumerate(categories or CATEGORIES, 1)}
@@ -151,12 +150,12 @@ def _put(
     folder: Path,
     numbers: dict[str, int],
     record: ImageRecord,
-) -> None:
+) -> dict[str, Any]:
     values = format_map(record, numbers)
     path = new_path(record.file_name)
     Image.fromarray(values).save(path)
     own = parse_map(values, image_name(path, folder), _names(numbers))
-    companions.write(record, own)
+    return companions.write(record, own)
 
 
 def map_form(record: ImageRecord) -> dict[str, Any]:

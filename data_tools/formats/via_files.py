@@ -1,6 +1,6 @@
 """VIA's files: projects and bare annotations, file by file whatever their size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,18 @@ from data_tools.annotations import (
     DataError,
     Dataset,
     ImageRecord,
+    Put,
 )
 from data_tools.formats.via import format_row, parse_row
 from data_tools.garments import with_size
 from data_tools.passthrough import KEY
-from data_tools.streams import read_members, read_top, top_names, write_document
+from data_tools.streams import (
+    member_names,
+    read_members,
+    read_top,
+    top_names,
+    write_document,
+)
 
 _ROWS, _IDS = "_via_img_metadata", "_via_image_id_list"
 _SETTINGS: dict[str, Any] = {
@@ -67,6 +74,8 @@ def read_via(path: Path) -> Dataset:
 
 def _read_bare(path: Path) -> Dataset:
     count = sum(1 for _ in top_names(path))
+    if count and "filename" not in member_names(path):
+        raise DataError(f"{path}: expected VIA's project, or its annotations by file")
     extra = {"via.form": "annotations"}
     return Dataset(lambda: _read_records(path, ""), {}, extra, count)
 
@@ -80,7 +89,7 @@ def _read_records(path: Path, name: str) -> Iterator[ImageRecord | BadFile]:
 
 
 @contextmanager
-def write_via(path: Path, dataset: Dataset) -> Iterator[Callable[[ImageRecord], None]]:
+def write_via(path: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into a project file, or bare annotations where those were read.
 
     Args:
@@ -96,11 +105,12 @@ def write_via(path: Path, dataset: Dataset) -> Iterator[Callable[[ImageRecord], 
     top = _top(dataset)
     with write_document(path, {_ROWS: "{}"}, top) as parts:
 
-        def put(record: ImageRecord) -> None:
+        def put(record: ImageRecord) -> dict[str, Any]:
             key, row = format_row(record)
             _check_new(key, keys)
             parts[_ROWS].insert(key, row)
             _note_attributes(row, found)
+            return row
 
         yield put
         if top["_via_attributes"] is None:
@@ -110,15 +120,16 @@ def write_via(path: Path, dataset: Dataset) -> Iterator[Callable[[ImageRecord], 
 
 
 @contextmanager
-def write_bare(path: Path) -> Iterator[Callable[[ImageRecord], None]]:
+def write_bare(path: Path) -> Iterator[Put]:
     """Write records as VIA's annotations alone."""
     keys: dict[str, None] = {}
     with write_document(path, {"": "{}"}, {}, bare=True) as parts:
 
-        def put(record: ImageRecord) -> None:
+        def put(record: ImageRecord) -> dict[str, Any]:
             key, row = format_row(record)
             _check_new(key, keys)
             parts[""].insert(key, row)
+            return row
 
         yield put
 

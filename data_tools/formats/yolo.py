@@ -21,6 +21,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
+    Put,
 )
 from data_tools.files import find_photo
 from data_tools.formats.folder_files import (
@@ -181,7 +182,7 @@ def _read_numbers(card: Path) -> dict[str, int]:
 
 
 @contextmanager
-def write_yolo(folder: Path, dataset: Dataset) -> Iterator[Callable[[ImageRecord], None]]:
+def write_yolo(folder: Path, dataset: Dataset) -> Iterator[Put]:
     """Write records into an empty folder; yields what writes one."""
     categories = dataset.categories or CATEGORY_IDS
     numbers = {name: number for number, name in enumerate(categories)}
@@ -204,12 +205,12 @@ def _put(
     companions: Companions,
     numbers: dict[str, int],
     record: ImageRecord,
-) -> None:
+) -> dict[str, Any]:
     for instance in record.instances:
         numbers.setdefault(instance.category, len(numbers))
     text = format_lines(record, numbers)
     new_path(record.file_name).write_bytes(text.encode())
-    companions.write(record, _read_again(text, record, numbers))
+    return companions.write(record, _read_again(text, record, numbers))
 
 
 def _read_again(

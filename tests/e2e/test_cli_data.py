@@ -53,6 +53,8 @@ def test_convert_forth_and_back(cli):
         assert done.stdout == f"{out}\n"
         assert "Checked 1 images: nothing differs" in done.stderr
         assert "1 images, 0 left out" in done.stderr
+        named = "via has no place of its own for box (1), landmarks (1): it travels under"
+        assert (named in done.stderr) == (out == "v.json")
     first, second = (Path(f"{name}/annos/1.json").read_text() for name in ("df", "back"))
     assert json.loads(first) == json.loads(second)
     assert "티셔츠" in second
@@ -108,8 +110,14 @@ def test_fail_fast_writes_nothing(cli):
         (["data", "pack", "data", "-o", "p.zip", "--filter", "min-area=.9"], 1, "none"),
         (["data", "pack", "bad.json", "-o", "p.zip"], 1, "COCO's or VIA's"),
         ([*FORTH[:3], "data", *FORTH[4:]], 1, "data is there already"),
+        ([*FORTH[:3], "empty", *FORTH[4:]], 1, "empty is there already"),
+        ([*BACK[:2], "bad.json", *BACK[3:]], 1, "bad.json: expected VIA's project, or"),
         ([*FORTH[:4], "--from", "x", "--to", "via"], 2, "'x' is not one of"),
         ([*BACK, "--filter", "sleeve=none"], 1, "v.json: expected"),
+        ([*FORTH[:2], "data", "new", *FORTH[4:]], 1, "data: expected annotations in the"),
+        ([*FORTH[:2], "v.json", "new", *FORTH[4:]], 1, "v.json: expected a folder of"),
+        ([*FORTH[:2], ".", "new", *FORTH[4:]], 1, "expected one split, as df"),
+        ([*BACK[:2], "df", *BACK[3:]], 1, "df: expected a file of the format via"),
         (["train", "segmenter", "data=0", "-o", "o"], 2, "weight above 0"),
         (["train", "segmenter", "data=x", "-o", "o"], 2, "weight above 0"),
         (["train", "segmenter", "nowhere=1", "-o", "o"], 2, "nowhere: no such"),
@@ -119,6 +127,7 @@ def test_fail_fast_writes_nothing(cli):
 def test_mistakes_are_named(cli, args, code, message):
     Path("bad.json").write_text(json.dumps({"a": 1}))
     Path("v.json").write_text("[]")
+    Path("empty").mkdir()
     annotate("1")
     done = cli(*args)
     assert done.exit_code == code

@@ -1,5 +1,7 @@
 """Documents of every format, drawn by hypothesis and written by hand."""
 
+import base64
+import io
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -259,7 +261,27 @@ def labelme_shape(draw):
     shape |= {"shape_type": kind, "flags": {}, "group_id": None}
     if draw(st.booleans()):
         shape |= {"group_id": 2, "description": "x", "mask": None}
+    if draw(st.booleans()):
+        shape |= draw(labelme_mask())
     return shape | draw(attributes)
+
+
+@st.composite
+def labelme_mask(draw):
+    """A PNG of 0 and 1 in base64, with the first and the last pixel of its box."""
+    from PIL import Image
+
+    left, top = draw(st.integers(0, WIDTH - 1)), draw(st.integers(0, HEIGHT - 1))
+    right, bottom = draw(st.integers(left, WIDTH - 1)), draw(st.integers(top, HEIGHT - 1))
+    picture = Image.new(
+        "L", (right + 1 - left, bottom + 1 - top), draw(st.integers(0, 1))
+    )
+    picture.putpixel((0, 0), 1)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    text = base64.b64encode(file.getvalue()).decode()
+    box = [[left, top], [right, bottom]]
+    return {"shape_type": "mask", "points": box, "mask": text}
 
 
 @st.composite

@@ -4,8 +4,10 @@ stdout holds the product alone, messages go to stderr. Exit codes: 0 done, 1 use
 error, 2 wrong usage, 3 a batch that finished with some failures.
 """
 
+import io
 import logging
 import os
+import sys
 
 import click
 
@@ -36,6 +38,9 @@ def main(context: click.Context, backend: str, verbose: bool, quiet: bool) -> No
     """Put a shop's short-sleeve top on the person of a photo."""
     if verbose and quiet:
         raise click.UsageError("--verbose and --quiet exclude each other")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a code page of Windows lacks is escaped, as on stderr.
+        sys.stdout.reconfigure(errors="backslashreplace")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import FAIL_FAST, FORMATS, SOURCE_FORMAT
+from tryon.cli.data_options import FAIL_FAST, FORMATS, SOURCE_FORMAT, read_annotations
 from tryon.cli.shared import progress, user_errors
 
 # Those of `data_tools.transforms.TRANSFORMS`, which a --help has no time to import.
@@ -67,8 +67,8 @@ def augment(
     plan = augment_files.Plan(transforms, count, seed)
     folder = src if src.is_dir() else src.parent
     done = bad = 0
+    dataset = read_annotations(src, source)
     try:
-        dataset = KINDS[source].read(src)
         drawn = augment_files.augment(dataset, folder, plan, KINDS[target or source], dst)
         with closing(drawn), progress(context, (dataset.count or 0) * count) as tell:
             for problem in drawn:

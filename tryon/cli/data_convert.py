@@ -15,6 +15,7 @@ from tryon.cli.data_options import (
     FORMATS,
     POLYGONS,
     SOURCE_FORMAT,
+    read_annotations,
     read_filters,
 )
 from tryon.cli.shared import progress, user_errors
@@ -72,20 +73,23 @@ def convert(
     from data_tools import convert as converting
     from tryon.errors import TryOnError
 
-    if dst.exists() and not (dst.is_dir() and not any(dst.iterdir())):
-        raise TryOnError(f"{dst} is there already; choose another name or remove it")
     kind = converting.FORMATS[target]
+    if dst.exists() and not (kind.is_folder and dst.is_dir() and not any(dst.iterdir())):
+        raise TryOnError(f"{dst} is there already; choose another name or remove it")
+    dataset = read_annotations(src, source)
     try:
-        dataset = converting.FORMATS[source].read(src)
         names = None if decisions is None else _read_kept(decisions)
         chosen = converting.choose(dataset, converting.Choice(wanted, polygons, names))
         if strict:
             _refuse_homeless(chosen, kind, target)
         dst.parent.mkdir(parents=True, exist_ok=True)
-        done, bad = _write(context, chosen, kind, dst, fail_fast)
+        done, bad, homeless = _write(context, chosen, kind, dst, fail_fast)
         unlike = check and _tell_differences(context, chosen, kind.read(dst))
     except (OSError, ValueError) as error:
         raise TryOnError(str(error)) from error
+    if homeless:
+        told = f"{_tell_homeless(target, homeless)}: it travels under the key tryon"
+        click.echo(told, err=True)
     click.echo(f"{done} images, {bad} left out", err=True)
     click.echo(dst)
     if bad or unlike:
@@ -108,32 +112,38 @@ def _refuse_homeless(dataset: "Dataset", kind: "Format", target: str) -> None:
     from tryon.errors import TryOnError
 
     if found := count_homeless(dataset, kind):
-        text = ", ".join(f"{name} ({count})" for name, count in found.most_common())
         raise TryOnError(
-            f"{target} has no place of its own for {text}; without --strict it travels "
-            "under the key tryon"
+            f"{_tell_homeless(target, found)}; without --strict it travels under the key "
+            "tryon"
         )
+
+
+def _tell_homeless(target: str, found: Counter[str]) -> str:
+    text = ", ".join(f"{name} ({count})" for name, count in found.most_common())
+    return f"{target} has no place of its own for {text}"
 
 
 def _write(
     context: click.Context, dataset: "Dataset", kind: "Format", dst: Path, fail_fast: bool
-) -> tuple[int, int]:
-    """Convert, and return how many images were written and left out."""
+) -> tuple[int, int, Counter[str]]:
+    """Convert; return how many images were written and left out, and what is homeless."""
+    from data_tools.annotations import BadFile
     from data_tools.convert import convert
     from tryon.errors import TryOnError
 
-    done = bad = 0
+    done, bad, homeless = 0, 0, Counter[str]()
     with progress(context, dataset.count or 0) as tell:
-        for problem in convert(dataset, kind, dst):
+        for told in convert(dataset, kind, dst):
             tell("")
-            if problem is None:
+            if not isinstance(told, BadFile):
                 done += 1
+                homeless.update(told)
             elif fail_fast:
-                raise TryOnError(f"{problem.name}: {problem.reason}")
+                raise TryOnError(f"{told.name}: {told.reason}")
             else:
                 bad += 1
-                click.echo(f"Left out: {problem.name}: {problem.reason}", err=True)
-    return done, bad
+                click.echo(f"Left out: {told.name}: {told.reason}", err=True)
+    return done, bad, homeless
 
 
 def _tell_differences(context: click.Context, one: "Dataset", other: "Dataset") -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT
+from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
 from tryon.cli.shared import progress, user_errors
 
 
@@ -56,7 +56,6 @@ def curate(
     tryon data convert ... --decisions FILE.csv
     """
     from data_tools import curate as curating
-    from data_tools.convert import FORMATS
     from tryon.errors import TryOnError
     from tryon.images import write_text
 
@@ -65,9 +64,9 @@ def curate(
     )
     folder = src if src.is_dir() else src.parent
     decisions = []
+    dataset = read_annotations(src, source)
     try:
         known = curating.read_decisions(out) if out.exists() else {}
-        dataset = FORMATS[source].read(src)
         with progress(context, dataset.count or 0) as tell:
             for decision in curating.curate(dataset, folder, rules, known):
                 decisions.append(decision)

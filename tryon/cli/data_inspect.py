@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT
+from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
 from tryon.cli.shared import echo_json, progress, user_errors
 
 _SHOWN = 12  # rows of a table
@@ -20,12 +20,11 @@ _SHOWN = 12  # rows of a table
 @user_errors
 def inspect(context: click.Context, src: Path, source: str, as_json: bool) -> None:
     """Count images, garments, sizes, labels and problems of the annotations SRC."""
-    from data_tools.convert import FORMATS
     from data_tools.inspect import summarise
     from tryon.errors import TryOnError
 
+    dataset = read_annotations(src, source)
     try:
-        dataset = FORMATS[source].read(src)
         with progress(context, dataset.count or 0) as tell:
             for found in summarise(dataset):
                 summary = found

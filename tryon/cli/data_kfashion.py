@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tryon.cli.data_options import read_annotations
 from tryon.cli.shared import FOLDER, progress, user_errors
 
 
@@ -25,13 +26,12 @@ def kfashion(context: click.Context, src: Path, out: Path) -> None:
     """
     from data_tools.annotations import BadFile
     from data_tools.files import whole_folder
-    from data_tools.formats.kfashion import read_kfashion
     from data_tools.garment_folders import write_garments
     from tryon.errors import TryOnError
 
     folders, passed_over, bad = Counter[str](), Counter[str](), 0
+    dataset = read_annotations(src, "kfashion")
     try:
-        dataset = read_kfashion(src)
         with whole_folder(out) as folder, progress(context, dataset.count or 0) as tell:
             for told in write_garments(dataset, src, folder):
                 tell("")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from data_tools.annotations import Dataset
     from data_tools.filters import PhotoFilter
 
 POLYGONS = click.option(
@@ -71,3 +72,25 @@ def read_filters(texts: tuple[str, ...]) -> "PhotoFilter":
         return parse_filter(texts)
     except ValueError as error:
         raise click.UsageError(f"--filter {error}") from error
+
+
+def read_annotations(src: Path, source: str) -> "Dataset":
+    """Open the annotations SRC, a format of `FORMATS`.
+
+    Raises:
+        TryOnError: when they cannot be opened, or are none.
+    """
+    from data_tools import convert
+    from tryon.errors import TryOnError
+
+    kind = convert.FORMATS[source]
+    if kind.is_folder != src.is_dir():
+        expected = "a folder" if kind.is_folder else "a file"
+        raise TryOnError(f"{src}: expected {expected} of the format {source}")
+    try:
+        dataset = kind.read(src)
+    except (OSError, ValueError) as error:
+        raise TryOnError(str(error)) from error
+    if not dataset.count:
+        raise TryOnError(f"{src}: expected annotations in the format {source}, got none")
+    return dataset

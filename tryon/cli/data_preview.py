@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT
+from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
 from tryon.cli.shared import PHOTO, user_errors
 
 
@@ -30,17 +30,17 @@ def preview(src: Path, source: str, out: Path, limit: int, seed: int) -> None:
     """
     import numpy as np
 
-    from data_tools.convert import FORMATS
     from data_tools.preview import choose_records, draw_sheet
     from tryon.errors import TryOnError
     from tryon.images import write_image
 
+    dataset = read_annotations(src, source)
     try:
-        records = choose_records(FORMATS[source].read(src), limit, seed)
+        records = choose_records(dataset, limit, seed)
     except (OSError, ValueError) as error:
         raise TryOnError(str(error)) from error
     if not records:
-        raise TryOnError(f"{src}: expected annotations in the format {source}, got none")
+        raise TryOnError(f"{src}: expected annotations that can be read")
     sheet = draw_sheet(records, src if src.is_dir() else src.parent)
     write_image(np.asarray(sheet), out)
     click.echo(out)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT
+from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
 from tryon.cli.shared import FOLDER, progress, user_errors
 
 
@@ -53,6 +53,7 @@ def split(
     """
     shares = dict(map(_read_part, parts))
     from data_tools import split as splitting
+    from data_tools.annotations import BadFile
     from data_tools.convert import FORMATS, convert
     from data_tools.files import whole_folder
     from tryon.errors import TryOnError
@@ -63,19 +64,17 @@ def split(
         raise click.UsageError(f"--by {error}") from error
     kind, bad = FORMATS[source], 0
     ending = "" if kind.is_folder else ".json"
+    dataset = read_annotations(src, source)
     try:
-        dataset = kind.read(src)
         found = splitting.split(dataset, identities, shares, seed)
         with whole_folder(out) as folder, progress(context, dataset.count or 0) as tell:
             for name in shares:
                 part = splitting.choose_part(dataset, found, name)
-                for problem in convert(part, kind, folder / f"{name}{ending}"):
+                for told in convert(part, kind, folder / f"{name}{ending}"):
                     tell("")
-                    if problem is not None:
+                    if isinstance(told, BadFile):
                         bad += 1
-                        click.echo(
-                            f"Left out: {problem.name}: {problem.reason}", err=True
-                        )
+                        click.echo(f"Left out: {told.name}: {told.reason}", err=True)
     except (OSError, ValueError) as error:
         raise TryOnError(str(error)) from error
     click.echo(f"{found.groups} groups, {bad} images left out", err=True)

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile, DataError, ImageRecord
-from data_tools.convert import FORMATS, Choice, choose, compare, convert
+from data_tools.convert import FORMATS, Choice, choose, compare, convert, count_homeless
 from data_tools.filters import parse_filter
 
 SQUARE = [5, 5, 15, 5, 15, 15, 5, 15]
@@ -119,6 +121,34 @@ def test_records_are_chosen_and_outlined(deepfashion2, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("category=1", "1"),
+        ("category=long sleeve top", "2"),
+        ("category=1,2", "12"),
+        ("viewpoint=3", "2"),
+        ("occlusion=2", "2"),
+        ("scale=1", "1"),
+        ("zoom-in=3", "2"),
+        ("source=shop", "2"),
+        ("sleeve=long", "2"),
+        ("sleeve=short,none", "1"),
+        ("sleeve=none", ""),
+        ("min-area=0.16", "12"),
+        ("min-area=0.17", ""),
+    ],
+)
+def test_every_filter(deepfashion2, tmp_path, text, taken):
+    other = item(viewpoint=3, occlusion=2, scale=3, zoom_in=3, category_id=2)
+    values = {"source": "shop", "item1": other | {"category_name": "long sleeve top"}}
+    (deepfashion2 / "annos" / "2.json").write_text(json.dumps(values))
+    wanted = parse_filter([text])
+    run("deepfashion2", deepfashion2, "coco", tmp_path / "a.json", wanted=wanted)
+    images = read_json(tmp_path / "a.json")["images"]
+    assert "".join(image["file_name"][0] for image in images) == taken
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("no json", "expected JSON in UTF-8"),
@@ -128,6 +158,7 @@ def test_records_are_chosen_and_outlined(deepfashion2, tmp_path):
         (json.dumps({"item1": item(segmentation=[[1]])}), "a polygon of a multiple"),
         (json.dumps({"item1": item(segmentation=[["a", 1]])}), "numbers in a polygon"),
         (json.dumps({"item1": item(landmarks=[1, 2])}), "landmarks of a multiple of 3"),
+        (json.dumps({"item1": item(segmentation=[[1e400] * 6])}), "finite numbers in an"),
         ("[" * 100_000, "expected JSON"),
     ],
 )
@@ -135,9 +166,9 @@ def test_bad_files_are_named_and_the_rest_goes_on(deepfashion2, tmp_path, text, 
     (deepfashion2 / "annos" / "1.json").write_text(text)
     bad, good = run("deepfashion2", deepfashion2, "coco", tmp_path / "a.json")
     assert isinstance(bad, BadFile)
-    assert bad.name.endswith("1.json")
+    assert Path(bad.name).stem == "1"
     assert reason in bad.reason
-    assert good is None
+    assert isinstance(good, list)
     assert [i["file_name"] for i in read_json(tmp_path / "a.json")["images"]] == ["2.jpg"]
 
 
@@ -194,7 +225,7 @@ def test_no_file_is_written_elsewhere(tmp_path, name):
 def test_names_that_would_meet_in_one_file(tmp_path):
     path = coco(tmp_path / "a.json", [], file_name="2.png")
     first, second = run("coco", path, "deepfashion2", tmp_path / "b")
-    assert first is None
+    assert not isinstance(first, BadFile)
     assert "second photo" in second.reason
 
 
@@ -205,6 +236,23 @@ def test_a_stopped_conversion_leaves_nothing(deepfashion2, tmp_path):
         next(made)
         made.close()
         assert [path.name for path in tmp_path.iterdir()] == ["df"]
+
+
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [
+        ("coco", {}),
+        ("via", {"box": 2, "landmarks": 2}),
+        ("kfashion", {"landmarks": 2, "attributes.source": 2, "attributes.pair_id": 2}),
+    ],
+)
+def test_what_has_no_place_is_named_as_it_is_written(
+    deepfashion2, tmp_path, target, named
+):
+    made = run("deepfashion2", deepfashion2, target, tmp_path / "out")
+    assert Counter(name for names in made for name in names) == named
+    dataset = FORMATS["deepfashion2"].read(deepfashion2)
+    assert count_homeless(dataset, FORMATS[target]) == named
 
 
 def test_what_is_there_is_kept(deepfashion2, tmp_path):

@@ -63,7 +63,7 @@ def test_copies_of_another_size_and_quality_are_found(tmp_path):
     found = list(curate(data, tmp_path, Rules(), {}))
     assert [one.keep for one in found] == [True, False, True, False, False]
     assert found[1].reasons == ("like a.jpg",)
-    assert "d.jpg" in found[3].reasons[0]
+    assert found[3].reasons == (f"no photo at {tmp_path / 'd.jpg'}",)
     assert found[4] == Decision("e.json", False, ("no JSON",))
     known = {"b.jpg": Decision("b.jpg", True), "c.jpg": Decision("c.jpg", False, ("x",))}
     found = list(curate(data, tmp_path, Rules(distance=None), known))

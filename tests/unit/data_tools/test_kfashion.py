@@ -1,8 +1,10 @@
 import json
 
 import pytest
+from PIL import Image
 
 from data_tools.annotations import BadFile
+from data_tools.filters import parse_filter
 from data_tools.formats.kfashion import category_by_rule, parse_image, read_kfashion
 
 
@@ -64,6 +66,12 @@ def test_categories_are_by_rule(kind, labels, category):
     assert category_by_rule(kind, labels) == category
 
 
+@pytest.mark.parametrize(("sleeve", "taken"), [("short", True), ("long,none", False)])
+def test_images_are_chosen_by_sleeve(sleeve, taken):
+    wanted = parse_filter([f"sleeve={sleeve}"])
+    assert wanted.takes_record(parse_image(document(), "1.jpg")) is taken
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
@@ -71,7 +79,7 @@ def test_categories_are_by_rule(kind, labels, category):
         (document(points={"Z": 1}), "expected X좌표1"),
         (document(points={"X좌표1": "1", "Y좌표1": 2}), "expected numbers"),
         (document(labels=3), "expected objects"),
-        ({"이미지 정보": {}}, "데이터셋 정보"),
+        ({"이미지 정보": {}}, "expected '데이터셋 정보'"),
         ({**document(), "이미지 정보": {"이미지 높이": "x"}}, "expected a size"),
     ],
 )
@@ -89,3 +97,11 @@ def test_utf_8_with_a_byte_order_mark(tmp_path):
     (tmp_path / "1.json").write_text(text, encoding="utf-8-sig")
     (record,) = read_kfashion(tmp_path).read_records()
     assert record.instances[0].category == "short sleeve top"
+
+
+def test_the_photo_tells_its_size(tmp_path):
+    values = {**document(), "이미지 정보": {}}
+    (tmp_path / "1.json").write_text(json.dumps(values), encoding="utf-8")
+    Image.new("RGB", (30, 20)).save(tmp_path / "1.jpg")
+    (record,) = read_kfashion(tmp_path).read_records()
+    assert record.size == (20, 30)

@@ -1,12 +1,17 @@
+import json
+from dataclasses import replace
+
 import pytest
 
-from data_tools.annotations import DataError, ImageRecord, Instance, Polygon
+from data_tools.annotations import DataError, Dataset, ImageRecord, Instance, Polygon
+from data_tools.convert import FORMATS, convert
 from data_tools.passthrough import (
     instance_values,
     leftovers,
     record_values,
     restore,
     same_json,
+    stored_names,
     to_instance,
     to_record,
 )
@@ -70,6 +75,8 @@ def test_what_a_stranger_stored_is_passed_over(stored):
         ({"a": [1]}, {"a": [1]}, True),
         ({"a": 1}, {"a": True}, False),
         ({"a": 1}, {"b": 1}, False),
+        ([1, {"a": float("nan")}], [1, {"a": float("nan")}], True),
+        ([1, float("nan")], [1.0, float("nan")], False),
     ],
 )
 def test_json_is_compared_as_it_is_written(one, other, same):
@@ -100,3 +107,30 @@ def test_rims_are_pairs_of_numbers():
 def test_sizes_are_checked(size):
     with pytest.raises(DataError, match="expected a size"):
         ImageRecord("a.jpg", size)
+
+
+def test_names_of_what_is_stored():
+    kept = {"box": [0, [1, 2, 3, 4]], "landmarks": [0]}
+    form = [
+        {"rows": [{"tryon": kept}, {"tryon": json.dumps(kept)}], "ring": [1, 2.5]},
+        {"item1": {"tryon_photo": kept, "segmentation": [[1, 2], [3, 4]]}},
+    ]
+    assert list(stored_names(form)) == ["box"] * 3
+
+
+@pytest.mark.parametrize("mine", [3, None, "text", "[", [1], {"a": 1}, {"a": [1, 2, 3]}])
+@pytest.mark.parametrize("target", sorted(FORMATS))
+def test_a_key_of_the_same_name_is_no_trouble(tmp_path, target, mine):
+    attributes = {"note": {"tryon": mine}, "tags": [{"tryon": mine}]}
+    one = ImageRecord(
+        "a.jpg", (20, 30), (replace(TEE, attributes=attributes),), attributes
+    )
+    dataset = Dataset(lambda: iter([one]))
+    (told,) = convert(dataset, FORMATS[target], tmp_path / "out")
+    assert {name for name in told if name.startswith("a")} <= {
+        "attributes.note",
+        "attributes.tags",
+    }
+    (again,) = FORMATS[target].read(tmp_path / "out").read_records()
+    assert again.attributes == attributes
+    assert again.instances[0].attributes == attributes

@@ -6,6 +6,7 @@ from data_tools import streams
 from data_tools.annotations import DataError
 from data_tools.streams import (
     Shelf,
+    member_names,
     read_array,
     read_members,
     read_top,
@@ -33,6 +34,7 @@ def test_the_top_level_without_its_long_parts(path):
     assert top == {**VALUES, "images": 2, "rows": 2}
     assert list(map(type, top["info"]["a"][:2])) == [int, float]
     assert list(top_names(path)) == list(VALUES)
+    assert list(member_names(path)) == ["a", "a", "ü"]
 
 
 def test_parts_come_element_by_element(path):
