@@ -15,12 +15,11 @@ from scipy import ndimage
 
 from compositor import Warp, relight, shading, warp_image
 from compositor.raster import sample_raster
-from cyclegan.config import Config, CycleGANConfig, from_dict
-from cyclegan.data import to_model_range
-from cyclegan.networks import apply_prediction_numpy
-from cyclegan.predict import Predictor
+from cyclegan.config import CycleGANConfig
+from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_warp
 from tryon.errors import MissingModel
+from tryon.networks import Generator, generator_config, load_generator
 from tryon.stages import Garment
 from tryon.zoo import ModelCard, pattern_card, shipped_card
 
@@ -150,14 +149,13 @@ class UniversalTransfer:
 
     name = "universal"
 
-    def __init__(self, predictor: Predictor):
+    def __init__(self, predictor: Generator):
         self.predictor = predictor
 
     @classmethod
     def from_card(cls, card: ModelCard | None = None) -> "UniversalTransfer":
         """Load the shipped universal generator, or the one of a card."""
-        card = card or shipped_card("universal")
-        return cls(Predictor(_config(card), card.path))
+        return cls(load_generator(card or shipped_card("universal")))
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
@@ -226,10 +224,10 @@ class PatternTransfer:
     def from_card(cls, name: str) -> "PatternTransfer":
         """Load a pattern by name or by its card's path."""
         card = pattern_card(name)
-        config = _config(card)
+        config = generator_config(card)
         if not isinstance(config, CycleGANConfig):
             raise MissingModel(f"{card.path}: is no pattern; train one")
-        return cls(Predictor(config, card.path), config, str(card.values["name"]))
+        return cls(load_generator(card), config, str(card.values["name"]))
 
     def __call__(self, user: Garment, shop: Garment | None) -> Painted:
         """Translate S2 into the pattern."""
@@ -275,10 +273,3 @@ def classical_light(
     height, width = user.alpha.shape
     colours, _ = warp_image(style, mask, warp, np.arange(height), np.arange(width))
     return relight(colours, shading(user.work, user.alpha))
-
-
-def _config(card: ModelCard) -> Config:
-    try:
-        return from_dict(card.values["config"])
-    except (TypeError, ValueError) as error:
-        raise MissingModel(f"{card.path}: its card holds no config ({error})") from error

@@ -449,3 +449,27 @@ def test_help_imports_nothing_heavy():
         check=True,
     )
     assert done.stdout.strip().endswith("[]")
+
+
+@pytest.mark.usefixtures("pipeline")  # it has converted the networks
+def test_a_run_of_converted_networks_imports_no_keras(tmp_path, me_path, tee_path):
+    pytest.importorskip("openvino", reason="needs the extra 'fast'")
+    code = (
+        "import sys; from tryon.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print([m for m in ('keras', 'tensorflow') if m in sys.modules])"
+    )
+    for extra in ([], ["--pattern", "stripe"]):
+        out = tmp_path / "out.png"
+        command = ["run", "--user", me_path, "--shop", tee_path, "-o", out, *extra]
+        for _ in range(1 + bool(extra)):  # the pattern is converted by its first run
+            done = subprocess.run(
+                [sys.executable, "-c", code, *map(str, command)],
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        assert done.stdout.split("\n")[:2] == [str(out), "[]"]
