@@ -6,6 +6,8 @@ its pairs to another; rows come back in the pairs' order.
 """
 
 import json
+import logging
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -46,6 +48,8 @@ def run_on_ray(
     Raises:
         TryOnError: Ray is not installed, cannot be reached, or gave up.
     """
+    # Of the C++ part, which writes to stderr; what goes wrong is raised as well.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         from ray.exceptions import RayError
@@ -54,7 +58,7 @@ def run_on_ray(
             f"Ray cannot be loaded ({error}); pip install 'tryon[ray]'"
         ) from error
     try:
-        ray.init(address=address, log_to_driver=False)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise TryOnError(f"Ray cannot be started at {address} ({error})") from error
     try:
@@ -71,6 +75,7 @@ def run_on_ray(
 def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
     import ray
 
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
