@@ -80,12 +80,12 @@ def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     items = [pack(pair) for pair in pairs]
-    blocks = max(1, -(-len(items) // PAIRS_A_BLOCK))
+    blocks = max(-(-len(items) // PAIRS_A_BLOCK), min(workers, len(items)))
     worker: Any = RayWorker  # Ray's types know functions alone
     return ray.data.from_items(items, override_num_blocks=blocks).map(
         worker,
         fn_constructor_args=(job,),
-        compute=ray.data.ActorPoolStrategy(size=workers),
+        compute=ray.data.ActorPoolStrategy(size=min(workers, blocks)),
         num_cpus=1,
     )
 
