@@ -176,12 +176,25 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
     Returns:
         float32 (h, w, 1), log gain of linear light at the working size, 0 outside.
     """
-    inside = (user.alpha > 0).astype(np.float32)
-    light = np.log(shading(user.work, user.alpha)) * inside
     sigma = FOLD_SCALE * frame.side
+    part = _around(user.box, int(4 * sigma + 1), user.alpha.shape)  # as far as it blurs
+    alpha = user.alpha[part]
+    inside = (alpha > 0).astype(np.float32)
+    light = np.log(shading(user.work[part], alpha)) * inside
     weight = ndimage.gaussian_filter(inside, sigma)
     coarse = ndimage.gaussian_filter(light, sigma) / np.maximum(weight, 1e-3)
-    return (FOLD_STRENGTH * (light - coarse) * inside)[..., None]
+    folds = np.zeros((*user.alpha.shape, 1), np.float32)
+    folds[part] = (FOLD_STRENGTH * (light - coarse) * inside)[..., None]
+    return folds
+
+
+def _around(
+    box: tuple[int, int, int, int], margin: int, size: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a box and a margin, within a picture's size."""
+    x1, y1, x2, y2 = box
+    rows = slice(max(y1 - margin, 0), min(y2 + margin, size[0]))
+    return rows, slice(max(x1 - margin, 0), min(x2 + margin, size[1]))
 
 
 def universal_input(
