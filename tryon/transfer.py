@@ -7,13 +7,14 @@ the pattern's colours with the photo's fine folds.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from compositor import Warp, relight, shading, warp_image
+from compositor import Warp, fill_outside, relight, shading, warp_filled, warp_image
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import apply_prediction_numpy, to_model_range
@@ -89,9 +90,14 @@ class Relit:
     prediction: Array  # (S, S, 6): log gain, residual
     folds: Array  # (h, w, 1): log gain of fine folds, at the user's working size
 
+    @cached_property
+    def filled(self) -> NDArray[np.uint8]:
+        """S1's photo (H, W, 3), the garment's colours continued outwards."""
+        return fill_outside(self.style, self.style_mask)
+
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
-        colours, _ = warp_image(self.style, self.style_mask, self.warp, ys, xs)
+        colours = warp_filled(self.filled, self.warp, ys, xs)
         light = sample_raster(self.prediction, self.frame.corners, ys, xs)
         height, width = self.folds.shape[:2]
         corners = (0.0, 0.0, width - 1.0, height - 1.0)
