@@ -15,6 +15,8 @@ def test_cases_take_turns_and_the_first_does_not_count():
     times = take_turns(cases, 3)
     assert "".join(calls) == "abababab"
     assert [len(times[name].seconds) for name in "ab"] == [3, 3]
+    assert len(take_turns(cases, 2, uncounted=0)["a"].seconds) == 2
+    assert len(calls) == 12
 
 
 def test_median_and_quartiles():
