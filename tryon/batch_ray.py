@@ -8,6 +8,7 @@ its pairs to another; rows come back in the pairs' order.
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,8 +16,15 @@ from tryon.batch_pairs import Fault, Pair
 from tryon.batch_worker import Job, PairWorker
 from tryon.errors import TryOnError
 from tryon.manifest import Row, format_row
+from tryon.quiet import silent_stderr
 
 PAIRS_A_BLOCK = 8  # what a worker takes at once, and loses at most when it dies
+REACH_SECONDS = 10  # that a cluster may take to answer
+_SETTINGS = {
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ part; what goes wrong is raised as well
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anyone
+}
+_logger = logging.getLogger(__name__)
 
 
 class RayWorker:
@@ -48,8 +56,8 @@ def run_on_ray(
     Raises:
         TryOnError: Ray is not installed, cannot be reached, or gave up.
     """
-    # Of the C++ part, which writes to stderr; what goes wrong is raised as well.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
         from ray.exceptions import RayError
@@ -58,9 +66,16 @@ def run_on_ray(
             f"Ray cannot be loaded ({error}); pip install 'tryon[ray]'"
         ) from error
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        raise TryOnError(f"Ray cannot be started at {address} ({error})") from error
+        if address:
+            _reach(address)
+        with silent_stderr(unless=_logger.isEnabledFor(logging.DEBUG)):
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
+        place = f"reached at {address}" if address else "started"
+        raise TryOnError(
+            f"Ray cannot be {place} ({_first_line(error)}); is the cluster up, and "
+            "RAY_AUTH_TOKEN its token?"
+        ) from error
     try:
         for item in _dataset(job, pairs, workers).iter_rows():
             yield json.loads(item["row"])
@@ -70,6 +85,19 @@ def run_on_ray(
         ) from error
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Try a cluster's port: Ray itself waits minutes for one that is not there.
+
+    Raises:
+        OSError: nobody answers.
+        ValueError: the address is no HOST:PORT.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("expected HOST:PORT")
+    socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
 
 
 def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:

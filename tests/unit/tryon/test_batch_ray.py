@@ -32,6 +32,23 @@ def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
         next(run_on_ray(Job(tmp_path, FakeModels()), [], 1, None))
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:1", "Connection refused"),
+        ("127.0.0.1", "expected HOST:PORT"),
+        ("127.0.0.1:99999", "expected HOST:PORT"),
+        ("::1:port", "expected HOST:PORT"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_told_at_once(tmp_path, capfd, address, said):
+    pytest.importorskip("ray.data", reason="needs the extra 'ray'")
+    with pytest.raises(TryOnError, match=f"reached at {address} .*{said}") as error:
+        next(run_on_ray(Job(tmp_path, FakeModels()), [], 1, address))
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""
+
+
 class DyingModels(FakeModels):
     """Ends its process in the midst of the third user, once."""
 
