@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import batches, single
+from benchmarks import batches, floor, single
 from benchmarks.timing import Times, table, take_turns
 from tryon.images import write_text
 
@@ -31,6 +31,9 @@ def pair_section(args: argparse.Namespace) -> str:
         cases = {name: case for name, case in cases.items() if "megapixels" not in name}
     times = take_turns(cases, args.repeats)
     times["networks of a pair"] = single.networks_seconds(cases, total, args.repeats)
+    work = floor.pair_operations()
+    name = f"{work / 1e9:.1f} GFLOP of networks, at the matrix rate"
+    times[name] = floor.matrix_seconds(work, args.repeats)
     times |= take_turns({"cold `tryon run`": single.cold_case()}, min(args.repeats, 3))
     return table("one pair", times, "pair, 768x1024")
 
