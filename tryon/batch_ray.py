@@ -73,8 +73,8 @@ def run_on_ray(
     except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
         place = f"reached at {address}" if address else "started"
         raise TryOnError(
-            f"Ray cannot be {place} ({_first_line(error)}); is the cluster up, and "
-            "RAY_AUTH_TOKEN its token?"
+            f"Ray cannot be {place} ({_first_line(error)}); is the cluster up, and do "
+            "RAY_AUTH_MODE and RAY_AUTH_TOKEN suit it?"
         ) from error
     try:
         for item in _dataset(job, pairs, workers).iter_rows():
@@ -101,7 +101,7 @@ def _reach(address: str) -> None:
 
 
 def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
-    import ray
+    import ray.data  # sets the level of its logger
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()

@@ -14,6 +14,8 @@ from PIL import Image
 
 from tryon import zoo
 from tryon.cli import main
+from tryon.images import read_photo
+from tryon.pipeline import TryOnPipeline
 
 
 @pytest.fixture
@@ -473,3 +475,13 @@ def test_a_run_of_converted_networks_imports_no_keras(tmp_path, me_path, tee_pat
             )
             assert done.returncode == 0, done.stderr
         assert done.stdout.split("\n")[:2] == [str(out), "[]"]
+
+
+@pytest.mark.slow
+def test_both_runtimes_give_the_same_picture(result, me_path, tee_path, monkeypatch):
+    pytest.importorskip("openvino", reason="needs the extra 'fast'")
+    monkeypatch.setenv("TRYON_RUNTIME", "keras")
+    plain = TryOnPipeline.from_pretrained()(read_photo(me_path), read_photo(tee_path))
+    apart = np.abs(plain.image.astype(int) - result.image)
+    assert apart.max() <= 2
+    assert (apart > 0).mean() < 1e-3

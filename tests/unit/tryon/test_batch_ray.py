@@ -74,7 +74,7 @@ class DyingPipeline(FakePipeline):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_ray_gives_the_same_files_though_a_worker_dies(tmp_path):
+def test_ray_gives_the_same_files_though_a_worker_dies(tmp_path, capfd):
     pytest.importorskip("ray.data", reason="needs the extra 'ray'")
     pairs = cross_pairs(*draw_folders(tmp_path, users=10, shops=2))
     whole = Job(tmp_path / "whole", FakeModels())
@@ -87,3 +87,4 @@ def test_ray_gives_the_same_files_though_a_worker_dies(tmp_path):
             batch.finish()
     assert (tmp_path / "died").exists()
     assert contents(job.out) == contents(whole.out)
+    assert not capfd.readouterr().err, "Ray keeps to itself"
