@@ -18,7 +18,14 @@ from compositor.matte import (
     refine_alpha,
 )
 from compositor.raster import sample_raster
-from compositor.warp import Warp, fill_outside, fit_warp, warp_filled, warp_image
+from compositor.warp import (
+    Warp,
+    fill_outside,
+    fit_warp,
+    warp_filled,
+    warp_image,
+    warp_mask,
+)
 
 __all__ = [
     "ControlPoints",
@@ -46,4 +53,5 @@ __all__ = [
     "style_distance",
     "warp_filled",
     "warp_image",
+    "warp_mask",
 ]

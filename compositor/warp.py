@@ -204,9 +204,7 @@ def warp_image(
         ValueError: When the shapes differ or no pixel is valid.
     """
     colours = warp_filled(fill_outside(image, valid_mask), warp, ys, xs)
-    places = warp.coordinates(ys, xs)
-    share = _sample(valid_mask.astype(np.float32)[..., None], places)
-    return colours, share[..., 0]
+    return colours, warp_mask(valid_mask, warp, ys, xs)
 
 
 def warp_filled(
@@ -238,6 +236,24 @@ def warp_filled(
     if sigma > 0:
         part = ndimage.gaussian_filter(part, (sigma, sigma, 0))
     return _sample(part, places - np.array([x1, y1], np.float32))
+
+
+def warp_mask(
+    mask: NDArray[Any], warp: Warp, ys: NDArray[Any], xs: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Draw a mask of the source on a raster of target pixels.
+
+    Args:
+        mask: `(H, W)` bool mask in the source.
+        warp: The map.
+        ys: `(h,)` target rows in pixels.
+        xs: `(w,)` target columns in pixels.
+
+    Returns:
+        `(h, w)` float32 in [0, 1], bilinear.
+    """
+    check_plane(mask)
+    return _sample(mask.astype(np.float32)[..., None], warp.coordinates(ys, xs))[..., 0]
 
 
 def _source_box(places: NDArray[np.float32], size: tuple[int, int], sigma: float) -> Box:

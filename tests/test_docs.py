@@ -95,7 +95,7 @@ def test_shipped_files_stay_small():
                 "fit_warp", "mask_box", "match_places",
                 "pad_box", "refine_alpha", "relight", "sample_raster", "seam_energy",
                 "shading", "style_distance", "fill_outside", "warp_filled",
-                "warp_image",
+                "warp_image", "warp_mask",
             },
         ),
     ],

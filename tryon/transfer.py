@@ -7,14 +7,21 @@ the pattern's colours with the photo's fine folds.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from compositor import Warp, fill_outside, relight, shading, warp_filled, warp_image
+from compositor import (
+    Warp,
+    fill_outside,
+    relight,
+    shading,
+    warp_filled,
+    warp_image,
+    warp_mask,
+)
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import apply_prediction_numpy, to_model_range
@@ -84,20 +91,14 @@ class Relit:
     """The warped garment under predicted light: sharp at any size."""
 
     warp: Warp
-    style: NDArray[np.uint8]  # S1's photo
-    style_mask: NDArray[np.bool_]
+    style: NDArray[np.uint8]  # S1's photo, the garment's colours continued outwards
     frame: Frame
     prediction: Array  # (S, S, 6): log gain, residual
     folds: Array  # (h, w, 1): log gain of fine folds, at the user's working size
 
-    @cached_property
-    def filled(self) -> NDArray[np.uint8]:
-        """S1's photo (H, W, 3), the garment's colours continued outwards."""
-        return fill_outside(self.style, self.style_mask)
-
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
-        colours = warp_filled(self.filled, self.warp, ys, xs)
+        colours = warp_filled(self.style, self.warp, ys, xs)
         light = sample_raster(self.prediction, self.frame.corners, ys, xs)
         height, width = self.folds.shape[:2]
         corners = (0.0, 0.0, width - 1.0, height - 1.0)
@@ -113,7 +114,7 @@ class Relit:
         Returns:
             float32 (len(ys), len(xs), 2).
         """
-        return as_shares(self.warp.coordinates(ys, xs), self.style_mask.shape)
+        return as_shares(self.warp.coordinates(ys, xs), self.style.shape)
 
 
 @dataclass(frozen=True)
@@ -165,12 +166,13 @@ class UniversalTransfer:
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
-        warp, style, style_mask = style_warp(user, shop)
+        warp, photo, style_mask = style_warp(user, shop)
+        style = fill_outside(photo, style_mask)
         frame = Frame.around(user.box, self.predictor.config.image_size)
         batch = universal_input(user, frame, warp, style, style_mask)
         prediction = self.predictor(batch)[0]
         folds = fine_folds(user, frame)
-        return Relit(warp, style, style_mask, frame, prediction, folds)
+        return Relit(warp, style, frame, prediction, folds)
 
 
 def fine_folds(user: Garment, frame: Frame) -> Array:
@@ -212,12 +214,20 @@ def universal_input(
 ) -> Array:
     """Stack what the universal generator sees: S2, its mask, warped S1, validity.
 
+    Args:
+        user: has S2.
+        frame: what is seen.
+        warp: from the user's working size to `style`.
+        style: (H, W, 3), S1's photo, its colours continued outwards.
+        style_mask: (H, W), where they are S1's own.
+
     Returns:
         float32 (1, S, S, 8).
     """
     mask = look(frame, user.found.mask[..., None], 0.0) > 0.5  # (S, S, 1)
     s2 = np.where(mask, to_model_range(look(frame, user.work, 0.0)), 0.0)
-    warped, valid = warp_image(style, style_mask, warp, *frame.places)
+    warped = warp_filled(style, warp, *frame.places)
+    valid = warp_mask(style_mask, warp, *frame.places)
     planes = [s2, mask, to_model_range(warped), (valid > 0.5)[..., None]]
     return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
 
