@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tryon.batch_pairs import Fault, Pair
@@ -32,9 +33,11 @@ class RayWorker:
 
     Args:
         job: what the pairs share; the models are loaded once.
+        folder: where paths start from; workers of a cluster begin elsewhere.
     """
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, folder: str):
+        os.chdir(folder)
         self._worker = PairWorker(job)
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +115,7 @@ def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
     worker: Any = RayWorker  # Ray's types know functions alone
     return ray.data.from_items(items, override_num_blocks=blocks).map(
         worker,
-        fn_constructor_args=(job,),
+        fn_constructor_args=(job, str(Path.cwd())),
         compute=ray.data.ActorPoolStrategy(size=min(workers, blocks)),
         num_cpus=1,
     )

@@ -1,15 +1,17 @@
 """Pairs on Ray: the same files, also when a worker dies in their midst."""
 
+import json
 import os
 import signal
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from tests.batch_fakes import FakeModels, FakePipeline, contents, draw_folders
 from tryon.batch import open_batch, run_here
 from tryon.batch_pairs import Fault, Pair, cross_pairs
-from tryon.batch_ray import pack, run_on_ray, unpack
+from tryon.batch_ray import RayWorker, pack, run_on_ray, unpack
 from tryon.batch_worker import Job
 from tryon.errors import TryOnError
 
@@ -30,6 +32,17 @@ def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(TryOnError, match=r"tryon\[ray\]"):
         next(run_on_ray(Job(tmp_path, FakeModels()), [], 1, None))
+
+
+def test_paths_start_from_where_the_batch_was_begun(tmp_path, monkeypatch):
+    draw_folders(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (pair, *_) = cross_pairs(Path("users"), Path("shops"))
+    monkeypatch.chdir("/")
+    worker = RayWorker(Job(Path("out"), FakeModels()), str(tmp_path))
+    row = json.loads(worker(pack(pair))["row"])
+    assert (row["status"], row["user"]["path"]) == ("done", "users/u0.png")
+    assert (tmp_path / "out" / pair.key).is_file()
 
 
 @pytest.mark.parametrize(
