@@ -72,7 +72,11 @@ def run_on_ray(
         if address:
             _reach(address)
         with silent_stderr(unless=_logger.isEnabledFor(logging.DEBUG)):
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address=address or "local",  # None would look for a cluster, dead or not
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
         place = f"reached at {address}" if address else "started"
         raise TryOnError(
