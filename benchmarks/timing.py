@@ -28,14 +28,22 @@ class Times:
         return first, third
 
 
-def take_turns(cases: Mapping[str, Case], repeats: int) -> dict[str, Times]:
-    """Time cases turn by turn, after one turn each that is not counted."""
+def take_turns(
+    cases: Mapping[str, Case], repeats: int, uncounted: int = 1
+) -> dict[str, Times]:
+    """Time cases turn by turn.
+
+    Args:
+        cases: by name.
+        repeats: turns that are timed.
+        uncounted: turns before them, in which cases load, trace and allocate.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in cases}
-    for turn in range(repeats + 1):
+    for turn in range(uncounted + repeats):
         for name, case in cases.items():
             start = time.perf_counter()
             case()
-            if turn:  # the first one loads, traces and allocates
+            if turn >= uncounted:
                 seconds[name].append(time.perf_counter() - start)
     return {name: Times(values) for name, values in seconds.items()}
 

@@ -18,7 +18,14 @@ from compositor.matte import (
     refine_alpha,
 )
 from compositor.raster import sample_raster
-from compositor.warp import Warp, fit_warp, warp_image
+from compositor.warp import (
+    Warp,
+    fill_outside,
+    fit_warp,
+    warp_filled,
+    warp_image,
+    warp_mask,
+)
 
 __all__ = [
     "ControlPoints",
@@ -33,6 +40,7 @@ __all__ = [
     "erase",
     "estimate_foreground_background",
     "fill_alike",
+    "fill_outside",
     "fit_warp",
     "mask_box",
     "match_places",
@@ -43,5 +51,7 @@ __all__ = [
     "seam_energy",
     "shading",
     "style_distance",
+    "warp_filled",
     "warp_image",
+    "warp_mask",
 ]

@@ -171,13 +171,13 @@ def seam_energy(
     rim |= edge
     if not rim.any():
         return 0.0
-    fore = _near_colour(_lab(result[part]), (matte >= 0.98) & ~edge, reach)
+    seen = _lab(result[part])
+    fore = _near_colour(seen, (matte >= 0.98) & ~edge, reach)
     back = _near_colour(_lab(photo[part]), matte <= 0.02, reach)
     known = rim & np.isfinite(fore[..., 0]) & np.isfinite(back[..., 0])
     if not known.any():
         return 0.0
-    seen = _lab(result[part])[known]
-    return float(_segment_distance(seen, fore[known], back[known]).mean())
+    return float(_segment_distance(seen[known], fore[known], back[known]).mean())
 
 
 def _decode(values: NDArray[np.float32]) -> NDArray[np.float32]:

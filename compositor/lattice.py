@@ -1,5 +1,6 @@
 """Fit a smooth map to scattered point pairs on a regular lattice."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -88,6 +89,7 @@ def fit_lattice(
     return solution.reshape(*lattice.shape, 2)
 
 
+@cache
 def _bending(shape: tuple[int, int]) -> sparse.csr_matrix:
     """Bending energy as a quadratic form on a unit square of nodes."""
     rows, columns = shape

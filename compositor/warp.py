@@ -140,31 +140,18 @@ def fit_warp(
     )
 
 
-def warp_image(
-    image: NDArray[Any],
-    valid_mask: NDArray[Any],
-    warp: Warp,
-    ys: NDArray[Any],
-    xs: NDArray[Any],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draw the source garment as the target sees it, on a raster of target pixels.
+def fill_outside(image: NDArray[Any], valid_mask: NDArray[Any]) -> NDArray[Any]:
+    """Continue the colours of a garment outwards as in a mirror.
 
-    Convention: backwards and bilinear; ys and xs are target pixels, so that a large
-    photo can be drawn in strips of rows. Places that fall outside the valid mask see
-    the garment mirrored at its rim. Where the map shrinks the picture by more than
-    one and a half, it is smoothed first, or fine stripes would turn into moire.
+    Plain repetition of the rim would draw streaks. Where the mirror shows no valid
+    pixel, the rim's colour is repeated.
 
     Args:
-        image: `(H, W, 3)` source picture, 0 to 255.
-        valid_mask: `(H, W)` bool mask of the garment in the source.
-        warp: The map.
-        ys: `(h,)` target rows in pixels.
-        xs: `(w,)` target columns in pixels.
+        image: `(H, W, 3)` picture.
+        valid_mask: `(H, W)` bool mask of the garment.
 
     Returns:
-        `(h, w, 3)` float32 colours in [0, 255], and `(h, w)` float32 validity in
-        [0, 1]: how much of the colour comes from where the map points, rather than
-        from the mirror.
+        `(H, W, 3)` of the same dtype, a new array.
 
     Raises:
         ValueError: When the shapes differ or no pixel is valid.
@@ -174,39 +161,115 @@ def warp_image(
     valid = valid_mask.astype(bool)
     if not valid.any():
         raise ValueError("expected a valid pixel in valid_mask, got none")
+    filled = image.copy()
+    outside = np.nonzero(~valid)
+    nearest = ndimage.distance_transform_edt(
+        ~valid, return_distances=False, return_indices=True
+    )
+    rim = [axis[outside] for axis in nearest]
+    mirrored = [
+        np.clip(2 * edge - place, 0, size - 1)
+        for edge, place, size in zip(rim, outside, valid.shape, strict=True)
+    ]
+    good = valid[mirrored[0], mirrored[1]]
+    row = np.where(good, mirrored[0], rim[0])
+    column = np.where(good, mirrored[1], rim[1])
+    filled[outside] = filled[row, column]
+    return filled
+
+
+def warp_image(
+    image: NDArray[Any],
+    valid_mask: NDArray[Any],
+    warp: Warp,
+    ys: NDArray[Any],
+    xs: NDArray[Any],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Draw the source garment as the target sees it, on a raster of target pixels.
+
+    Args:
+        image: `(H, W, 3)` source picture, 0 to 255.
+        valid_mask: `(H, W)` bool mask of the garment in the source. Places outside see
+            the garment mirrored at its rim, see `fill_outside`.
+        warp: The map.
+        ys: `(h,)` target rows in pixels.
+        xs: `(w,)` target columns in pixels.
+
+    Returns:
+        `(h, w, 3)` float32 colours in [0, 255], see `warp_filled`, and `(h, w)` float32
+        validity in [0, 1]: how much of the colour comes from where the map points,
+        rather than from the mirror.
+
+    Raises:
+        ValueError: When the shapes differ or no pixel is valid.
+    """
+    colours = warp_filled(fill_outside(image, valid_mask), warp, ys, xs)
+    return colours, warp_mask(valid_mask, warp, ys, xs)
+
+
+def warp_filled(
+    image: NDArray[Any], warp: Warp, ys: NDArray[Any], xs: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Draw a picture that has colours everywhere, on a raster of target pixels.
+
+    Convention: backwards and bilinear; ys and xs are target pixels, so that a large
+    photo can be drawn in strips of rows. The frame's colours are repeated outwards.
+    Where the map shrinks the picture by more than one and a half, it is smoothed
+    first, or fine stripes would turn into moire.
+
+    Args:
+        image: `(H, W, 3)` source picture of `fill_outside`, 0 to 255.
+        warp: The map.
+        ys: `(h,)` target rows in pixels.
+        xs: `(w,)` target columns in pixels.
+
+    Returns:
+        `(h, w, 3)` float32 colours in [0, 255].
+    """
+    check_image(image)
     places = warp.coordinates(ys, xs)
     if places.size == 0:
-        shape = places.shape[:2]
-        return np.zeros((*shape, 3), np.float32), np.zeros(shape, np.float32)
-    (x1, y1, x2, y2) = _source_box(places, valid)
-    part = np.s_[y1:y2, x1:x2]
+        return np.zeros((*places.shape[:2], 3), np.float32)
     sigma = _minification(places, ys, xs)
-    filled = _fill_outside(image[part], valid[part], sigma)
-    row, column = places[..., 1] - y1, places[..., 0] - x1
-    colours = _sample(filled, row, column)
-    share = _sample(valid[part].astype(np.float32)[..., None], row, column)
-    return colours, share[..., 0]
+    x1, y1, x2, y2 = _source_box(places, image.shape[:2], sigma)
+    part = image[y1:y2, x1:x2].astype(np.float32)
+    if sigma > 0:
+        part = ndimage.gaussian_filter(part, (sigma, sigma, 0))
+    return _sample(part, places - np.array([x1, y1], np.float32))
 
 
-def _source_box(places: NDArray[np.float32], valid: NDArray[np.bool_]) -> Box:
-    """Part of the source that a strip needs, always with a valid pixel in it."""
-    height, width = valid.shape
-    vx1, vy1, vx2, vy2 = mask_box(valid)
-    low = np.floor(places.min(axis=(0, 1)))
-    high = np.ceil(places.max(axis=(0, 1)))
-    margin = 8 + 0.05 * max(vx2 - vx1, vy2 - vy1)
-    x1, x2 = _span(low[0] - margin, high[0] + margin, vx1, vx2, width)
-    y1, y2 = _span(low[1] - margin, high[1] + margin, vy1, vy2, height)
-    if not valid[y1:y2, x1:x2].any():
-        return (0, 0, width, height)
+def warp_mask(
+    mask: NDArray[Any], warp: Warp, ys: NDArray[Any], xs: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Draw a mask of the source on a raster of target pixels.
+
+    Args:
+        mask: `(H, W)` bool mask in the source.
+        warp: The map.
+        ys: `(h,)` target rows in pixels.
+        xs: `(w,)` target columns in pixels.
+
+    Returns:
+        `(h, w)` float32 in [0, 1], bilinear.
+    """
+    check_plane(mask)
+    return _sample(mask.astype(np.float32)[..., None], warp.coordinates(ys, xs))[..., 0]
+
+
+def _source_box(places: NDArray[np.float32], size: tuple[int, int], sigma: float) -> Box:
+    """Part of the source that a strip needs: what it reads, and what blurs into it."""
+    margin = 2 + int(4 * sigma + 1)
+    low = np.floor(places.min(axis=(0, 1))) - margin
+    high = np.ceil(places.max(axis=(0, 1))) + margin
+    x1, x2 = _span(low[0], high[0], size[1])
+    y1, y2 = _span(low[1], high[1], size[0])
     return (x1, y1, x2, y2)
 
 
-def _span(low: float, high: float, first: int, last: int, size: int) -> tuple[int, int]:
-    """Clip a span to the picture; it keeps at least one valid row or column."""
-    start = int(np.clip(low, 0, last - 1))
-    stop = int(np.clip(high + 1, first + 1, size))
-    return start, max(stop, start + 1)
+def _span(low: float, high: float, size: int) -> tuple[int, int]:
+    """Clip a span to the picture; it keeps at least one row or column."""
+    start = int(np.clip(low, 0, size - 1))
+    return start, int(np.clip(high, start + 1, size))
 
 
 def _minification(
@@ -224,44 +287,19 @@ def _minification(
     return 0.5 * float(np.sqrt(shrink**2 - 1.0)) if shrink > 1.5 else 0.0
 
 
-def _fill_outside(
-    image: NDArray[Any], valid: NDArray[np.bool_], sigma: float
-) -> NDArray[np.float32]:
-    """Continue the valid colours outwards as in a mirror; then smooth.
-
-    Plain repetition of the rim would draw streaks. Where the mirror shows no valid
-    pixel, the rim's colour is repeated.
-    """
-    filled = image.astype(np.float32)
-    outside = np.nonzero(~valid)
-    if outside[0].size:
-        nearest = ndimage.distance_transform_edt(
-            ~valid, return_distances=False, return_indices=True
-        )
-        rim = [axis[outside] for axis in nearest]
-        mirrored = [
-            np.clip(2 * edge - place, 0, size - 1)
-            for edge, place, size in zip(rim, outside, valid.shape, strict=True)
-        ]
-        good = valid[mirrored[0], mirrored[1]]
-        row = np.where(good, mirrored[0], rim[0])
-        column = np.where(good, mirrored[1], rim[1])
-        filled[outside] = filled[row, column]
-    if sigma > 0:
-        filled = ndimage.gaussian_filter(filled, (sigma, sigma, 0))
-    return filled
-
-
 def _sample(
-    image: NDArray[np.float32], row: NDArray[np.float32], column: NDArray[np.float32]
+    image: NDArray[np.float32], places: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Read `(H, W, C)` values at `(h, w)` places, bilinear, the frame repeated."""
+    """Read `(H, W, C)` values at `(h, w, 2)` places (x, y), bilinear, frame repeated."""
     height, width = image.shape[:2]
-    row, column = np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)
+    row = np.clip(places[..., 1], 0, height - 1)
+    column = np.clip(places[..., 0], 0, width - 1)
     top = np.minimum(row.astype(np.intp), max(height - 2, 0))
     left = np.minimum(column.astype(np.intp), max(width - 2, 0))
     below, right = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
     down, across = (row - top)[..., None], (column - left)[..., None]
-    upper = _mix(image[top, left], image[top, right], across)
-    lower = _mix(image[below, left], image[below, right], across)
+    flat = image.reshape(height * width, -1)  # one index is read faster than two
+    top, below = top * width, below * width
+    upper = _mix(flat.take(top + left, 0), flat.take(top + right, 0), across)
+    lower = _mix(flat.take(below + left, 0), flat.take(below + right, 0), across)
     return _mix(upper, lower, down)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 PRECISIONS = ("float32", "mixed_bfloat16")
+# The user's photo (rgb), S2's mask, warped S1 (rgb), its validity, its places (x, y).
+UNIVERSAL_CHANNELS = 10
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class CycleGANConfig:
         _check_at_least("pool_size", self.pool_size, 0)
         if not -1.0 <= self.background <= 1.0:
             raise ValueError(f"expected background in [-1, 1], got {self.background}")
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a generator's input."""
+        return self.image_size, self.image_size, self.input_channels
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,11 @@ class UniversalConfig:
                 f"expected filters in multiples of {2 * self.norm_groups} "
                 f"(twice norm_groups), got {self.filters}"
             )
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the generator's input."""
+        return self.image_size, self.image_size, UNIVERSAL_CHANNELS
 
 
 Config = CycleGANConfig | UniversalConfig

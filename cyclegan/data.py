@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+GAMMA = 2.2  # sRGB is near linear ** (1 / 2.2)
 Augment = Callable[
     [np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]
 ]
@@ -52,6 +53,32 @@ def from_model_range(values: np.ndarray) -> np.ndarray:
     """Scale pictures in [-1, 1] to uint8, rounded and clipped."""
     scaled = (np.asarray(values, np.float32) + 1.0) * 127.5
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def apply_prediction_numpy(
+    warped: np.ndarray, log_gain: np.ndarray, residual: np.ndarray
+) -> np.ndarray:
+    """Do what `networks.apply_prediction` does, at any size and on 0..255.
+
+    Args:
+        warped: (..., H, W, 3) float32 warped S1 in 0..255 at the photo's own size.
+        log_gain: same shape, natural log of the linear-light factor, [-2, 2],
+            resized to the photo.
+        residual: same shape, added in sRGB, [-1, 1], resized to the photo.
+
+    Returns:
+        Same shape, float32 in 0..255.
+
+    Raises:
+        ValueError: the three shapes differ, or the last axis is not 3.
+    """
+    shapes = [np.shape(warped), np.shape(log_gain), np.shape(residual)]
+    if len(set(shapes)) != 1 or shapes[0][-1:] != (3,):
+        raise ValueError(f"expected three equal shapes (..., H, W, 3), got {shapes}")
+    gain = np.exp(np.asarray(log_gain, np.float32) / np.float32(GAMMA))
+    out = np.asarray(warped, np.float32) * gain
+    out += np.asarray(residual, np.float32) * np.float32(127.5)
+    return np.clip(out, 0.0, 255.0, out=out)
 
 
 def draw_indices(count: int, batch_size: int, seed: int, step: int) -> np.ndarray:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from .config import Config, CycleGANConfig, UniversalConfig
+from .data import GAMMA
 from .layers import (
     build_settings,
     conv,
@@ -19,9 +19,6 @@ from .layers import (
 )
 
 MAX_LOG_GAIN = 2.0  # natural log of the brightness factor in linear light
-GAMMA = 2.2  # sRGB is near linear ** (1 / 2.2)
-# The user's photo (rgb), S2's mask, warped S1 (rgb), its validity, its places (x, y).
-UNIVERSAL_CHANNELS = 10
 
 
 def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Model:
@@ -38,8 +35,8 @@ def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Mo
         Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent
         Adversarial Networks, ICCV 2017.
     """
-    size, filters = config.image_size, config.filters
-    inputs = keras.Input((size, size, config.input_channels), name="image")
+    filters = config.filters
+    inputs = keras.Input(config.input_shape, name="image")
     with build_settings(name, config.precision, config.seed):
         x = padded_conv(inputs, filters, 7, "stem")  # (B, S, S, F)
         x = relu(instance_norm(x, "stem_norm"), "stem_relu")
@@ -105,8 +102,7 @@ def build_universal_generator(
         taken from [-1, 1] (x, y). Out: log gain [-2, 2] of linear light (3), residual
         [-1, 1] (3). See `apply_prediction`.
     """
-    size = config.image_size
-    inputs = keras.Input((size, size, UNIVERSAL_CHANNELS), name="view_and_exemplar")
+    inputs = keras.Input(config.input_shape, name="view_and_exemplar")
     with build_settings(name, config.precision, config.seed):
         skips = _encode(inputs, config)
         x = skips.pop()  # (B, S/8, S/8, 4F)
@@ -146,32 +142,6 @@ def apply_prediction(warped: Any, prediction: Any) -> Any:
         (B, H, W, 3) out1 in [-1, 1].
     """
     return ops.clip(relight(warped, prediction), -1.0, 1.0)
-
-
-def apply_prediction_numpy(
-    warped: np.ndarray, log_gain: np.ndarray, residual: np.ndarray
-) -> np.ndarray:
-    """Do what `apply_prediction` does, at any size and on 0..255.
-
-    Args:
-        warped: (..., H, W, 3) float32 warped S1 in 0..255 at the photo's own size.
-        log_gain: same shape, natural log of the linear-light factor, [-2, 2],
-            resized to the photo.
-        residual: same shape, added in sRGB, [-1, 1], resized to the photo.
-
-    Returns:
-        Same shape, float32 in 0..255.
-
-    Raises:
-        ValueError: the three shapes differ, or the last axis is not 3.
-    """
-    shapes = [np.shape(warped), np.shape(log_gain), np.shape(residual)]
-    if len(set(shapes)) != 1 or shapes[0][-1:] != (3,):
-        raise ValueError(f"expected three equal shapes (..., H, W, 3), got {shapes}")
-    gain = np.exp(np.asarray(log_gain, np.float32) / np.float32(GAMMA))
-    out = np.asarray(warped, np.float32) * gain
-    out += np.asarray(residual, np.float32) * np.float32(127.5)
-    return np.clip(out, 0.0, 255.0, out=out)
 
 
 def _instance_block(inputs: Any, filters: int, name: str) -> Any:

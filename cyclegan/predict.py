@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from .config import Config, CycleGANConfig
@@ -29,12 +30,8 @@ class Predictor:
 
     def __init__(self, config: Config, weights: str | Path) -> None:
         """Build the network and read its weights."""
-        self.config = dataclasses.replace(config, precision="float32")
-        if isinstance(self.config, CycleGANConfig):
-            self._model = build_generator(self.config)
-        else:
-            self._model = build_universal_generator(self.config)
-        load_weights(self._model, weights)
+        self.config = config
+        self._model = load_generator(config, weights)
         self._model.compile(optimizer=None, jit_compile=JIT)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
@@ -54,7 +51,30 @@ class Predictor:
         if getattr(batch, "dtype", None) != np.float32:
             kind = getattr(batch, "dtype", type(batch).__name__)
             raise TypeError(f"expected a float32 array, got {kind}")
-        want = self._model.input_shape[1:]
+        want = self.config.input_shape
         if batch.ndim != 4 or batch.shape[1:] != want or not len(batch):
             raise ValueError(f"expected shape (B, *{want}), got {batch.shape}")
         return np.asarray(self._model.predict_on_batch(batch), np.float32)
+
+
+def load_generator(config: Config, weights: str | Path) -> keras.Model:
+    """Build a generator that predicts in float32 and read its weights.
+
+    Args:
+        config: of the pattern's or of the universal generator.
+        weights: its `.weights.h5`, float32 or float16.
+
+    Returns:
+        The network, see `networks.build_generator` and `build_universal_generator`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: its arrays do not fit the config.
+    """
+    config = dataclasses.replace(config, precision="float32")
+    if isinstance(config, CycleGANConfig):
+        model = build_generator(config)
+    else:
+        model = build_universal_generator(config)
+    load_weights(model, weights)
+    return model

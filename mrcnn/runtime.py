@@ -6,8 +6,10 @@ function is called on the first start alone; a later one needs neither Keras nor
 backend, which saves their import.
 """
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _FILES = ("network.xml", "network.bin")
 _SUMS = "sums.json"
 _PREFIX = "network-"  # of everything this module writes into a cache folder
-_KEPT = 8  # networks in a cache folder; a trained segmenter takes 18 MB
+_KEPT = 12  # networks in a cache folder; a trained segmenter takes 18 MB
 # float32 is asked for: left to itself, OpenVINO computes in bfloat16 where the processor
 # can, which moves outlines, and on some such processors ends the process (SIGFPE) while
 # it compiles a Mask R-CNN for several threads.
@@ -75,7 +77,8 @@ def open_network(
         build: makes the Keras model, weights loaded.
         input_shape: (H, W, C) of one input image.
         key: names the network in the cache: `fingerprint` of all that it depends on.
-        cache_dir: is made where needed; the oldest networks there make room for new ones.
+        cache_dir: is made where needed; the networks that were opened least lately make
+            room for new ones.
 
     Raises:
         ImportError: openvino is not installed.
@@ -93,6 +96,8 @@ def open_network(
             convert(build(), input_shape, made)
             _move_in(made, entry)
         _drop_old(cache_dir)
+    with contextlib.suppress(OSError):  # a cache that may only be read
+        os.utime(entry)
     return OpenVinoNetwork(entry)
 
 

@@ -15,6 +15,8 @@ def test_cases_take_turns_and_the_first_does_not_count():
     times = take_turns(cases, 3)
     assert "".join(calls) == "abababab"
     assert [len(times[name].seconds) for name in "ab"] == [3, 3]
+    assert len(take_turns(cases, 2, uncounted=0)["a"].seconds) == 2
+    assert len(calls) == 12
 
 
 def test_median_and_quartiles():
@@ -54,3 +56,20 @@ def test_the_network_to_compare_with_is_as_large_as_it_says():
     with torch.device("meta"):
         net = UNet((320, 640, 1280, 1280), 8)
     assert sum(p.numel() for p in net.parameters()) == pytest.approx(860e6, rel=0.02)
+
+
+def test_the_arithmetic_of_a_network_by_hand():
+    openvino = pytest.importorskip("openvino", reason="needs the extra 'fast'")
+    from openvino import opset13 as ops
+
+    from benchmarks.floor import operations
+
+    image = ops.parameter([1, 3, 8, 8], np.float32)
+    kernel = ops.constant(np.zeros((5, 3, 3, 3), np.float32))
+    x = ops.convolution(image, kernel, [2, 2], [1, 1], [1, 1], [1, 1])  # (1, 5, 4, 4)
+    single = ops.constant(np.zeros((5, 1, 1, 3, 3), np.float32))
+    x = ops.group_convolution(x, single, [1, 1], [1, 1], [1, 1], [1, 1])
+    x = ops.reshape(x, ops.constant([1, 80]), special_zero=False)
+    x = ops.matmul(x, ops.constant(np.zeros((80, 7), np.float32)), False, False)
+    network = openvino.Model([ops.relu(x)], [image])
+    assert operations(network) == 2 * (80 * 27 + 80 * 9 + 7 * 80)

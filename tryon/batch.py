@@ -112,7 +112,7 @@ class Batch:
 
     def _is_settled(self, row: Row) -> bool:
         path = self.job.out / row["pair"]
-        if row["status"] == "done":  # the size tells what a power cut left empty
+        if row["status"] == "done":
             return path.is_file() and path.stat().st_size == row["output"]["bytes"]
         if row["status"] == "kept":
             return self.job.no_clobber and path.exists()
@@ -144,7 +144,8 @@ def open_batch(
         elif job.no_clobber:
             # All at once: a later run must tell files that were there from its own.
             kept = [p for p in pairs if not p.fault and (job.out / p.key).exists()]
-            write_text("".join(format_row(kept_row(p, job)) for p in kept), path)
+            rows = "".join(format_row(kept_row(p, job)) for p in kept)
+            write_text(rows, path, durable=True)
         with Manifest(path) as manifest:
             batch = Batch(job, pairs, manifest)
             batch.drop_settled(retry_failed)

@@ -1,5 +1,6 @@
 """Where a batch has its pipelines from."""
 
+import logging
 from pathlib import Path
 from typing import Protocol
 
@@ -9,9 +10,12 @@ from mrcnn.predictor import runtime_of
 from mrcnn.runtime import fingerprint
 from tryon import images, segment
 from tryon.pipeline import TryOnPipeline, pipeline_cards
+from tryon.quiet import silent_stderr
 from tryon.segment import Segmenter
 from tryon.sights import RememberingSegmenter
 from tryon.zoo import ModelCard, user_cache
+
+_logger = logging.getLogger(__name__)
 
 
 class Models(Protocol):
@@ -33,7 +37,9 @@ class ShippedModels:
 
     def load(self, pattern: str | None, segmenter: Segmenter | None) -> TryOnPipeline:
         """Load a pipeline; what its segmenter sees is kept in the user's cache."""
-        pipeline = TryOnPipeline.from_pretrained(pattern, segmenter)
+        # A network that is not converted yet starts TensorFlow.
+        with silent_stderr(unless=_logger.isEnabledFor(logging.DEBUG)):
+            pipeline = TryOnPipeline.from_pretrained(pattern, segmenter)
         if segmenter is None:
             stamp = segmenter_stamp(pipeline)
             folder = user_cache() / "sights"

@@ -8,6 +8,7 @@ import csv
 import difflib
 import hashlib
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -222,7 +223,7 @@ def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
     for number, pair in enumerate(pairs, 1):
         if number > MAX_PAIRS:
             raise _too_many(path)
-        name = pair.key.casefold()
+        name = unicodedata.normalize("NFC", pair.key).casefold()
         if name in seen:
             said = f"{pair.key} is written by an earlier pair; give it another output"
             pair = pair._replace(

@@ -6,15 +6,26 @@ its pairs to another; rows come back in the pairs' order.
 """
 
 import json
+import logging
+import os
+import socket
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tryon.batch_pairs import Fault, Pair
 from tryon.batch_worker import Job, PairWorker
 from tryon.errors import TryOnError
 from tryon.manifest import Row, format_row
+from tryon.quiet import silent_stderr
 
 PAIRS_A_BLOCK = 8  # what a worker takes at once, and loses at most when it dies
+REACH_SECONDS = 10  # that a cluster may take to answer
+_SETTINGS = {
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ part; what goes wrong is raised as well
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anyone
+}
+_logger = logging.getLogger(__name__)
 
 
 class RayWorker:
@@ -22,9 +33,11 @@ class RayWorker:
 
     Args:
         job: what the pairs share; the models are loaded once.
+        folder: where paths start from; workers of a cluster begin elsewhere.
     """
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, folder: str):
+        os.chdir(folder)
         self._worker = PairWorker(job)
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +59,8 @@ def run_on_ray(
     Raises:
         TryOnError: Ray is not installed, cannot be reached, or gave up.
     """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
         from ray.exceptions import RayError
@@ -54,9 +69,20 @@ def run_on_ray(
             f"Ray cannot be loaded ({error}); pip install 'tryon[ray]'"
         ) from error
     try:
-        ray.init(address=address, log_to_driver=False)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        raise TryOnError(f"Ray cannot be started at {address} ({error})") from error
+        if address:
+            _reach(address)
+        with silent_stderr(unless=_logger.isEnabledFor(logging.DEBUG)):
+            ray.init(
+                address=address or "local",  # None would look for a cluster, dead or not
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+    except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
+        place = f"reached at {address}" if address else "started"
+        raise TryOnError(
+            f"Ray cannot be {place} ({_first_line(error)}); is the cluster up, and do "
+            "RAY_AUTH_MODE and RAY_AUTH_TOKEN suit it?"
+        ) from error
     try:
         for item in _dataset(job, pairs, workers).iter_rows():
             yield json.loads(item["row"])
@@ -68,19 +94,33 @@ def run_on_ray(
         ray.shutdown()
 
 
-def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
-    import ray
+def _reach(address: str) -> None:
+    """Try a cluster's port: Ray itself waits minutes for one that is not there.
 
+    Raises:
+        OSError: nobody answers.
+        ValueError: the address is no HOST:PORT.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("expected HOST:PORT")
+    socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+
+
+def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
+    import ray.data  # sets the level of its logger
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     items = [pack(pair) for pair in pairs]
-    blocks = max(1, -(-len(items) // PAIRS_A_BLOCK))
+    blocks = max(-(-len(items) // PAIRS_A_BLOCK), min(workers, len(items)))
     worker: Any = RayWorker  # Ray's types know functions alone
     return ray.data.from_items(items, override_num_blocks=blocks).map(
         worker,
-        fn_constructor_args=(job,),
-        compute=ray.data.ActorPoolStrategy(size=workers),
+        fn_constructor_args=(job, str(Path.cwd())),
+        compute=ray.data.ActorPoolStrategy(size=min(workers, blocks)),
         num_cpus=1,
     )
 

@@ -21,7 +21,7 @@ from tryon.batch_models import Models, ShippedModels
 from tryon.batch_pairs import Pair
 from tryon.errors import MissingModel, Refusal, TryOnError
 from tryon.garment_cache import GarmentCache, Key
-from tryon.images import encode_image, read_photo, shown, shrink, write_image, write_whole
+from tryon.images import encode_image, read_photo, shown, shrink, write_whole
 from tryon.manifest import Row
 from tryon.pipeline import Options, Stopwatch, TryOnPipeline
 from tryon.report import describe_model
@@ -207,7 +207,7 @@ class PairWorker:
         assert work.result is not None
         sha256 = hashlib.sha256(data).hexdigest()
         try:
-            write_whole(path, lambda file: file.write(data))
+            write_whole(path, lambda file: file.write(data), durable=True)
         except TryOnError as error:
             if _stops(error):
                 raise
@@ -219,7 +219,8 @@ class PairWorker:
     def _write_thumb(self, photo: Photo, sha256: str) -> None:
         path = self.job.out / THUMBS / thumb_name(sha256)
         if not path.exists():
-            write_image(shrink(photo.image, THUMB_SIZE), path)
+            data = encode_image(shrink(photo.image, THUMB_SIZE), path)
+            write_whole(path, lambda file: file.write(data), durable=True)
 
 
 def thumb_name(sha256: str) -> str:

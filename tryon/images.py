@@ -180,15 +180,20 @@ def _save_options(path: Path) -> dict[str, Any]:
     raise TryOnError(f"{shown(path)}: expected an output name in .png, .jpg or .webp")
 
 
-def write_text(text: str, path: Path) -> None:
-    """Write a text file under a temporary name, then rename it."""
-    write_whole(path, lambda file: file.write(text.encode()))
+def write_text(text: str, path: Path, durable: bool = False) -> None:
+    """Write a text file under a temporary name, then rename it; see `write_whole`."""
+    write_whole(path, lambda file: file.write(text.encode()), durable)
 
 
-def write_whole(path: Path, write) -> None:  # type: ignore[no-untyped-def]
+def write_whole(path: Path, write, durable: bool = False) -> None:  # type: ignore[no-untyped-def]
     """Call `write(file)` on a temporary file beside `path`, then rename it.
 
     Nothing is left behind when it fails.
+
+    Args:
+        path: of the file.
+        write: takes the temporary file, open for bytes.
+        durable: wait until file and name are on the disk: a power cut cannot take them.
 
     Raises:
         TryOnError: naming the path, when the disk says no.
@@ -201,9 +206,14 @@ def write_whole(path: Path, write) -> None:  # type: ignore[no-untyped-def]
         ) as file:
             temporary = Path(file.name)
             write(file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         temporary = None
+        if durable:
+            sync_folder(path.parent)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or error
         raise TryOnError(
@@ -212,6 +222,17 @@ def write_whole(path: Path, write) -> None:  # type: ignore[no-untyped-def]
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can tell."""
+    if os.name == "nt":  # it opens no folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

@@ -1,8 +1,9 @@
 """The manifest of a batch: a JSON object a line, kept through whatever happens.
 
-A row is appended when its result lies under its name, and is on the disk before the next
-one is. What a killed run left half written is cut off by the next. Of a pair that was
-done again the later row counts; `settle` drops the earlier one when a batch is through.
+A row is appended when its result is on the disk under its name, and is on the disk itself
+before the next one is. What a killed run left half written is cut off by the next. Of a
+pair that was done again the later row counts; `settle` drops the earlier one when a batch
+is through.
 """
 
 import json
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple
 
 from tryon.errors import TryOnError
-from tryon.images import shown, write_whole
+from tryon.images import shown, sync_folder, write_whole
 
 Row = Mapping[str, Any]
 STATUSES = ("done", "refused", "failed", "kept")
@@ -68,6 +69,7 @@ class Manifest:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: what a full disk refused is not tried again behind our back.
             self._file: IO[bytes] = self.path.open("ab+", buffering=0)
+            sync_folder(self.path.parent)
         except OSError as error:
             raise self._problem(error) from error
         try:
@@ -113,10 +115,8 @@ class Manifest:
         def write(file: IO[bytes]) -> None:
             for entry in entries:
                 file.write(self._bytes(entry))
-            file.flush()
-            os.fsync(file.fileno())
 
-        write_whole(self.path, write)
+        write_whole(self.path, write, durable=True)
         self._file.close()
         self._open()
 

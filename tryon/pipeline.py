@@ -289,11 +289,11 @@ def measure(
     """Return the scores of a result, measured at the working size."""
     from tryon.images import shrink
 
-    height, width = user.alpha.shape
-    result = shrink(image, max(height, width))
-    drawn = out1.draw(np.arange(height), np.arange(width))
+    result = shrink(image, max(user.alpha.shape))
+    x1, y1, x2, y2 = user.box
+    drawn = out1.draw(np.arange(y1, y2), np.arange(x1, x2))
     distortion = out1.warp.distortion if out1.warp else 0.0
-    distance = style_distance(drawn, user.alpha, shop.work, shop.alpha)
+    distance = style_distance(drawn, user.alpha[y1:y2, x1:x2], shop.work, shop.alpha)
     return {
         "score": judge.total_score(user.found, shop.found, distortion, distance),
         "warp_distortion": float(distortion),

@@ -13,14 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from compositor import Warp, relight, shading, warp_image
+from compositor import (
+    Warp,
+    fill_outside,
+    relight,
+    shading,
+    warp_filled,
+    warp_image,
+    warp_mask,
+)
 from compositor.raster import sample_raster
-from cyclegan.config import Config, CycleGANConfig, from_dict
-from cyclegan.data import to_model_range
-from cyclegan.networks import apply_prediction_numpy
-from cyclegan.predict import Predictor
+from cyclegan.config import CycleGANConfig
+from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_warp
 from tryon.errors import MissingModel
+from tryon.networks import Generator, generator_config, load_generator
 from tryon.stages import Garment
 from tryon.zoo import ModelCard, pattern_card, shipped_card
 
@@ -87,15 +94,14 @@ class Relit:
     """The warped garment under predicted light: sharp at any size."""
 
     warp: Warp
-    style: NDArray[np.uint8]  # S1's photo
-    style_mask: NDArray[np.bool_]
+    style: NDArray[np.uint8]  # S1's photo, the garment's colours continued outwards
     frame: Frame
     prediction: Array  # (S, S, 6): log gain, residual
     folds: Array  # (h, w, 1): log gain of fine folds, at the user's working size
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
-        colours, _ = warp_image(self.style, self.style_mask, self.warp, ys, xs)
+        colours = warp_filled(self.style, self.warp, ys, xs)
         light = sample_raster(self.prediction, self.frame.corners, ys, xs)
         height, width = self.folds.shape[:2]
         corners = (0.0, 0.0, width - 1.0, height - 1.0)
@@ -111,7 +117,7 @@ class Relit:
         Returns:
             float32 (len(ys), len(xs), 2).
         """
-        return as_shares(self.warp.coordinates(ys, xs), self.style_mask.shape)
+        return as_shares(self.warp.coordinates(ys, xs), self.style.shape)
 
 
 @dataclass(frozen=True)
@@ -153,23 +159,23 @@ class UniversalTransfer:
 
     name = "universal"
 
-    def __init__(self, predictor: Predictor):
+    def __init__(self, predictor: Generator):
         self.predictor = predictor
 
     @classmethod
     def from_card(cls, card: ModelCard | None = None) -> "UniversalTransfer":
         """Load the shipped universal generator, or the one of a card."""
-        card = card or shipped_card("universal")
-        return cls(Predictor(_config(card), card.path))
+        return cls(load_generator(card or shipped_card("universal")))
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
-        warp, style, style_mask = style_warp(user, shop)
+        warp, photo, style_mask = style_warp(user, shop)
+        style = fill_outside(photo, style_mask)
         frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
         batch = universal_input(user, frame, warp, style, style_mask)
         prediction = self.predictor(batch)[0]
         folds = fine_folds(user, frame)
-        return Relit(warp, style, style_mask, frame, prediction, folds)
+        return Relit(warp, style, frame, prediction, folds)
 
 
 def fine_folds(user: Garment, frame: Frame) -> Array:
@@ -181,12 +187,25 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
     Returns:
         float32 (h, w, 1), log gain of linear light at the working size, 0 outside.
     """
-    inside = (user.alpha > 0).astype(np.float32)
-    light = np.log(shading(user.work, user.alpha)) * inside
     sigma = FOLD_SCALE * frame.side
+    part = _around(user.box, int(4 * sigma + 1), user.alpha.shape)  # as far as it blurs
+    alpha = user.alpha[part]
+    inside = (alpha > 0).astype(np.float32)
+    light = np.log(shading(user.work[part], alpha)) * inside
     weight = ndimage.gaussian_filter(inside, sigma)
     coarse = ndimage.gaussian_filter(light, sigma) / np.maximum(weight, 1e-3)
-    return (FOLD_STRENGTH * (light - coarse) * inside)[..., None]
+    folds = np.zeros((*user.alpha.shape, 1), np.float32)
+    folds[part] = (FOLD_STRENGTH * (light - coarse) * inside)[..., None]
+    return folds
+
+
+def _around(
+    box: tuple[int, int, int, int], margin: int, size: tuple[int, ...]
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a box and a margin, within a picture's size."""
+    x1, y1, x2, y2 = box
+    rows = slice(max(y1 - margin, 0), min(y2 + margin, size[0]))
+    return rows, slice(max(x1 - margin, 0), min(x2 + margin, size[1]))
 
 
 def universal_input(
@@ -198,12 +217,20 @@ def universal_input(
 ) -> Array:
     """Stack what the universal generator sees: see `build_universal_generator`.
 
+    Args:
+        user: has S2.
+        frame: what is seen.
+        warp: from the user's working size to `style`.
+        style: (H, W, 3), S1's photo, its colours continued outwards.
+        style_mask: (H, W), where they are S1's own.
+
     Returns:
         float32 (1, S, S, 10).
     """
     mask = look(frame, user.found.mask[..., None], 0.0) > 0.5  # (S, S, 1)
     view = to_model_range(look(frame, user.work, 0.0))
-    warped, valid = warp_image(style, style_mask, warp, *frame.places)
+    warped = warp_filled(style, warp, *frame.places)
+    valid = warp_mask(style_mask, warp, *frame.places)
     shares = as_shares(warp.coordinates(*frame.places), style_mask.shape)
     places = np.clip(shares * 2 - 1, -1, 1)
     planes = [view, mask, to_model_range(warped), (valid > 0.5)[..., None], places]
@@ -231,10 +258,10 @@ class PatternTransfer:
     def from_card(cls, name: str) -> "PatternTransfer":
         """Load a pattern by name or by its card's path."""
         card = pattern_card(name)
-        config = _config(card)
+        config = generator_config(card)
         if not isinstance(config, CycleGANConfig):
             raise MissingModel(f"{card.path}: is no pattern; train one")
-        return cls(Predictor(config, card.path), config, str(card.values["name"]))
+        return cls(load_generator(card), config, str(card.values["name"]))
 
     def __call__(self, user: Garment, shop: Garment | None) -> Painted:
         """Translate S2 into the pattern."""
@@ -280,10 +307,3 @@ def classical_light(
     height, width = user.alpha.shape
     colours, _ = warp_image(style, mask, warp, np.arange(height), np.arange(width))
     return relight(colours, shading(user.work, user.alpha))
-
-
-def _config(card: ModelCard) -> Config:
-    try:
-        return from_dict(card.values["config"])
-    except (TypeError, ValueError) as error:
-        raise MissingModel(f"{card.path}: its card holds no config ({error})") from error

@@ -14,6 +14,8 @@ from PIL import Image
 
 from tryon import zoo
 from tryon.cli import main
+from tryon.images import read_photo
+from tryon.pipeline import TryOnPipeline
 
 
 @pytest.fixture
@@ -449,3 +451,37 @@ def test_help_imports_nothing_heavy():
         check=True,
     )
     assert done.stdout.strip().endswith("[]")
+
+
+@pytest.mark.usefixtures("pipeline")  # it has converted the networks
+def test_a_run_of_converted_networks_imports_no_keras(tmp_path, me_path, tee_path):
+    pytest.importorskip("openvino", reason="needs the extra 'fast'")
+    code = (
+        "import sys; from tryon.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print([m for m in ('keras', 'tensorflow') if m in sys.modules])"
+    )
+    for extra in ([], ["--pattern", "stripe"]):
+        out = tmp_path / "out.png"
+        command = ["run", "--user", me_path, "--shop", tee_path, "-o", out, *extra]
+        for _ in range(1 + bool(extra)):  # the pattern is converted by its first run
+            done = subprocess.run(
+                [sys.executable, "-c", code, *map(str, command)],
+                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        assert done.stdout.split("\n")[:2] == [str(out), "[]"]
+
+
+@pytest.mark.slow
+def test_both_runtimes_give_the_same_picture(result, me_path, tee_path, monkeypatch):
+    pytest.importorskip("openvino", reason="needs the extra 'fast'")
+    monkeypatch.setenv("TRYON_RUNTIME", "keras")
+    plain = TryOnPipeline.from_pretrained()(read_photo(me_path), read_photo(tee_path))
+    apart = np.abs(plain.image.astype(int) - result.image)
+    assert apart.max() <= 2
+    assert (apart > 0).mean() < 1e-3

@@ -7,12 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from tests.batch_fakes import FakeModels, contents, draw, draw_folders, rows_of
+from tests.batch_fakes import (
+    FakeModels,
+    FakePipeline,
+    contents,
+    draw,
+    draw_folders,
+    rows_of,
+)
 from tryon import batch
 from tryon.batch_models import ShippedModels
 from tryon.cli import main
@@ -115,6 +123,62 @@ def test_ctrl_c_says_how_to_go_on(cli, monkeypatch):
     assert len(rows_of(Path("out"))) == 6
 
 
+class InterruptedModels(FakeModels):
+    """Press Ctrl-C while the third user is dressed, once."""
+
+    def __init__(self):
+        super().__init__()
+        self.command = os.getpid()
+
+    def load(self, pattern, segmenter):
+        return InterruptedPipeline(self.cards(pattern), self.command)
+
+
+class InterruptedPipeline(FakePipeline):
+    def __init__(self, cards, command):
+        super().__init__(cards)
+        self.command = command
+
+    def dress(self, user, shop, options, watch):
+        if user.photo.name == "u2.png" and not Path("pressed").exists():
+            Path("pressed").touch()
+            os.kill(self.command, signal.SIGINT)
+        return super().dress(user, shop, options, watch)
+
+
+def run_interrupted(args):
+    """Be `tryon`, with `InterruptedModels`."""
+    batch.Job = partial(batch.Job, models=InterruptedModels())
+    main(args)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_is_heard_in_the_midst_of_a_pair(tmp_path, workers):
+    draw_folders(tmp_path)
+    args = ["batch", "--users", "users", "--shops", "shops", "--workers", str(workers)]
+
+    def run(out):
+        code = "from tests.e2e.test_cli_batch import run_interrupted\n"
+        code += f"run_interrupted({[*args, '-o', out]})"
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = run("out")
+    assert done.returncode == 1, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "run the same command again" in done.stderr
+    assert not list((tmp_path / "out").rglob(".tryon-*"))
+    assert run("out").returncode == 0
+    assert run("whole").returncode == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
 def hostile_names(folder):
     """Make files that a user might name; returns them."""
     whole = draw(folder / "whole.png", 1).read_bytes()
@@ -157,10 +221,25 @@ def test_a_folder_of_hostile_files_is_done_file_by_file(cli):
     assert page.count("<script>") == 1
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads everything")
 def test_a_file_that_may_not_be_read(cli):
     Path("users/u1.png").chmod(0)
+    if os.access("users/u1.png", os.R_OK):
+        pytest.skip("root reads everything")
     assert cli("--users", "users", "--shops", "shops", "-o", "out").exit_code == 3
+    rows = {row["pair"]: row for row in rows_of(Path("out"))}
+    assert rows["u1__s0.png"]["reason"] == "unreadable_image"
+    assert "Permission denied" in rows["u1__s0.png"]["message"]
+    assert rows["u2__s1.png"]["status"] == "done"
+
+
+def test_a_folder_that_may_not_be_written(cli):
+    Path("out").mkdir(0o500)
+    if os.access("out", os.W_OK):
+        pytest.skip("root writes everywhere")
+    done = cli("--users", "users", "--shops", "shops", "-o", "out")
+    assert done.exit_code == 1
+    assert "out: cannot be written (Permission denied)" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def real_batch(folder, out, **options):

@@ -11,8 +11,8 @@ from tryon.cli.shared import (
     STAGES,
     Progress,
     echo_json,
-    load_keras,
     progress,
+    quiet_start,
     user_errors,
 )
 
@@ -84,10 +84,10 @@ def run(
         with progress(context, len(STAGES)) as tell:
             photos = _read(user_path, shop_path, tell)
             tell("load")
-            load_keras(context)
-            from tryon.pipeline import Options, TryOnPipeline
+            with quiet_start(context):  # Keras is imported where a network needs it
+                from tryon.pipeline import Options, TryOnPipeline
 
-            pipeline = TryOnPipeline.from_pretrained(pattern)
+                pipeline = TryOnPipeline.from_pretrained(pattern)
             options = Options(force=force, instance=instance, seed=seed)
             result = pipeline(*photos, options, tell)
             tell("write")

@@ -1,12 +1,10 @@
 """What the commands share: options, progress, errors in one line."""
 
-import contextlib
 import functools
 import importlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,28 +77,15 @@ def quiet_start(context: click.Context) -> Iterator[None]:
         TryOnError: within, Keras was imported and its backend is not installed.
     """
     from tryon.errors import TryOnError
+    from tryon.quiet import silent_stderr
 
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     verbose = bool(context.obj and context.obj["verbose"])
     try:
-        with contextlib.nullcontext() if verbose else _silent_stderr():
+        with silent_stderr(unless=verbose):
             yield
     except ImportError as error:
         raise TryOnError(
             f"the backend {backend} cannot be loaded ({error}); install it or choose "
             "another --backend"
         ) from error
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Send file descriptor 2 elsewhere: TensorFlow's C++ code writes to it directly."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with tempfile.TemporaryFile() as sink:
-            os.dup2(sink.fileno(), 2)
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)

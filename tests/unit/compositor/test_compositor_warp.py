@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from skimage import draw
 
-from compositor import Warp, complete_mask, control_points, fit_warp, warp_image
+from compositor import (
+    Warp,
+    complete_mask,
+    control_points,
+    fill_outside,
+    fit_warp,
+    warp_image,
+)
 from compositor.contour import NAMES
 
 # Corners of a flat tee, (x, y) on a 100 x 100 picture, clockwise.
@@ -114,6 +121,16 @@ def test_warp_image_never_samples_outside():
     assert np.allclose(colours, 10)
     assert validity[0, 0] == 0
     assert validity[10, 10] == 1
+
+
+def test_colours_go_on_as_in_a_mirror():
+    image = np.zeros((1, 6, 3), np.uint8)
+    image[0, :, 0] = [9, 9, 1, 2, 9, 9]
+    valid = np.array([[False, False, True, True, False, False]])
+    filled = fill_outside(image, valid)
+    assert filled[0, :, 0].tolist() == [1, 2, 1, 2, 1, 2]
+    assert filled.dtype == np.uint8
+    assert image[0, 0, 0] == 9, "the picture itself is left alone"
 
 
 def test_warp_image_in_strips_is_the_whole():

@@ -5,6 +5,7 @@ import pytest
 
 from cyclegan.data import (
     Garments,
+    apply_prediction_numpy,
     array_batches,
     draw_indices,
     from_model_range,
@@ -112,3 +113,19 @@ def test_array_batches_keep_rows_together():
 def test_array_batches_refuse_unequal_lengths():
     with pytest.raises(ValueError, match="expected arrays of one length"):
         next(array_batches({"x": np.zeros(2), "y": np.zeros(3)}, 1, 0))
+
+
+def test_applying_leaves_the_arguments_alone():
+    warped = np.full((2, 2, 3), 100, np.float32)
+    apply_prediction_numpy(warped, np.ones_like(warped), np.ones_like(warped))
+    assert (warped == 100).all()
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [((4, 4, 3), (2, 2, 3), (4, 4, 3)), ((4, 4, 1),) * 3, ((),) * 3],
+    ids=["sizes differ", "one channel", "scalars"],
+)
+def test_applying_refuses_other_shapes(shapes):
+    with pytest.raises(ValueError, match="expected three equal shapes"):
+        apply_prediction_numpy(*(np.zeros(shape, np.float32) for shape in shapes))

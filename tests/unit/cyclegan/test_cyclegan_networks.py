@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from cyclegan.config import UniversalConfig
+from cyclegan.data import apply_prediction_numpy
 from cyclegan.networks import (
     apply_prediction,
-    apply_prediction_numpy,
     build_discriminator,
     build_generator,
     build_universal_generator,
@@ -111,19 +111,3 @@ def test_both_ways_to_apply_a_prediction_agree():
     array = apply_prediction_numpy((warped + 1) * 127.5, gain, residual)
     assert array.dtype == np.float32
     np.testing.assert_allclose(array / 127.5 - 1, tensor, atol=1e-5)
-
-
-def test_applying_leaves_the_arguments_alone():
-    warped = np.full((2, 2, 3), 100, np.float32)
-    apply_prediction_numpy(warped, np.ones_like(warped), np.ones_like(warped))
-    assert (warped == 100).all()
-
-
-@pytest.mark.parametrize(
-    "shapes",
-    [((4, 4, 3), (2, 2, 3), (4, 4, 3)), ((4, 4, 1),) * 3, ((),) * 3],
-    ids=["sizes differ", "one channel", "scalars"],
-)
-def test_applying_refuses_other_shapes(shapes):
-    with pytest.raises(ValueError, match="expected three equal shapes"):
-        apply_prediction_numpy(*(np.zeros(shape, np.float32) for shape in shapes))

@@ -199,6 +199,20 @@ def test_the_oldest_networks_make_room(tmp_path, monkeypatch):
 
 
 @needs_openvino
+def test_a_network_in_use_does_not_make_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "_KEPT", 2)
+    for name in ("used", "idle"):
+        open_network(Builder(), SHAPE, name, tmp_path)
+    for entry in entries(tmp_path):
+        os.utime(entry, (1e9, 1e9))
+    open_network(Builder(), SHAPE, "used", tmp_path)
+    open_network(Builder(), SHAPE, "new", tmp_path)
+    build = Builder()
+    open_network(build, SHAPE, "used", tmp_path)
+    assert build.calls == 0
+
+
+@needs_openvino
 def test_a_second_start_needs_no_keras(config, weights, cache):
     OpenVinoPredictor(config, weights, cache)
     config.save(cache / "config.json")

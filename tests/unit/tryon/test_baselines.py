@@ -143,9 +143,9 @@ def test_ours_tells_places_where_the_transfer_knows_them(user, shop):
     attempt = baselines.ours(user, Painted(plain, frame))
     assert attempt.places is None
     assert (attempt.image[60, 50] == 77).all()
-    warp, style, mask = style_warp(user, shop)
+    warp, style, _ = style_warp(user, shop)
     relit = Relit(
-        warp, style, mask, frame, np.zeros((8, 8, 6), np.float32),
+        warp, style, frame, np.zeros((8, 8, 6), np.float32),
         np.zeros((*SIZE, 1), np.float32),
     )  # fmt: skip
     attempt = baselines.ours(user, relit)

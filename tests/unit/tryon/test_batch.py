@@ -342,6 +342,23 @@ def fill_disk(patch, left):
     patch.setattr(manifest, "_write_all", write_or_fail)
 
 
+def test_a_row_waits_until_its_result_is_on_the_disk(job, pairs, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def note(descriptor):
+        synced.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    do(job, pairs)
+    ids = {path: path.stat().st_ino for path in (job.out, job.out / MANIFEST)}
+    rows = [k for k, found in enumerate(synced) if found == ids[job.out / MANIFEST]]
+    assert len(rows) == len(pairs)
+    for pair, row in zip(pairs, rows, strict=True):
+        written = synced.index((job.out / pair.key).stat().st_ino)
+        assert ids[job.out] in synced[written:row], "and so is its name"
+
+
 def test_thumbs_are_small_and_shared(job, pairs):
     do(job, pairs)
     thumbs = list((job.out / batch_worker.THUMBS).iterdir())

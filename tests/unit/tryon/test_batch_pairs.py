@@ -87,6 +87,12 @@ def test_a_row_that_is_no_pair_is_a_fault_and_the_others_stay(plan, row, reason)
     assert len({r.key for r in rows}) == 3
 
 
+def test_names_that_only_some_file_systems_tell_apart(plan):
+    first, second = plan("user,shop\nü.jpg,a.jpg\nu\u0308.jpg,a.jpg\n")
+    assert first.fault is None
+    assert second.fault.reason == "doubled_output"
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -1,15 +1,17 @@
 """Pairs on Ray: the same files, also when a worker dies in their midst."""
 
+import json
 import os
 import signal
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from tests.batch_fakes import FakeModels, FakePipeline, contents, draw_folders
 from tryon.batch import open_batch, run_here
 from tryon.batch_pairs import Fault, Pair, cross_pairs
-from tryon.batch_ray import pack, run_on_ray, unpack
+from tryon.batch_ray import RayWorker, pack, run_on_ray, unpack
 from tryon.batch_worker import Job
 from tryon.errors import TryOnError
 
@@ -30,6 +32,34 @@ def test_without_ray_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(TryOnError, match=r"tryon\[ray\]"):
         next(run_on_ray(Job(tmp_path, FakeModels()), [], 1, None))
+
+
+def test_paths_start_from_where_the_batch_was_begun(tmp_path, monkeypatch):
+    draw_folders(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (pair, *_) = cross_pairs(Path("users"), Path("shops"))
+    monkeypatch.chdir("/")
+    worker = RayWorker(Job(Path("out"), FakeModels()), str(tmp_path))
+    row = json.loads(worker(pack(pair))["row"])
+    assert (row["status"], row["user"]["path"]) == ("done", "users/u0.png")
+    assert (tmp_path / "out" / pair.key).is_file()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:1", "Connection refused"),
+        ("127.0.0.1", "expected HOST:PORT"),
+        ("127.0.0.1:99999", "expected HOST:PORT"),
+        ("::1:port", "expected HOST:PORT"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_told_at_once(tmp_path, capfd, address, said):
+    pytest.importorskip("ray.data", reason="needs the extra 'ray'")
+    with pytest.raises(TryOnError, match=f"reached at {address} .*{said}") as error:
+        next(run_on_ray(Job(tmp_path, FakeModels()), [], 1, address))
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""
 
 
 class DyingModels(FakeModels):
@@ -57,7 +87,7 @@ class DyingPipeline(FakePipeline):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_ray_gives_the_same_files_though_a_worker_dies(tmp_path):
+def test_ray_gives_the_same_files_though_a_worker_dies(tmp_path, capfd):
     pytest.importorskip("ray.data", reason="needs the extra 'ray'")
     pairs = cross_pairs(*draw_folders(tmp_path, users=10, shops=2))
     whole = Job(tmp_path / "whole", FakeModels())
@@ -70,3 +100,4 @@ def test_ray_gives_the_same_files_though_a_worker_dies(tmp_path):
             batch.finish()
     assert (tmp_path / "died").exists()
     assert contents(job.out) == contents(whole.out)
+    assert not capfd.readouterr().err, "Ray keeps to itself"

@@ -348,9 +348,9 @@ def test_a_folder_in_the_way(tmp_path):
 
 
 def test_a_read_only_folder(tmp_path):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
     tmp_path.chmod(0o555)
+    if os.access(tmp_path, os.W_OK):
+        pytest.skip("root may write everywhere")
     try:
         with pytest.raises(TryOnError, match="cannot be written"):
             write_image(gradient(), tmp_path / "out.png")

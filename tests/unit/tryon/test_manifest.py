@@ -43,7 +43,7 @@ def test_a_row_is_on_the_disk_when_append_returns(path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(path.read_text()))
     with Manifest(path) as manifest:
         manifest.append(row("a.png"))
-    assert synced == [format_row(row("a.png"))]
+    assert synced == ["", format_row(row("a.png"))], "first the new file's name"
 
 
 def test_a_row_torn_anywhere_is_cut_off(path):

@@ -1,11 +1,16 @@
 """Which runtime a card's network gets, and what is said when it cannot."""
 
+import keras
+import numpy as np
 import pytest
 
+from cyclegan.config import CycleGANConfig, UniversalConfig, to_dict
+from cyclegan.networks import build_generator, build_universal_generator
+from cyclegan.predict import Predictor
 from mrcnn.config import RefinerConfig
 from tryon import networks
 from tryon.errors import MissingModel, TryOnError
-from tryon.networks import load_network, wanted_runtime
+from tryon.networks import OpenVinoGenerator, load_generator, load_network, wanted_runtime
 from tryon.zoo import ModelCard
 
 
@@ -74,3 +79,64 @@ def test_a_config_of_another_version(card, config):
     card.values["config"] = config
     with pytest.raises(MissingModel, match="config is not ours"):
         load_network(card, "refiner")
+
+
+GENERATORS = {
+    "pattern": (CycleGANConfig(image_size=32, filters=8, blocks=1), build_generator),
+    "universal": (
+        UniversalConfig(image_size=32, filters=16, blocks=1, precision="mixed_bfloat16"),
+        build_universal_generator,
+    ),
+}
+
+
+@pytest.fixture(params=GENERATORS)
+def generator_card(request, tmp_path):
+    """A generator of random weights."""
+    config, build = GENERATORS[request.param]
+    keras.utils.set_random_seed(0)
+    model = build(config)
+    for weight in model.trainable_weights:  # its heads would start at zero
+        rng = np.random.default_rng(len(weight.shape))
+        weight.assign(rng.normal(0, 0.2, weight.shape))
+    path = tmp_path / "g.weights.h5"
+    model.save_weights(path)
+    return ModelCard(path, {"kind": request.param, "config": to_dict(config)})
+
+
+def test_a_generator_gives_the_same_in_both_runtimes(generator_card, monkeypatch):
+    pytest.importorskip("openvino", reason="needs the extra 'fast'")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("networks are converted under the backend tensorflow")
+    fast = load_generator(generator_card)
+    assert isinstance(fast, OpenVinoGenerator)
+    monkeypatch.setenv("TRYON_RUNTIME", "keras")
+    plain = load_generator(generator_card)
+    assert isinstance(plain, Predictor)
+    assert fast.config == plain.config
+    batch = np.random.default_rng(1).uniform(-1, 1, (2, *fast.config.input_shape))
+    batch = batch.astype(np.float32)
+    expected = plain(batch)
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(fast(batch), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("error", [ImportError("no openvino"), OSError(28, "disk full")])
+def test_a_generator_falls_back_to_keras(generator_card, monkeypatch, error):
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(networks, "open_network", fail)
+    assert isinstance(load_generator(generator_card), Predictor)
+    monkeypatch.setenv("TRYON_RUNTIME", "openvino")
+    with pytest.raises(TryOnError, match="install tryon's extra 'fast'"):
+        load_generator(generator_card)
+
+
+@pytest.mark.parametrize(
+    "config", [None, {"kind": "x"}, {"kind": "UniversalConfig", "z": 1}]
+)
+def test_a_card_of_no_generator(card, config):
+    card.values["config"] = config
+    with pytest.raises(MissingModel, match="holds no config"):
+        load_generator(card)
