@@ -10,6 +10,7 @@ colours are nearly their light.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,13 +137,14 @@ def make_pairs(
     for stem in stems:
         worn = read_worn(stem)
         for number in range(looks if worn.mask.any() else 0):
-            shop = stem if number == 0 else stems[rng.integers(len(stems))]
+            shop = stem if number == 0 else stems[int(rng.integers(len(stems)))]
             yield make_pair(worn, read_shop(shop), size, rng)
     for photo in photos:
         plain = find_plain(photo)
-        for _ in range(PHOTO_LOOKS * looks if plain else 0):
-            shop = stems[rng.integers(len(stems))]
-            yield make_pair(plain, read_shop(shop), size, rng)
+        for _ in range(PHOTO_LOOKS * looks):
+            if plain is not None:
+                shop = stems[int(rng.integers(len(stems)))]
+                yield make_pair(plain, read_shop(shop), size, rng)
 
 
 def _true_pairs(stems: Sequence[Path]) -> list[RenderedPair]:
@@ -336,7 +338,7 @@ def paint_sample(
     own = design_a if repaint else pair.own_design
     exemplar, truth = _wear(pair, light, given, design_b, flat, rng)
     room = (rng.uniform(0.5, 1.5) * rng.uniform(0.7, 1.3, 3)) ** (1 / paint.GAMMA)
-    planes = {
+    planes: dict[str, NDArray[Any]] = {
         "view": _repaint(pair, own, light, rng) * room if repaint else pair.photo * room,
         "warped_a": paint.paint(own, pair.chart.astype(np.float32), flat),
         "warped_b": exemplar,
@@ -359,7 +361,7 @@ def _wear(
     design: Picture,
     flat: Array,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the shop's tee as warped, and as worn."""
     if given:
         assert pair.truth is not None

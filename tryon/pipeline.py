@@ -11,6 +11,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -149,12 +150,15 @@ class TryOnPipeline:
         """
         warnings = self._judge(user, shop, options.force)
         with watch("matte"):
-            _ = user.layers, shop.alpha
-        with watch("transfer"):
-            out1 = self.transfer(user, shop)
-            warnings += doubts(out1)
-        with watch("composite"):
-            image = composite(user, out1)
+            _ = user.alpha, shop.alpha
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            colours = beside.submit(lambda: user.layers)  # on the other core
+            with watch("transfer"):
+                out1 = self.transfer(user, shop)
+                warnings += doubts(out1)
+            with watch("composite"):
+                colours.result()
+                image = composite(user, out1)
         with watch("judge"):
             scores = measure(user, shop, out1, image)
         report = build_report(
