@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
+from compositor import fill_outside
 from data_tools.rendered_pairs import RenderedPair, find_pairs
+from mrcnn.read_chart import read_chart
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.correspond import StyleWarp, find_points, fit_style
 from tryon.evaluate_tryon import read_pair
@@ -100,7 +102,7 @@ def half_seen(
     mask = user.found.mask.copy()
     ys = np.flatnonzero(mask.any(axis=1))
     mask[int(ys[0] + HALF * len(ys)) :] = False
-    return done_well(pipeline, with_mask(user, mask), shop)
+    return done_well(pipeline, with_mask(pipeline, user, mask), shop)
 
 
 def swollen(
@@ -109,12 +111,14 @@ def swollen(
     """Take arms and trousers for shirt."""
     wide = max(1, round(SWOLLEN * np.sqrt(user.found.mask.sum())))
     mask = ndimage.binary_dilation(user.found.mask, iterations=wide)
-    return done_well(pipeline, with_mask(user, mask), shop)
+    return done_well(pipeline, with_mask(pipeline, user, mask), shop)
 
 
-def with_mask(user: Garment, mask: NDArray[np.bool_]) -> Garment:
-    """Return the user with another mask."""
-    return Garment(user.photo, user.work, replace(user.found, mask=mask))
+def with_mask(pipeline: TryOnPipeline, user: Garment, mask: NDArray[np.bool_]) -> Garment:
+    """Return the user with another mask, and the chart that is read in it."""
+    charts = pipeline.segmenter.charts
+    chart = None if charts is None else read_chart(charts, user.work, mask)
+    return Garment(user.photo, user.work, replace(user.found, mask=mask, chart=chart))
 
 
 def _warped(
@@ -122,7 +126,8 @@ def _warped(
 ) -> Relit:
     """Draw the garment through a given warp."""
     warp, style, mask = way
-    return replace(_relit(pipeline, user, shop), warp=warp, style=style, style_mask=mask)
+    filled = fill_outside(style, mask)
+    return replace(_relit(pipeline, user, shop), warp=warp, style=filled)
 
 
 def _relit(pipeline: TryOnPipeline, user: Garment, shop: Garment) -> Relit:

@@ -12,6 +12,10 @@ from tryon.errors import FORCEABLE, Refusal
 from tryon.stages import Garment
 from tryon.types import GarmentMask
 
+# How far a print is trusted to lie right, by what its warp was fitted to.
+TRUST, LEAST_TRUST = {"chart": 1.0, "landmarks": 0.85}, 0.7
+TUCKED = 0.3  # of a garment's length: so much may be tucked in
+
 
 @dataclass(frozen=True)
 class JudgeConfig:
@@ -94,17 +98,35 @@ def sleeve_length(mask: NDArray[np.bool_]) -> float | None:
     return max(seen) / max(y2 - y1, 1) if seen else None
 
 
+def completeness(seen: GarmentMask) -> float:
+    """Return how much of a garment's length was found, 0 to 1.
+
+    The lowest place of its chart tells, where the hem is 0: an edge far above it means
+    that a part was missed. A shirt that is tucked in shows no hem either, hence `TUCKED`.
+    What the photo's own edge cuts, or has no chart, counts as complete.
+    """
+    if seen.chart is None or seen.mask[-1].any() or seen.chart.back.all():
+        return 1.0
+    lowest = float(np.quantile(seen.chart.places[~seen.chart.back, 1], 0.02))
+    return float(np.clip(1 - (lowest - TUCKED), 0.0, 1.0))
+
+
 def total_score(
-    user: GarmentMask, shop: GarmentMask, distortion: float, style_distance: float
+    user: GarmentMask,
+    shop: GarmentMask,
+    distortion: float,
+    style_distance: float,
+    way: str = "chart",
 ) -> float:
     """Return one figure in [0, 1] for a result.
 
     The product of how sure the segmenter is of both garments (class score times the
-    agreement of its two looks, their geometric mean), how evenly the print was warped
-    and how near the colours of out1 are to the shop's. 0.5 is usual, below 0.2 look
-    twice.
+    agreement of its two looks, their geometric mean), how much of them was found, how
+    evenly the print was warped and by what (`TRUST`), and how near the colours of out1
+    are to the shop's. 0.5 is usual, below 0.2 look twice.
     """
     sure = np.sqrt(
         user.instance.score * user.agreement * shop.instance.score * shop.agreement
     )
-    return float(sure * np.exp(-distortion / 2) * np.exp(-style_distance / 25))
+    whole = completeness(user) * completeness(shop) * TRUST.get(way, LEAST_TRUST)
+    return float(sure * whole * np.exp(-distortion / 2) * np.exp(-style_distance / 25))

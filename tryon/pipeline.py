@@ -297,9 +297,10 @@ def measure(
     x1, y1, x2, y2 = user.box
     drawn = out1.draw(np.arange(y1, y2), np.arange(x1, x2))
     distortion = out1.warp.distortion if out1.warp else 0.0
+    way = out1.warp.method if out1.warp else "chart"
     distance = style_distance(drawn, user.alpha[y1:y2, x1:x2], shop.work, shop.alpha)
     return {
-        "score": judge.total_score(user.found, shop.found, distortion, distance),
+        "score": judge.total_score(user.found, shop.found, distortion, distance, way),
         "warp_distortion": float(distortion),
         "style_distance": distance,
         "seam_energy": seam_energy(result, user.work, user.alpha),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mrcnn.detections import Detections
+from mrcnn.read_chart import Chart
 from tryon import judge
 from tryon.errors import REASONS, Refusal
 from tryon.pipeline import Options, TryOnPipeline
@@ -201,6 +202,24 @@ def test_total_score_falls_with_each_fault():
     assert judge.total_score(replace(good, agreement=0.5), good, 0.0, 0.0) < best
     assert judge.total_score(good, good, 1.0, 0.0) < best
     assert judge.total_score(good, good, 0.0, 20.0) < best
+    by_landmarks = judge.total_score(good, good, 0.0, 0.0, "landmarks")
+    assert judge.total_score(good, good, 0.0, 0.0, "corners") < by_landmarks < best
+
+
+@pytest.mark.parametrize(
+    ("lowest", "cut", "expected"),
+    [(0.0, False, 1.0), (0.25, False, 1.0), (0.7, False, 0.6), (0.7, True, 1.0)],
+    ids=["hem seen", "tucked in", "half missed", "the frame cuts it"],
+)
+def test_completeness_is_read_from_the_lowest_place(lowest, cut, expected):
+    mask = np.ones((4, 4), bool)
+    mask[-1] = cut
+    places = np.stack([np.full(50, 0.5), np.linspace(lowest, 0.85, 50)], axis=-1)
+    front = np.zeros(50, bool)
+    chart = Chart(places, np.float32(places), front, np.full(50, 0.01))
+    seen = replace(found(mask, 1.0, 1.0), chart=chart)
+    assert judge.completeness(seen) == pytest.approx(expected, abs=0.01)
+    assert judge.completeness(replace(seen, chart=None)) == 1.0
 
 
 def test_garment_places_map_pixel_centres():
