@@ -61,7 +61,7 @@ class UniversalConfig:
     norm_groups: int = 8  # groups of the normalisation; keeps the level of light
     discriminator_filters: int = 32  # channels of the discriminator's first layer
     lambda_truth: float = 10.0  # weight of |out1 - truth| inside the mask
-    lambda_slope: float = 4.0  # the same of steps between neighbours: folds, old prints
+    lambda_slope: float = 10.0  # the same of steps between neighbours: folds, old prints
     lambda_cycle: float = 2.0  # weight of the cycle error; 0 skips its cost
     lambda_identity: float = 2.0  # weight of the identity error; 0 skips its cost
     lambda_residual: float = 0.5  # weight of |residual| where the warp is valid

@@ -337,7 +337,7 @@ def paint_sample(
         light = _change_contrast(light, pair.mask, rng.uniform(0.7, 1.4))
     own = design_a if repaint else pair.own_design
     exemplar, truth = _wear(pair, light, given, design_b, flat, rng)
-    room = (rng.uniform(0.5, 1.5) * rng.uniform(0.7, 1.3, 3)) ** (1 / paint.GAMMA)
+    room = (rng.uniform(0.55, 1.3) * rng.uniform(0.88, 1.12, 3)) ** (1 / paint.GAMMA)
     planes: dict[str, NDArray[Any]] = {
         "view": _repaint(pair, own, light, rng) * room if repaint else pair.photo * room,
         "warped_a": paint.paint(own, pair.chart.astype(np.float32), flat),

@@ -64,7 +64,7 @@ def train_universal(
     epochs: int,
     steps_per_epoch: int,
     batch_size: int = 4,
-    looks: int = 2,
+    looks: int = 3,
     photos: Sequence[Path] = (),
     start: Path | None = None,
 ) -> Iterator[dict[str, float]]:
