@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from filelock import FileLock
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _FILES = ("network.xml", "network.bin")
 _SUMS = "sums.json"
+_LOCK = "convert.lock"  # held while a network is made
 _PREFIX = "network-"  # of everything this module writes into a cache folder
 _KEPT = 12  # networks in a cache folder; a trained segmenter takes 18 MB
 # float32 is asked for: left to itself, OpenVINO computes in bfloat16 where the processor
@@ -90,15 +92,25 @@ def open_network(
     entry = cache_dir / f"{_PREFIX}{fingerprint(key, openvino.__version__)}"
     if not _is_whole(entry):
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache_dir, prefix=_PREFIX) as scratch:
-            made = Path(scratch) / "made"
-            made.mkdir()
-            convert(build(), input_shape, made)
-            _move_in(made, entry)
-        _drop_old(cache_dir)
+        # Processes that start together convert once: it takes a minute and 1.4 GB.
+        with FileLock(cache_dir / _LOCK):
+            if not _is_whole(entry):
+                _fill(entry, build, input_shape)
     with contextlib.suppress(OSError):  # a cache that may only be read
         os.utime(entry)
     return OpenVinoNetwork(entry)
+
+
+def _fill(
+    entry: Path, build: "Callable[[], keras.Model]", input_shape: tuple[int, int, int]
+) -> None:
+    """Convert a network into a cache's entry, which appears when it is whole."""
+    with tempfile.TemporaryDirectory(dir=entry.parent, prefix=_PREFIX) as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        convert(build(), input_shape, made)
+        _move_in(made, entry)
+    _drop_old(entry.parent)
 
 
 def convert(

@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -183,6 +186,29 @@ def test_a_failed_conversion_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError, match="no such network"):
         open_network(build, SHAPE, "none", tmp_path)
     assert entries(tmp_path) == []
+
+
+@needs_openvino
+def test_a_network_is_converted_by_one_while_another_waits(tmp_path, monkeypatch):
+    """The second asks after the first has begun, and before it is done."""
+    begun, made = threading.Event(), []
+
+    def slow(*_):
+        begun.set()
+        time.sleep(0.3)
+        entry = tmp_path / "entry"
+        entry.mkdir()
+        made.append(entry)
+
+    monkeypatch.setattr(runtime, "_is_whole", lambda _: bool(made))
+    monkeypatch.setattr(runtime, "_fill", slow)
+    monkeypatch.setattr(runtime, "OpenVinoNetwork", lambda _: "opened")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(open_network, Builder(), SHAPE, "k", tmp_path)
+        assert begun.wait(30)
+        second = pool.submit(open_network, Builder(), SHAPE, "k", tmp_path)
+        assert (first.result(), second.result()) == ("opened", "opened")
+    assert len(made) == 1
 
 
 @needs_openvino
