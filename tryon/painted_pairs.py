@@ -30,10 +30,7 @@ from tryon.transfer import LIGHT_MARGIN, Frame, as_shares, look
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
-LEAST_TONE, MOST_TONE = (
-    8,
-    247,
-)  # of channels that tell the light
+LEAST_TONE, MOST_TONE = 8, 247  # of channels that can tell the light
 LEAST_LIGHT = 0.02  # linear
 LEAST_DYE = 40  # of a design's channel that tells the light's colour
 MOST_TINT = 0.5  # log of a channel's light over the mean of all
