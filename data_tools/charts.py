@@ -1,8 +1,9 @@
 """The canonical chart of a short-sleeve top, from the flat patterns of rendered ones.
 
 A rendered picture has (u, v) on the flat pattern of its own tee, whose torso is longer or
-narrower there than another tee's. Stretched so that collars, sides and hems meet, one
-place of the chart is one place on any garment.
+narrower there than another tee's, and its shoulders with it. Stretched so that what a
+photo shows of any cut meets (hems, sides, armpits, shoulders, collars, cuffs), one place
+of the chart is one place on any garment.
 """
 
 from dataclasses import dataclass
@@ -16,27 +17,43 @@ from data_tools.garments import landmarks_of
 from data_tools.paint import read_chart, read_tee, spread_chart
 
 Array = NDArray[np.float32]
-COLLAR, SIDE = 0.85, 0.3  # where collars and sides lie on the canonical chart
-COLLAR_ENDS = (1, 5)  # landmarks where the collar meets the shoulders
-TORSO = (0.05, 0.35)  # rows of the pattern that no sleeve reaches down to
-WIDEST = 99.5  # percentile: single pixels at the outline may be off
+# Where the parts of all garments lie on the canonical chart: heights, and distances from
+# the middle.
+COLLAR, ARMPIT, SHOULDER_HEIGHT = 0.85, 0.51, 0.8
+SIDE, SHOULDER = 0.3, 0.2
+# Landmarks: ends of the collar, shoulders, armpits.
+COLLAR_ENDS, SHOULDERS, ARMPITS = (1, 5), (6, 24), (11, 19)
+# Where landmarks lie on the canonical chart, worn or flat: those that lie there within
+# .015 in nearly all renders, by their indices.
+MARKS = {
+    1: (0.415, COLLAR),
+    5: (0.585, COLLAR),
+    6: (0.5 - SHOULDER, SHOULDER_HEIGHT),
+    24: (0.5 + SHOULDER, SHOULDER_HEIGHT),
+    15: (0.5, 0.015),
+}
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How a garment's pattern lies in its square.
+    """How a garment's pattern lies in its square, panel units.
 
     Attributes:
-        collar: height of the ends of its collar, panel units.
-        side: distance of its side seams from the middle, panel units.
+        collar: height of the ends of its collar.
+        armpit: height of its armpits.
+        side: distance of its armpits from the middle.
+        shoulder: that of its shoulders.
     """
 
-    collar: float
-    side: float
+    collar: float = COLLAR
+    armpit: float = ARMPIT
+    side: float = SIDE
+    shoulder: float = SHOULDER
 
     def __post_init__(self) -> None:
         """Check that it can be a tee."""
-        if not (0.4 < self.collar < 1 and 0.1 < self.side < 0.5):
+        heights = 0.2 < self.armpit < self.collar - 0.1 < 0.9
+        if not (heights and 0.05 < self.shoulder < 0.45 and 0.1 < self.side < 0.45):
             raise ValueError(f"expected the cut of a tee, got {self}")
 
 
@@ -70,15 +87,20 @@ def read_cut(stem: Path) -> Cut:
     points = landmarks_of(record.instances[0])
     if points is None or not tee.any():
         raise ValueError(f"{shop}: expected a tee with landmarks")
-    height, width = tee.shape
-    x, y = np.rint(points[list(COLLAR_ENDS), :2]).astype(np.intp).T
-    ends = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
-    collar = spread_chart(places, tee)[ends][:, 1].mean()
-    torso = tee & (places[..., 1] > TORSO[0]) & (places[..., 1] < TORSO[1])
-    if not torso.any():
-        raise ValueError(f"{shop}: expected a torso, found none")
-    side = np.percentile(np.abs(places[torso][:, 0] - 0.5), WIDEST)
-    return Cut(float(collar), float(side))
+    chart = spread_chart(places, tee)
+    collar, armpit, shoulder = (
+        _read_at(chart, points[list(pair), :2])
+        for pair in (COLLAR_ENDS, ARMPITS, SHOULDERS)
+    )
+    return Cut(collar[1], armpit[1], armpit[0], shoulder[0])
+
+
+def _read_at(chart: Array, spots: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the mean distance from the middle, and height, of spots (N, 2), x and y."""
+    height, width = chart.shape[:2]
+    x, y = np.rint(spots).astype(np.intp).T
+    found = chart[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
+    return float(np.abs(found[:, 0] - 0.5).mean()), float(found[:, 1].mean())
 
 
 def canonical(places: Array, cut: Cut) -> Array:
@@ -89,11 +111,21 @@ def canonical(places: Array, cut: Cut) -> Array:
         cut: of the garment.
 
     Returns:
-        (..., 2): hems stay, collars come to `COLLAR`, side seams to `SIDE` beside the
-        middle, the ends of the sleeves stay at the panel's sides.
+        (..., 2): hems stay, armpits come to `ARMPIT`, collars to `COLLAR`; across, the
+        line from the side seams by the armpits to the shoulders meets that of all
+        garments, and the ends of the sleeves stay at the panel's sides.
     """
-    away = places[..., 0] - 0.5
-    across = np.interp(np.abs(away), [0, cut.side, 0.5], [0, SIDE, 0.5])
-    x = 0.5 + np.sign(away) * across
-    y = places[..., 1] * (COLLAR / cut.collar)
+    away, height = np.abs(places[..., 0] - 0.5), places[..., 1]
+    slope = (COLLAR - ARMPIT) / (cut.collar - cut.armpit)
+    y = np.where(
+        height < cut.armpit,
+        height * (ARMPIT / cut.armpit),
+        ARMPIT + (height - cut.armpit) * slope,
+    )
+    rise = np.clip((y - ARMPIT) / (SHOULDER_HEIGHT - ARMPIT), 0, 1)
+    own = cut.side + rise * (cut.shoulder - cut.side)
+    common = SIDE + rise * (SHOULDER - SIDE)
+    sleeve = common + (away - own) * (0.5 - common) / (0.5 - own)
+    across = np.where(away < own, away * common / own, sleeve)
+    x = 0.5 + np.sign(places[..., 0] - 0.5) * across
     return np.stack([x, y], axis=-1).astype(np.float32)

@@ -32,7 +32,12 @@ class Charted:
     foreground: NDArray[np.bool_] | None = None
 
 
+TWIN_SHARE = 4  # one view in so many is of a garment without a chart
 Change = Callable[[Charted, np.random.Generator], Charted]
+
+
+Row = dict[str, NDArray[np.float32]]
+Twins = Callable[[np.random.Generator], tuple[Row, Row]]
 
 
 class ChartBatches(keras.utils.PyDataset):
@@ -48,6 +53,11 @@ class ChartBatches(keras.utils.PyDataset):
         augment: changes a view; None leaves it.
         workers: threads that draw.
         epoch: number of the first epoch; every epoch has other views.
+        twins: draws two views of one garment without a chart, as
+            `chart_twins.twin_rows`; a quarter of every batch are such. None for none.
+
+    Raises:
+        ValueError: when twins are wanted and `batch_size` is no multiple of 8.
     """
 
     def __init__(
@@ -61,10 +71,15 @@ class ChartBatches(keras.utils.PyDataset):
         augment: Change | None = None,
         workers: int = 1,
         epoch: int = 0,
+        twins: Twins | None = None,
     ):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
+        if twins is not None and batch_size % (2 * TWIN_SHARE):
+            raise ValueError(
+                f"expected batch_size in multiples of {2 * TWIN_SHARE}, got {batch_size}"
+            )
         self.load, self.count, self.augment, self.steps = load, count, augment, steps
-        self.size, self.batch_size = size, batch_size
+        self.size, self.batch_size, self.twins = size, batch_size, twins
         self.seed, self.epoch = seed, epoch
 
     def __len__(self) -> int:
@@ -74,30 +89,50 @@ class ChartBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int):
         """Return one batch: the inputs dict of `ChartTrainer` in a tuple."""
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        rows = [
-            self._row(int(k), rng) for k in rng.integers(self.count, size=self.batch_size)
-        ]
-        return ({name: np.stack([row[name] for row in rows]) for name in rows[0]},)
+        pairs = 0 if self.twins is None else self.batch_size // TWIN_SHARE // 2
+        picks = rng.integers(self.count, size=self.batch_size - 2 * pairs)
+        rows = [self._row(int(pick), rng) for pick in picks]
+        for _ in range(pairs):
+            assert self.twins is not None
+            rows += self.twins(rng)
+        names = rows[-1]  # what only twins have is blank in the others
+        return ({name: np.stack([_get(row, name) for row in rows]) for name in names},)
 
-    def _row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _row(self, index: int, rng: np.random.Generator) -> Row:
         view = random_view(self.load(index, rng), self.size, rng)
         if self.augment is not None:
             view = self.augment(view, rng)
         return pack_view(view)
 
 
+def _get(row: Row, name: str) -> NDArray[np.float32]:
+    blank = np.zeros((*row["gt_chart"].shape[:2], 3), np.float32)
+    return row.get(name, blank)
+
+
 def random_view(
     picture: Charted, size: int, rng: np.random.Generator, shake: float = 1.0
 ) -> Charted:
-    """Look at a garment through a shaken window: shift, scale, turn, mirror, tilt.
+    """Look at a garment through a window of `random_window`."""
+    return view_charted(picture, random_window(picture.mask, size, rng, shake), size)
+
+
+def random_window(
+    mask: NDArray[np.bool_], size: int, rng: np.random.Generator, shake: float = 1.0
+) -> NDArray[np.float64]:
+    """Draw a shaken window around a garment: shift, scale, turn, mirror, tilt.
 
     Args:
-        picture: the garment in its whole picture.
+        mask: bool (H, W), of the garment in its whole picture.
         size: height and width of the view.
         rng: source of chance.
         shake: 0 gives the window that prediction uses.
+
+    Returns:
+        (3, 3), a map from view to picture pixels; it mirrors where the determinant of
+        its (2, 2) part is below 0.
     """
-    centre, span = square_window(mask_bounds(picture.mask))
+    centre, span = square_window(mask_bounds(mask))
     centre = centre + rng.normal(0, 0.03 * shake, 2) * span
     span *= np.exp(rng.normal(0, 0.08 * shake))
     angle = np.deg2rad(rng.normal(0, 9 * shake))
@@ -106,7 +141,17 @@ def random_view(
     cos, sin = np.cos(angle) * span / size, np.sin(angle) * span / size
     turn = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
     tilt = rng.normal(0, 0.12 * shake, 2) / size
-    window = homography(centre, turn, tilt, size)
+    return homography(centre, turn, tilt, size)
+
+
+def view_charted(picture: Charted, window: NDArray[np.float64], size: int) -> Charted:
+    """Look at a garment through a window; in a mirror too x of its chart runs right.
+
+    Args:
+        picture: the garment in its whole picture.
+        window: (3, 3), see `random_window`.
+        size: height and width of the view.
+    """
     mask, foreground = (
         None
         if plane is None
@@ -118,7 +163,7 @@ def random_view(
         _nearest(plane, window, size)
         for plane in (picture.chart[..., 0], picture.chart[..., 1], picture.back)
     )
-    x = 1 - x if flip < 0 else x
+    x = 1 - x if np.linalg.det(window[:2, :2]) < 0 else x
     image = resample(picture.image, window, size)
     return Charted(image, mask, np.stack([x, y], axis=-1), back > 0.5, foreground)
 
@@ -134,7 +179,7 @@ def _nearest(plane: np.ndarray, window: np.ndarray, size: int) -> NDArray[np.flo
     return np.asarray(moved)
 
 
-def pack_view(view: Charted) -> dict[str, np.ndarray]:
+def pack_view(view: Charted) -> Row:
     """Put a view into the arrays of a batch row.
 
     Returns:

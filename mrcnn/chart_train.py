@@ -3,11 +3,13 @@
 from keras import ops
 
 from mrcnn.chart import build_chart_network
+from mrcnn.chart_twins import agreement_losses
 from mrcnn.config import ChartConfig, TrainConfig
 from mrcnn.losses import binary_cross_entropy
 from mrcnn.trainer import NetworkTrainer
 
 WEIGHTS = {"place": 10.0, "promise": 0.1, "slope": 10.0, "back": 0.3}
+AGREEMENT_WEIGHTS = {"twin": 3.0, "mark": 1.0}
 
 
 class ChartTrainer(NetworkTrainer):
@@ -18,10 +20,11 @@ class ChartTrainer(NetworkTrainer):
         train: the recipe. Defaults to `TrainConfig()`.
 
     Call arguments:
-        inputs: a dict of `mrcnn.chart_data.pack_view`'s arrays, batched.
+        inputs: a dict of the arrays of `ChartBatches`.
 
     Returns:
-        The losses, scalars, by the names of `WEIGHTS`.
+        The losses, scalars, by the names of `WEIGHTS` and `AGREEMENT_WEIGHTS`; the
+        latter are 0 in batches without twins.
     """
 
     def __init__(
@@ -29,12 +32,19 @@ class ChartTrainer(NetworkTrainer):
     ):
         config, seed = config or ChartConfig(), (train or TrainConfig()).seed
         super().__init__(
-            "chart_trainer", build_chart_network(config), config, WEIGHTS, seed
+            "chart_trainer",
+            build_chart_network(config),
+            config,
+            WEIGHTS | AGREEMENT_WEIGHTS,
+            seed,
         )
 
     def call(self, inputs, training=False):
         pred = self.network(inputs["views"], training=training)
-        return chart_losses(pred, inputs["gt_chart"])
+        losses = chart_losses(pred, inputs["gt_chart"])
+        if "twin" not in inputs:
+            return losses | {name: ops.zeros(()) for name in AGREEMENT_WEIGHTS}
+        return losses | agreement_losses(pred, inputs["twin"], inputs["marks"])
 
 
 def chart_losses(pred, truth):

@@ -1,4 +1,4 @@
-"""Train the chart network on rendered garments."""
+"""Train the chart network on rendered garments, and on photos of others."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,15 +17,18 @@ from mrcnn.config import ChartConfig, RefinerConfig
 from mrcnn.refiner import build_refiner
 from tryon.errors import TryOnError
 from tryon.images import write_image
+from tryon.networks import load_network
 from tryon.training_charts import (
     ChartLoader,
     chart_augmenter,
     find_charted,
     read_charted,
+    twin_augmenter,
 )
 from tryon.training_data import TrainingPhotos
 from tryon.training_run import Trainee, TrainingRun, build_trainee, one_line, train
-from tryon.zoo import ModelCard
+from tryon.training_twins import TwinLoader, find_tops
+from tryon.zoo import ModelCard, shipped_card
 
 BACKDROPS = 150
 HELD_OUT = 24  # pictures of the last people, that are not trained on
@@ -36,14 +39,19 @@ def train_chart(
     run: TrainingRun,
     backdrops: Sequence[Path] = (),
     features: ModelCard | None = None,
+    photos: Sequence[Path] = (),
+    tell: Callable[[str], None] = lambda name: None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Iterator[dict[str, float]]:
-    """Train on rendered pictures with charts.
+    """Train on rendered pictures with charts, and on photos without.
 
     Args:
         run: what to do; its config is a `ChartConfig`, its data folders of renders.
         backdrops: annotated photos; pieces of them lie behind the garments.
-        features: a refiner whose backbone and decoder the training starts from.
+        features: a refiner whose backbone the training starts from.
+        photos: folders of annotated photos; short-sleeve tops in them take part, see
+            `mrcnn.chart_twins`.
+        tell: called with every such photo's name while tops are looked for.
         on_step: called after every step.
 
     Yields:
@@ -53,13 +61,15 @@ def train_chart(
     Raises:
         TryOnError: as `train_segmenter`.
     """
-    yield from one_line(_train(run, backdrops, features, on_step))
+    yield from one_line(_train(run, backdrops, features, photos, tell, on_step))
 
 
 def _train(
     run: TrainingRun,
     backdrops: Sequence[Path],
     features: ModelCard | None,
+    photos: Sequence[Path],
+    tell: Callable[[str], None],
     on_step: Callable[[], None],
 ) -> Iterator[dict[str, float]]:
     config, seed = run.config, run.recipe.seed
@@ -69,8 +79,9 @@ def _train(
     held = stems[-HELD_OUT:] if len(stems) > 2 * HELD_OUT else []
     stems = stems[: len(stems) - len(held)]
     designs = [paint.read_texture(path) for path in _designs(stems)]
-    photos = [p for folder in backdrops for p in read_folder(folder, "train")]
-    pieces = cut_backdrops(photos, BACKDROPS, np.random.default_rng(seed))
+    behind = [p for folder in backdrops for p in read_folder(folder, "train")]
+    pieces = cut_backdrops(behind, BACKDROPS, np.random.default_rng(seed))
+    twins = make_twins(photos, config.image_size, pieces, tell)
     run.out_dir.mkdir(parents=True, exist_ok=True)
     trainee = build_trainee(run, lambda: make_trainee(run, features))
     load, augment = ChartLoader(stems, designs), chart_augmenter(pieces)
@@ -86,6 +97,7 @@ def _train(
             augment,
             run.workers,
             epoch,
+            twins,
         )
 
     def look(epoch: int) -> dict[str, float]:
@@ -93,6 +105,29 @@ def _train(
 
     data = TrainingPhotos([AnnotatedPhoto(s, "rendered") for s in stems], [], [])
     yield from train(run, trainee, data, make_batches, look, on_step)
+
+
+def make_twins(
+    folders: Sequence[Path],
+    size: int,
+    pieces: Sequence[NDArray[np.uint8]],
+    tell: Callable[[str], None],
+) -> TwinLoader | None:
+    """Find the tops of photos that take part without a chart; None without folders.
+
+    Raises:
+        FileNotFoundError: when no photo shows a short-sleeve top.
+    """
+    if not folders:
+        return None
+    photos = [p for folder in folders for p in read_folder(folder, "train")]
+    tops = find_tops(photos, load_network(shipped_card("refiner"), "refiner"), tell)
+    if not tops:
+        raise FileNotFoundError(
+            "expected photos with masks of short-sleeve tops in "
+            + ", ".join(map(str, folders))
+        )
+    return TwinLoader(tops, size, twin_augmenter(pieces))
 
 
 def _designs(stems: Sequence[Path]) -> list[Path]:

@@ -161,6 +161,23 @@ def chart_augmenter(pieces: Sequence[NDArray[np.uint8]]) -> Change:
     return change
 
 
+def twin_augmenter(pieces: Sequence[NDArray[np.uint8]]) -> Change:
+    """Return what changes a view of twins: occluders, resolution, light; nothing moves.
+
+    Args:
+        pieces: of photos without garments; may be empty.
+    """
+    change_light = photo_augmenter()
+
+    def change(view: Charted, rng: np.random.Generator) -> Charted:
+        if rng.random() < OCCLUDE:
+            view = hide_part(view, pieces, rng)
+        image = coarsen(view.image, rng) if rng.random() < COARSEN else view.image
+        return replace(view, image=change_light(image, rng))
+
+    return change
+
+
 def bend_view(view: Charted, rng: np.random.Generator) -> Charted:
     """Bend a view smoothly, its chart with it: another body, another cut."""
     field = bend_field(len(view.image), BEND_STRENGTH * rng.uniform(0.3, 1.3), rng)

@@ -12,6 +12,7 @@ import numpy as np
 from mrcnn.chart import build_chart_network
 from mrcnn.chart_data import Charted, pack_view
 from mrcnn.chart_train import ChartTrainer
+from mrcnn.chart_twins import Uncharted, twin_rows
 from mrcnn.config import ChartConfig, Stage, TrainConfig
 from mrcnn.train import compile_stage
 
@@ -23,7 +24,11 @@ mask = np.zeros((64, 64), bool)
 mask[16:48, 16:48] = True
 image = np.rint(chart[..., [0, 1, 1]] * 255).astype("uint8")
 row = pack_view(Charted(image, mask, chart, np.zeros_like(mask)))
-batch = {name: np.stack([value, value]) for name, value in row.items()}
+photo = Uncharted(image, mask, np.zeros((25, 3), "float32"), np.zeros((25, 2), "float32"))
+twins = twin_rows(photo, 64, np.random.default_rng(0), lambda view, rng: view)
+blank = {name: np.zeros_like(twins[0][name]) for name in ("twin", "marks")}
+rows = [row | blank, row | blank, *twins]
+batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 keras.utils.set_random_seed(0)
 if task == "read":
     errors = []
@@ -37,7 +42,7 @@ if task == "read":
             for name in found})
     print(json.dumps(errors))
     sys.exit()
-train = TrainConfig(batch_size=2, warmup_steps=1, ema=0.9)
+train = TrainConfig(batch_size=4, warmup_steps=1, ema=0.9)
 model = ChartTrainer(config, train)
 compile_stage(model, Stage("heads", 30, 5e-3), train)
 
@@ -64,7 +69,7 @@ def test_training_lowers_the_losses(written, backend):
     _, report = written(backend)
     for name in ("place", "back"):
         assert report["history"][name][-1] < report["history"][name][0], name
-    assert report["shapes"]["places"] == [2, 16, 16, 2, 2]
+    assert report["shapes"]["places"] == [4, 16, 16, 2, 2]
 
 
 @pytest.mark.parametrize("reader", BACKENDS)

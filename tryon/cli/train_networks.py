@@ -190,12 +190,21 @@ def refiner(
     metavar="CARD",
     help="Card of a refiner whose backbone to start from.",
 )
+@click.option(
+    "--photos",
+    multiple=True,
+    type=EXISTING,
+    metavar="PHOTOS",
+    help="Annotated photos; tops in them teach by what two views of one top, and its "
+    "landmarks, must agree on.",
+)
 @click.pass_context
 @user_errors
 def chart(
     context: click.Context,
     backdrops: tuple[Path, ...],
     features: Path | None,
+    photos: tuple[Path, ...],
     **options: Any,
 ) -> None:
     """Train the network that tells where on the garment each pixel lies.
@@ -207,8 +216,10 @@ def chart(
     from tryon.zoo import load_card
 
     card = None if features is None else load_card(features)
+    looked = _counter("photos looked at for tops")
     with progress(context, run.steps) as tell:
-        for row in train_chart(run, backdrops, card, lambda: tell("")):
+        rows = train_chart(run, backdrops, card, photos, looked, lambda: tell(""))
+        for row in rows:
             tell_row(row)
     click.echo(run.out_dir / "chart.json")
 
