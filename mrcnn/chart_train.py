@@ -9,7 +9,7 @@ from mrcnn.losses import binary_cross_entropy
 from mrcnn.trainer import NetworkTrainer
 
 WEIGHTS = {"place": 10.0, "promise": 0.1, "slope": 10.0, "back": 0.3}
-AGREEMENT_WEIGHTS = {"twin": 3.0, "mark": 1.0}
+AGREEMENT_WEIGHTS = {"twin": 1.0, "mark": 0.25}
 
 
 class ChartTrainer(NetworkTrainer):

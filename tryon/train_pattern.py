@@ -1,9 +1,9 @@
 """Train the CycleGAN of one garment pattern.
 
 The segmenter cuts S1 out of the shop's pictures and S2 out of photos of people. Beside
-the unpaired CycleGAN losses, the classical warp of S1 onto each S2 is a paired target: it
-makes a few hundred steps on a CPU enough. Every sixth person is held out; the weights of
-the epoch that does best on them are kept.
+the unpaired CycleGAN losses, what the universal generator makes of S1 and each S2 is a
+paired target: it makes a few hundred steps on a CPU enough. Every sixth person is held
+out; the weights of the epoch that does best on them are kept.
 """
 
 import csv
@@ -26,7 +26,7 @@ from tryon.pattern_score import PatternJudge, split_users
 from tryon.segment import Segmenter
 from tryon.stages import Garment, work_image
 from tryon.training_run import open_board
-from tryon.transfer import Frame, classical_garment, look
+from tryon.transfer import Frame, UniversalTransfer, look
 from tryon.zoo import ModelCard, user_home, write_card
 
 SHIPPED_USERS = Path(__file__).parent / "users"
@@ -112,35 +112,44 @@ def find_garments(
     return garments
 
 
-def frame_garment(
-    garment: Garment, colours: NDArray[np.generic], size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return colours (h, w, 3) and the garment's mask through the generator's frame."""
-    frame = Frame.around(garment.box, size)
-    image = np.clip(np.rint(look(frame, colours, 127.0)), 0, 255).astype(np.uint8)
-    return image, look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
-
-
 def frame_all(garments: Sequence[Garment], size: int) -> Garments:
-    """Return all garments as the CycleGAN takes them."""
-    pairs = [frame_garment(g, g.work, size) for g in garments]
-    return Garments([p[0] for p in pairs], [p[1] for p in pairs])
+    """Return all garments as the CycleGAN takes them: pictures and masks in frames."""
+    framed = [(g, Frame.around(g.box, size)) for g in garments]
+    images = [_as_picture(look(frame, g.work, 127.0)) for g, frame in framed]
+    return Garments(images, [_mask(g, frame) for g, frame in framed])
 
 
 def frame_targets(
-    users: Sequence[Garment], shop: Sequence[Garment], size: int
+    users: Sequence[Garment],
+    shop: Sequence[Garment],
+    size: int,
+    transfer: UniversalTransfer,
 ) -> Garments:
-    """Return the classical warp of a shop garment onto each user's shirt."""
-    pairs = [
-        frame_garment(user, classical_garment(user, shop[i % len(shop)]), size)
-        for i, user in enumerate(users)
-    ]
-    return Garments([p[0] for p in pairs], [p[1] for p in pairs])
+    """Return a shop garment on each user, the users' frames as of `frame_all`."""
+    drawn, masks = [], []
+    for index, user in enumerate(users):
+        frame = Frame.around(user.box, size)
+        out1 = transfer(user, shop[index % len(shop)])
+        # At the working size first: read straight through the frame, prints would alias.
+        height, width = user.alpha.shape
+        colours = out1.draw(np.arange(height), np.arange(width))
+        drawn.append(_as_picture(look(frame, colours, 127.0)))
+        masks.append(_mask(user, frame))
+    return Garments(drawn, masks)
+
+
+def _as_picture(colours: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(colours), 0, 255).astype(np.uint8)
+
+
+def _mask(garment: Garment, frame: Frame) -> NDArray[np.bool_]:
+    return look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
 
 
 def train_pattern(
     run: PatternRun,
     segmenter: Segmenter,
+    transfer: UniversalTransfer,
     config: CycleGANConfig,
     tell: Callable[[str], None],
 ) -> Iterator[dict[str, float]]:
@@ -149,6 +158,7 @@ def train_pattern(
     Args:
         run: what to train from.
         segmenter: cuts the garments out.
+        transfer: makes the paired targets.
         config: the recipe.
         tell: gets a line for each picture that is left out.
 
@@ -177,7 +187,7 @@ def train_pattern(
         batch_size=1,
         seed=config.seed,
         augment=cutout_augmenter(),
-        paired_b=frame_targets(users, shop, config.image_size)
+        paired_b=frame_targets(users, shop, config.image_size, transfer)
         if config.lambda_paired
         else None,
         start_step=model.step,

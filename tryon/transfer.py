@@ -279,21 +279,10 @@ def pattern_input(user: Garment, frame: Frame, background: float) -> Array:
     return np.where(mask, s2, np.float32(background)).astype(np.float32)[None]
 
 
-def classical_garment(user: Garment, shop: Garment) -> Array:
-    """Warp S1 onto S2 and light it by S2's folds: no network.
-
-    It is the paired target of pattern training, and a baseline of the evaluation.
-
-    Returns:
-        float32 (h, w, 3), 0..255, at the user's working size.
-    """
-    return classical_light(user, *style_warp(user, shop))
-
-
 def classical_light(
     user: Garment, warp: Warp, style: NDArray[np.uint8], mask: NDArray[np.bool_]
 ) -> Array:
-    """Draw S1's photo through a warp, lit by S2's folds.
+    """Draw S1's photo through a warp, lit by S2's folds: no network, a baseline.
 
     Args:
         user: has S2.

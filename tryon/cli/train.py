@@ -99,6 +99,7 @@ def pattern(
     from cyclegan.config import CycleGANConfig
     from tryon import train_pattern as training
     from tryon.segment import Segmenter
+    from tryon.transfer import UniversalTransfer
     from tryon.zoo import pattern_card, shipped_card
 
     run = training.PatternRun(
@@ -113,7 +114,8 @@ def pattern(
     )
     config = CycleGANConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
     segmenter = Segmenter.from_pretrained(chart=shipped_card("chart"))
-    for row in training.train_pattern(run, segmenter, config, _warn):
+    transfer = UniversalTransfer.from_card()
+    for row in training.train_pattern(run, segmenter, transfer, config, _warn):
         tell_row(row)
     click.echo(install_pattern(run.out_dir, name))
 

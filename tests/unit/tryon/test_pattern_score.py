@@ -9,7 +9,7 @@ import pytest
 from cyclegan.config import CycleGANConfig
 from tryon.pattern_score import PatternJudge, cycle_error, split_users
 from tryon.stages import Garment
-from tryon.train_pattern import on_plateau, read_scores
+from tryon.train_pattern import frame_all, frame_targets, on_plateau, read_scores
 from tryon.types import GarmentMask, Instance, Photo
 
 SIZE = 64
@@ -101,3 +101,27 @@ def test_scores_come_from_the_log(tmp_path):
         rows = [("epoch", "held_out_score"), (1, 0.25), (2, ""), (3, 0.5)]
         csv.writer(file).writerows(rows)
     assert read_scores(tmp_path) == [0.25, 0.5]
+
+
+def test_the_paired_target_is_the_transfer_in_the_users_frame():
+    """Fine checks of the result are averaged, not picked at random."""
+    users, shop = [garment((200, 30, 30)), garment((30, 30, 200))], garment((9, 200, 9))
+    seen = []
+
+    class Checks:
+        def draw(self, ys, xs):
+            light = (np.rint(ys).astype(int)[:, None] + np.rint(xs).astype(int)) % 2
+            return np.repeat(light[..., None] * np.float32(255), 3, axis=-1)
+
+    def transfer(user, mine):
+        seen.append((user, mine))
+        return Checks()
+
+    made = frame_targets(users, [shop], 16, transfer)
+    assert seen == [(users[0], shop), (users[1], shop)]
+    assert [image.shape for image in made.images] == [(16, 16, 3)] * 2
+    own = frame_all(users, 16)
+    for mask, mine, image in zip(own.masks, made.masks, made.images, strict=True):
+        np.testing.assert_array_equal(mask, mine)
+        assert np.abs(image[mask].mean() - 127.5) < 20
+        assert image[mask].std() < 80, "straight through the frame it would be 127"
