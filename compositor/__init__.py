@@ -7,6 +7,7 @@ Start reading at `compositor/blend.py`.
 
 from compositor.blend import composite, composite_strips
 from compositor.charting import match_places
+from compositor.collar import find_labels, snap_curve
 from compositor.color import relight, seam_energy, shading, style_distance
 from compositor.contour import ControlPoints, complete_mask, control_points
 from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
@@ -41,6 +42,7 @@ __all__ = [
     "estimate_foreground_background",
     "fill_alike",
     "fill_outside",
+    "find_labels",
     "fit_warp",
     "mask_box",
     "match_places",
@@ -50,6 +52,7 @@ __all__ = [
     "sample_raster",
     "seam_energy",
     "shading",
+    "snap_curve",
     "style_distance",
     "warp_filled",
     "warp_image",
