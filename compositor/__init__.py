@@ -15,10 +15,10 @@ from compositor.matte import (
     clean_mask,
     enlarge_alpha,
     estimate_foreground_background,
-    fill_alike,
     refine_alpha,
 )
 from compositor.raster import sample_raster
+from compositor.slips import fill_alike, fill_notches
 from compositor.warp import (
     Warp,
     fill_outside,
@@ -41,6 +41,7 @@ __all__ = [
     "erase",
     "estimate_foreground_background",
     "fill_alike",
+    "fill_notches",
     "fill_outside",
     "find_labels",
     "fit_warp",

@@ -5,20 +5,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, spatial
-from skimage import color as skcolor
+from scipy import ndimage
 
 from compositor._checks import check_image, check_plane
-from compositor.cutout import mask_box, pad_box
+from compositor.cutout import mask_box
 from compositor.raster import sample_raster
 
 Plane = NDArray[np.float32]
 
 BAND_SHARE = 0.02  # half width of the matte's band, as a share of sqrt(mask area)
 PINHOLE_SHARE = 0.002  # holes up to this share of the mask are filled
-ALIKE_SHARE = 0.03  # and up to this share, where they look like the cloth around them
-ALIKE = 6.0  # CIELAB distance from the cloth within which nine pixels in ten must lie
-RING = 4  # pixels of the cloth around a hole that are looked at
 EPSILON = 1e-4  # guided filter's regularisation, colours in [0, 1]
 REACH = 1.75  # colours are compared this many bands away
 RIDGE = 5e-4  # least colour variance of cloth and of background, colours in [0, 1]
@@ -57,47 +53,6 @@ def clean_mask(mask: NDArray[Any], min_share: float = 0.02) -> NDArray[np.bool_]
     pinhole[np.unique(np.concatenate(edges))] = False
     pinhole[0] = False
     return np.asarray(cleaned | pinhole[holes], bool)
-
-
-def fill_alike(mask: NDArray[np.bool_], image: NDArray[Any]) -> NDArray[np.bool_]:
-    """Fill holes that look like the cloth around them: slips, and no arms or bags.
-
-    Args:
-        mask: `(H, W)` bool.
-        image: `(H, W, 3)` RGB picture, 0 to 255.
-
-    Returns:
-        `(H, W)` bool, a new array.
-    """
-    check_plane(mask)
-    check_image(image)
-    filled = mask.copy()
-    holes, _ = ndimage.label(~mask)
-    most = ALIKE_SHARE * mask.sum()
-    for number, part in enumerate(ndimage.find_objects(holes), 1):
-        rows, columns = part
-        inside = rows.start > 0 and columns.start > 0
-        inside &= rows.stop < mask.shape[0] and columns.stop < mask.shape[1]
-        if not inside:
-            continue
-        around = pad_box(
-            (columns.start, rows.start, columns.stop, rows.stop), 1.0, mask.shape
-        )
-        near = np.s_[around[1] : around[3], around[0] : around[2]]
-        hole = holes[near] == number
-        if hole.sum() <= most and _is_alike(hole, mask[near], image[near]):
-            filled[near] |= hole
-    return filled
-
-
-def _is_alike(
-    hole: NDArray[np.bool_], mask: NDArray[np.bool_], image: NDArray[Any]
-) -> bool:
-    """Tell whether most of a hole has colours of the garment next to it."""
-    ring = ndimage.binary_dilation(hole, iterations=RING) & mask
-    lab = skcolor.rgb2lab(image.astype(np.float32) / 255.0)
-    away, _ = spatial.cKDTree(lab[ring]).query(lab[hole])
-    return bool(np.quantile(away, 0.9) < ALIKE)
 
 
 def refine_alpha(

@@ -14,14 +14,13 @@ from scipy import interpolate, ndimage, spatial
 
 from compositor import Warp, find_labels, fit_warp, match_places, snap_curve
 from tryon.images import shrink
+from tryon.segment import LEAST_SEEN, NECKLINE
 from tryon.stages import STYLE_SIZE, Garment
 
 SPOTS = 1500  # pairs that a warp is fitted to, at most
 MOST_SCALE = 0.08  # expected error, chart units, from which a spot is left out
 LEAST_SHARE = 0.5  # of the user's spots that must have a match
-LEAST_SEEN = 0.5  # probability from which a landmark is used
 LEAST_LANDMARKS = 14  # of 25
-NECKLINE = slice(1, 6)  # landmarks along the front neckline, from shoulder to shoulder
 NECK_SPOTS = 13  # of the curve through them
 NECK_STEPS = 8  # points between two of them, where the curve follows the collar's edge
 NECK_SNAP = 0.1  # of its width: the edge is looked for so far below
