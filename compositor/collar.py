@@ -15,7 +15,7 @@ STEPS = 40  # places that are tried for each point, across the curve
 BACKWARDS = 0.4  # of the reach: so far may a point move the other way
 BLUR = (2.0, 1.0)  # standard deviations along and across the curve, points and steps
 CLEAR = 10.0  # CIELAB difference across an edge that is half as good as any
-USUAL, STRAY = 0.15, 0.4  # the move that costs nothing, and the cost of one farther by 1
+STRAY = 0.4  # what the farthest move costs, where the clearest edge is worth 1
 BEND = 0.05  # what a step aside from one point to the next costs
 LABEL_REACH = 0.25  # of a neck's width: so far does a label hang over the front
 LABEL_WIDTH = 0.4  # of the same: wider is a collar of another colour
@@ -64,7 +64,7 @@ def snap_curve(
     strip = ndimage.gaussian_filter(strip, (*BLUR, 0), mode="nearest")
     edge = np.linalg.norm(np.gradient(strip, axis=1) * 2, axis=-1)
     edge *= _read(mask[..., None], places)[..., 0]
-    path = _cheapest(STRAY * (moves - USUAL) ** 2 - edge / (edge + CLEAR))
+    path = _cheapest(STRAY * moves**2 - edge / (edge + CLEAR))
     return np.asarray(places[np.arange(len(curve)), path])
 
 
