@@ -19,6 +19,7 @@ EPSILON = 1e-4  # guided filter's regularisation, colours in [0, 1]
 REACH = 1.75  # colours are compared this many bands away
 RIDGE = 5e-4  # least colour variance of cloth and of background, colours in [0, 1]
 CONTRAST = 6.0  # squared Mahalanobis distance at which the colours are half trusted
+STRANGE = 0.25  # of the two sides' distance: a colour so far from both tells half as much
 SHARPNESS = 2.0  # how much steeper than the colour mixture the matte is
 PURITY = 4  # power of the matte: how much more pure pixels count for colours nearby
 OWN_DETAIL = 8  # power of the matte: how fast a mixed pixel loses its own detail
@@ -317,7 +318,9 @@ def _colour_matte(
     """Guess the matte from the colours on both sides, and how far to trust it.
 
     The colours of the sure garment and of the sure background nearby are told apart by
-    Fisher's linear discriminant; a pixel's place between their means is its matte.
+    Fisher's linear discriminant; a pixel's place between their means is its matte. A
+    colour that neither side has, as that of a collar between shirt and skin, tells
+    nothing.
     """
     size = 2 * radius + 1
     sides = [_side(guide, side.astype(np.float32), size) for side in (inner, outer)]
@@ -325,12 +328,16 @@ def _colour_matte(
     spread = [0.5 * (a + b) for a, b in zip(fore_spread, back_spread, strict=True)]
     for diagonal in (0, 3, 5):
         spread[diagonal] = np.maximum(spread[diagonal], 0.0) + RIDGE
-    apart = fore - back
-    direction = _solve_symmetric(tuple(spread), apart)
+    apart, offset = fore - back, guide - back
+    direction, scaled = _solve_symmetric(tuple(spread), apart, offset)
     contrast = np.maximum((direction * apart).sum(axis=-1), 1e-6)
-    place = ((guide - back) * direction).sum(axis=-1) / contrast
+    place = (offset * direction).sum(axis=-1) / contrast
     soft = np.clip((place - 0.5) * SHARPNESS + 0.5, 0.0, 1.0)
-    trust = np.where(fore_known & back_known, contrast / (contrast + CONTRAST), 0.0)
+    from_back = (scaled * offset).sum(axis=-1) / contrast
+    from_fore = from_back + 1.0 - 2.0 * place
+    strange = np.minimum(from_back, from_fore) / STRANGE
+    trust = contrast / (contrast + CONTRAST) / (1.0 + strange**2)
+    trust = np.where(fore_known & back_known, trust, 0.0)
     return soft.astype(np.float32), trust.astype(np.float32)
 
 
@@ -357,7 +364,7 @@ def _guided(
     mean = _box(guide, size)
     level = _box(values, size)
     cross = _box(guide * values[..., None], size) - mean * level[..., None]
-    slope = _solve_symmetric(_covariance(guide, mean, size, epsilon), cross)
+    (slope,) = _solve_symmetric(_covariance(guide, mean, size, epsilon), cross)
     offset = level - (slope * mean).sum(axis=-1)
     return _box(slope, size), _box(offset, size)
 
@@ -375,20 +382,22 @@ def _covariance(
     return tuple(entries)
 
 
-def _solve_symmetric(entries: tuple[Plane, ...], right: Plane) -> Plane:
-    """Solve a symmetric 3x3 system at every pixel by its cofactors."""
+def _solve_symmetric(entries: tuple[Plane, ...], *rights: Plane) -> list[Plane]:
+    """Solve a symmetric 3x3 system at every pixel, for each right side, by cofactors."""
     rr, rg, rb, gg, gb, bb = entries
     c_rr, c_rg, c_rb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
     determinant = rr * c_rr + rg * c_rg + rb * c_rb
-    r, g, b = right[..., 0], right[..., 1], right[..., 2]
-    solution = np.stack(
-        [
+    determinant = np.maximum(determinant, EPSILON**3)[..., None]
+    solutions = []
+    for right in rights:
+        r, g, b = right[..., 0], right[..., 1], right[..., 2]
+        rows = [
             c_rr * r + c_rg * g + c_rb * b,
             c_rg * r + c_gg * g + c_gb * b,
             c_rb * r + c_gb * g + c_bb * b,
-        ],
-        axis=-1,
-    )
-    solution /= np.maximum(determinant, EPSILON**3)[..., None]
-    return np.asarray(solution, np.float32)
+        ]
+        solution = np.stack(rows, axis=-1)
+        solution /= determinant
+        solutions.append(np.asarray(solution, np.float32))
+    return solutions

@@ -84,6 +84,18 @@ def test_refine_alpha_finds_the_true_edge_of_a_shifted_mask():
     assert error < 0.4 * np.abs(given ^ truth).sum()
 
 
+def test_a_collar_of_another_colour_stays_garment():
+    image = np.full((90, 90, 3), (110, 70, 50), np.uint8)  # skin
+    image[40:] = (235, 232, 228)  # collar
+    image[43:] = (25, 25, 28)  # shirt
+    noise = np.random.default_rng(0).integers(0, 9, image.shape)
+    mask = np.zeros((90, 90), bool)
+    mask[40:] = True
+    alpha = refine_alpha(image + noise.astype(np.uint8), mask, 5)
+    assert alpha[40:43, 10:80].min() > 0.9, "it is like neither shirt nor skin"
+    assert alpha[:39].max() < 0.1
+
+
 def test_refine_alpha_without_contrast_is_a_feather():
     mask = square_mask()
     alpha = refine_alpha(np.full((40, 40, 3), 128, np.uint8), mask, band=3)
