@@ -98,8 +98,8 @@ def find_labels(
 ) -> NDArray[np.bool_]:
     """Find labels that hang from inside a collar over the front.
 
-    They have a colour that the cloth below does not have, and are narrower than the
-    neck: what is as wide is a collar of another colour, and stays.
+    They have a colour that the cloth below does not have, hang from the middle and are
+    narrower than the neck: what is as wide, or at a side, is a collar of another colour.
 
     Args:
         image: `(H, W, 3)` RGB picture, 0 to 255.
@@ -132,13 +132,17 @@ def find_labels(
 def _hanging(
     unlike: NDArray[np.bool_], inside: NDArray[np.bool_], most: float
 ) -> NDArray[np.bool_]:
-    """Return the solid parts at the inside that are no wider than `most`, grown by 1."""
+    """Return the solid parts that hang from the inside, grown by 2.
+
+    They are no wider than `most`, and their middle is as near to that of the neck.
+    """
     solid = ndimage.binary_opening(unlike, EIGHT)  # piping at the collar is thinner
     parts, _ = ndimage.label(solid)
     touched = np.unique(parts[ndimage.binary_dilation(inside, iterations=3)])
-    kept = [
-        number
-        for number, part in enumerate(ndimage.find_objects(parts), 1)
-        if number in touched and part[1].stop - part[1].start <= most
-    ]
-    return np.asarray(ndimage.binary_dilation(np.isin(parts, kept), EIGHT), bool)
+    middle = float(np.nonzero(inside)[1].mean())
+    kept = []
+    for number, (_, columns) in enumerate(ndimage.find_objects(parts), 1):
+        aside = abs((columns.start + columns.stop - 1) / 2 - middle)
+        if number in touched and max(columns.stop - columns.start, 2 * aside) <= most:
+            kept.append(number)
+    return np.asarray(ndimage.binary_dilation(np.isin(parts, kept), EIGHT, 2), bool)

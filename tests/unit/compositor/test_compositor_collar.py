@@ -71,7 +71,7 @@ def test_a_label_that_hangs_over_the_front_is_found():
     assert labels[20:28, 36:44].all()
     assert not labels[30:].any()
     assert not (labels & ~front).any()
-    assert labels.sum() <= 9 * 10 + 2, "one pixel around it at most"
+    assert labels.sum() <= 10 * 12, "two pixels around it at most"
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,10 @@ def test_a_label_that_hangs_over_the_front_is_found():
     [
         np.s_[26:34, 36:44],
         np.s_[20:26, 8:72],
+        np.s_[14:28, 12:22],
         np.s_[20:21, 30:44],
     ],
-    ids=["a print below", "a collar of another colour", "piping"],
+    ids=["a print below", "a collar of another colour", "a part of one", "piping"],
 )
 def test_what_is_no_label_stays(patch):
     front, inside = parts()
@@ -98,7 +99,7 @@ def test_labels_of_large_pictures_are_found_on_a_coarser_grid():
     labels = find_labels(image, front, inside, 300.0)
     assert labels.shape == front.shape
     assert labels[100:140, 180:220].all()
-    assert not labels[155:].any()
+    assert not labels[160:].any()
 
 
 @pytest.mark.parametrize("missing", ["front", "inside"])
