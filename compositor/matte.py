@@ -19,7 +19,7 @@ EPSILON = 1e-4  # guided filter's regularisation, colours in [0, 1]
 REACH = 1.75  # colours are compared this many bands away
 RIDGE = 5e-4  # least colour variance of cloth and of background, colours in [0, 1]
 CONTRAST = 6.0  # squared Mahalanobis distance at which the colours are half trusted
-STRANGE = 0.25  # of the two sides' distance: a colour so far from both tells half as much
+STRANGE = 0.5  # of the sides' squared distance: a colour so far from both is half trusted
 SHARPNESS = 2.0  # how much steeper than the colour mixture the matte is
 PURITY = 4  # power of the matte: how much more pure pixels count for colours nearby
 OWN_DETAIL = 8  # power of the matte: how fast a mixed pixel loses its own detail
@@ -397,7 +397,5 @@ def _solve_symmetric(entries: tuple[Plane, ...], *rights: Plane) -> list[Plane]:
             c_rg * r + c_gg * g + c_gb * b,
             c_rb * r + c_gb * g + c_bb * b,
         ]
-        solution = np.stack(rows, axis=-1)
-        solution /= determinant
-        solutions.append(np.asarray(solution, np.float32))
+        solutions.append(np.asarray(np.stack(rows, axis=-1) / determinant, np.float32))
     return solutions
