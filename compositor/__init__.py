@@ -7,6 +7,7 @@ Start reading at `compositor/blend.py`.
 
 from compositor.blend import composite, composite_strips
 from compositor.charting import match_places
+from compositor.collar import find_labels, snap_curve
 from compositor.color import relight, seam_energy, shading, style_distance
 from compositor.contour import ControlPoints, complete_mask, control_points
 from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
@@ -14,10 +15,10 @@ from compositor.matte import (
     clean_mask,
     enlarge_alpha,
     estimate_foreground_background,
-    fill_alike,
     refine_alpha,
 )
 from compositor.raster import sample_raster
+from compositor.slips import fill_alike, fill_notches
 from compositor.warp import (
     Warp,
     fill_outside,
@@ -40,7 +41,9 @@ __all__ = [
     "erase",
     "estimate_foreground_background",
     "fill_alike",
+    "fill_notches",
     "fill_outside",
+    "find_labels",
     "fit_warp",
     "mask_box",
     "match_places",
@@ -50,6 +53,7 @@ __all__ = [
     "sample_raster",
     "seam_energy",
     "shading",
+    "snap_curve",
     "style_distance",
     "warp_filled",
     "warp_image",

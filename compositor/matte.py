@@ -5,24 +5,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, spatial
-from skimage import color as skcolor
+from scipy import ndimage
 
 from compositor._checks import check_image, check_plane
-from compositor.cutout import mask_box, pad_box
+from compositor.cutout import mask_box
 from compositor.raster import sample_raster
 
 Plane = NDArray[np.float32]
 
 BAND_SHARE = 0.02  # half width of the matte's band, as a share of sqrt(mask area)
 PINHOLE_SHARE = 0.002  # holes up to this share of the mask are filled
-ALIKE_SHARE = 0.03  # and up to this share, where they look like the cloth around them
-ALIKE = 6.0  # CIELAB distance from the cloth within which nine pixels in ten must lie
-RING = 4  # pixels of the cloth around a hole that are looked at
 EPSILON = 1e-4  # guided filter's regularisation, colours in [0, 1]
 REACH = 1.75  # colours are compared this many bands away
 RIDGE = 5e-4  # least colour variance of cloth and of background, colours in [0, 1]
 CONTRAST = 6.0  # squared Mahalanobis distance at which the colours are half trusted
+STRANGE = 0.5  # of the sides' squared distance: a colour so far from both is half trusted
 SHARPNESS = 2.0  # how much steeper than the colour mixture the matte is
 PURITY = 4  # power of the matte: how much more pure pixels count for colours nearby
 OWN_DETAIL = 8  # power of the matte: how fast a mixed pixel loses its own detail
@@ -57,47 +54,6 @@ def clean_mask(mask: NDArray[Any], min_share: float = 0.02) -> NDArray[np.bool_]
     pinhole[np.unique(np.concatenate(edges))] = False
     pinhole[0] = False
     return np.asarray(cleaned | pinhole[holes], bool)
-
-
-def fill_alike(mask: NDArray[np.bool_], image: NDArray[Any]) -> NDArray[np.bool_]:
-    """Fill holes that look like the cloth around them: slips, and no arms or bags.
-
-    Args:
-        mask: `(H, W)` bool.
-        image: `(H, W, 3)` RGB picture, 0 to 255.
-
-    Returns:
-        `(H, W)` bool, a new array.
-    """
-    check_plane(mask)
-    check_image(image)
-    filled = mask.copy()
-    holes, _ = ndimage.label(~mask)
-    most = ALIKE_SHARE * mask.sum()
-    for number, part in enumerate(ndimage.find_objects(holes), 1):
-        rows, columns = part
-        inside = rows.start > 0 and columns.start > 0
-        inside &= rows.stop < mask.shape[0] and columns.stop < mask.shape[1]
-        if not inside:
-            continue
-        around = pad_box(
-            (columns.start, rows.start, columns.stop, rows.stop), 1.0, mask.shape
-        )
-        near = np.s_[around[1] : around[3], around[0] : around[2]]
-        hole = holes[near] == number
-        if hole.sum() <= most and _is_alike(hole, mask[near], image[near]):
-            filled[near] |= hole
-    return filled
-
-
-def _is_alike(
-    hole: NDArray[np.bool_], mask: NDArray[np.bool_], image: NDArray[Any]
-) -> bool:
-    """Tell whether most of a hole has colours of the garment next to it."""
-    ring = ndimage.binary_dilation(hole, iterations=RING) & mask
-    lab = skcolor.rgb2lab(image.astype(np.float32) / 255.0)
-    away, _ = spatial.cKDTree(lab[ring]).query(lab[hole])
-    return bool(np.quantile(away, 0.9) < ALIKE)
 
 
 def refine_alpha(
@@ -362,7 +318,9 @@ def _colour_matte(
     """Guess the matte from the colours on both sides, and how far to trust it.
 
     The colours of the sure garment and of the sure background nearby are told apart by
-    Fisher's linear discriminant; a pixel's place between their means is its matte.
+    Fisher's linear discriminant; a pixel's place between their means is its matte. A
+    colour that neither side has, as that of a collar between shirt and skin, tells
+    nothing.
     """
     size = 2 * radius + 1
     sides = [_side(guide, side.astype(np.float32), size) for side in (inner, outer)]
@@ -370,12 +328,16 @@ def _colour_matte(
     spread = [0.5 * (a + b) for a, b in zip(fore_spread, back_spread, strict=True)]
     for diagonal in (0, 3, 5):
         spread[diagonal] = np.maximum(spread[diagonal], 0.0) + RIDGE
-    apart = fore - back
-    direction = _solve_symmetric(tuple(spread), apart)
+    apart, offset = fore - back, guide - back
+    direction, scaled = _solve_symmetric(tuple(spread), apart, offset)
     contrast = np.maximum((direction * apart).sum(axis=-1), 1e-6)
-    place = ((guide - back) * direction).sum(axis=-1) / contrast
+    place = (offset * direction).sum(axis=-1) / contrast
     soft = np.clip((place - 0.5) * SHARPNESS + 0.5, 0.0, 1.0)
-    trust = np.where(fore_known & back_known, contrast / (contrast + CONTRAST), 0.0)
+    from_back = (scaled * offset).sum(axis=-1) / contrast
+    from_fore = from_back + 1.0 - 2.0 * place
+    strange = np.minimum(from_back, from_fore) / STRANGE
+    trust = contrast / (contrast + CONTRAST) / (1.0 + strange**2)
+    trust = np.where(fore_known & back_known, trust, 0.0)
     return soft.astype(np.float32), trust.astype(np.float32)
 
 
@@ -402,7 +364,7 @@ def _guided(
     mean = _box(guide, size)
     level = _box(values, size)
     cross = _box(guide * values[..., None], size) - mean * level[..., None]
-    slope = _solve_symmetric(_covariance(guide, mean, size, epsilon), cross)
+    (slope,) = _solve_symmetric(_covariance(guide, mean, size, epsilon), cross)
     offset = level - (slope * mean).sum(axis=-1)
     return _box(slope, size), _box(offset, size)
 
@@ -420,20 +382,20 @@ def _covariance(
     return tuple(entries)
 
 
-def _solve_symmetric(entries: tuple[Plane, ...], right: Plane) -> Plane:
-    """Solve a symmetric 3x3 system at every pixel by its cofactors."""
+def _solve_symmetric(entries: tuple[Plane, ...], *rights: Plane) -> list[Plane]:
+    """Solve a symmetric 3x3 system at every pixel, for each right side, by cofactors."""
     rr, rg, rb, gg, gb, bb = entries
     c_rr, c_rg, c_rb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
     determinant = rr * c_rr + rg * c_rg + rb * c_rb
-    r, g, b = right[..., 0], right[..., 1], right[..., 2]
-    solution = np.stack(
-        [
+    determinant = np.maximum(determinant, EPSILON**3)[..., None]
+    solutions = []
+    for right in rights:
+        r, g, b = right[..., 0], right[..., 1], right[..., 2]
+        rows = [
             c_rr * r + c_rg * g + c_rb * b,
             c_rg * r + c_gg * g + c_gb * b,
             c_rb * r + c_gb * g + c_bb * b,
-        ],
-        axis=-1,
-    )
-    solution /= np.maximum(determinant, EPSILON**3)[..., None]
-    return np.asarray(solution, np.float32)
+        ]
+        solutions.append(np.asarray(np.stack(rows, axis=-1) / determinant, np.float32))
+    return solutions

@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import interpolate, ndimage, spatial
 
-from compositor import Warp, fit_warp, match_places
+from compositor import Warp, find_labels, fit_warp, match_places, snap_curve
 from tryon.images import shrink
+from tryon.segment import LEAST_SEEN, NECKLINE
 from tryon.stages import STYLE_SIZE, Garment
 
 SPOTS = 1500  # pairs that a warp is fitted to, at most
 MOST_SCALE = 0.08  # expected error, chart units, from which a spot is left out
 LEAST_SHARE = 0.5  # of the user's spots that must have a match
-LEAST_SEEN = 0.5  # probability from which a landmark is used
 LEAST_LANDMARKS = 14  # of 25
-NECKLINE = slice(1, 6)  # landmarks along the front neckline, from shoulder to shoulder
 NECK_SPOTS = 13  # of the curve through them
+NECK_STEPS = 8  # points between two of them, where the curve follows the collar's edge
+NECK_SNAP = 0.1  # of its width: the edge is looked for so far below
+NECK_RIM = 0.05  # of its width: so near to the background no edge counts
 NECK_NEAR = 0.3  # of its width: pairs this near to it tell where it would come from
 NECK_REACH, NECK_SPREAD = 0.6, 1.6  # how far around it spots move: of width, of the move
 RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
@@ -54,7 +56,7 @@ def find_points(user: Garment, shop: Garment) -> Points | None:
     points = chart_points(user, shop)
     if points is None:
         return landmark_points(user, shop)
-    mine, theirs = neckline(user), neckline(shop)
+    mine, theirs = neckline(user), collar_edge(shop)
     if mine is None or theirs is None:
         return points
     return meet_necklines(points, mine, theirs)
@@ -101,6 +103,29 @@ def neckline(garment: Garment) -> NDArray[np.float32] | None:
     along = np.linspace(0, 1, len(spots))
     curve = interpolate.PchipInterpolator(along, spots)
     return curve(np.linspace(0, 1, NECK_SPOTS)).astype(np.float32)
+
+
+def collar_edge(garment: Garment) -> NDArray[np.float32] | None:
+    """Return the front neckline, drawn onto the edge that the picture shows there.
+
+    The landmarks of a flat lay are a tenth of the neck's width off at times: enough to
+    show the inside of the back collar, or a label in it.
+
+    Returns:
+        float32 (`NECK_SPOTS`, 2), see `neckline`.
+    """
+    curve = neckline(garment)
+    if curve is None:
+        return None
+    width = float(np.linalg.norm(curve[-1] - curve[0]))
+    if width < 1:
+        return curve
+    spots = np.arange(NECK_SPOTS)
+    dense = np.linspace(0, NECK_SPOTS - 1, (NECK_SPOTS - 1) * NECK_STEPS + 1)
+    dense = interpolate.PchipInterpolator(spots, curve)(dense)
+    away = ndimage.distance_transform_edt(garment.found.mask)
+    snapped = snap_curve(garment.work, away > NECK_RIM * width, dense, NECK_SNAP * width)
+    return snapped[::NECK_STEPS].astype(np.float32)
 
 
 def chart_points(user: Garment, shop: Garment) -> Points | None:
@@ -169,8 +194,8 @@ def front_of(garment: Garment) -> NDArray[np.bool_]:
     """Return where a garment's front is seen, bool (h, w) at the working size.
 
     The inside of the back collar is what the chart calls back, and what lies above the
-    front neckline. Without a chart all of the garment counts, and so does what shows no
-    front at all.
+    front neckline; labels that hang from there over the front are none of it either.
+    Without a chart all of the garment counts, and so does what shows no front at all.
     """
     chart, mask = garment.found.chart, garment.found.mask
     if chart is None or chart.back.all():
@@ -180,11 +205,14 @@ def front_of(garment: Garment) -> NDArray[np.bool_]:
     draw = ImageDraw.Draw(plane)
     for x, y in chart.spots[chart.back]:
         draw.rectangle((x - step, y - step, x + step, y + step), fill=0)
-    curve = neckline(garment)
+    curve = collar_edge(garment)
     if curve is not None:
         top = [(float(curve[-1, 0]), 0.0), (float(curve[0, 0]), 0.0)]
         draw.polygon([*map(tuple, curve.tolist()), *top], fill=0)
     front = np.asarray(plane)
+    if curve is not None:
+        width = float(np.linalg.norm(curve[-1] - curve[0]))
+        front = front & ~find_labels(garment.work, front, mask & ~front, width)
     return front if front.any() else mask
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compositor import clean_mask, fill_alike
+from compositor import clean_mask, fill_alike, fill_notches
 from mrcnn.config import CLASS_NAMES
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.predictor import Predictor, detect
@@ -23,6 +23,8 @@ from tryon.types import GarmentMask, Instance
 from tryon.zoo import ModelCard, shipped_card
 
 SHORT_SLEEVE_TOP = 1
+NECKLINE = slice(1, 6)  # landmarks along the front neckline, from shoulder to shoulder
+LEAST_SEEN = 0.5  # probability from which a landmark is used
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Segmenter:
         first = found.masks[chosen]
         (reading,) = refine(self.refiner, image, first[None], mirror=True)
         mask = clean_mask(reading.mask >= self.config.mask_threshold)
-        mask = fill_alike(mask, image)
+        mask = fill_slips(mask, image, reading.landmarks)
         if not mask.any():
             return None
         instances = list(describe(found))
@@ -170,6 +172,21 @@ class Segmenter:
         agreement = mask_iou(mask, first >= self.config.mask_threshold)
         chart = None if self.charts is None else read_chart(self.charts, image, mask)
         return GarmentMask(mask, tuple(instances), chosen, agreement, chart)
+
+
+def fill_slips(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Fill holes, and notches at a neck that is seen, where they look like cloth.
+
+    Args:
+        mask: bool (h, w).
+        image: uint8 (h, w, 3).
+        landmarks: float32 (25, 3), see `Instance`.
+    """
+    mask = fill_alike(mask, image)
+    neckline = landmarks[NECKLINE]
+    if (neckline[:, 2] < LEAST_SEEN).any():
+        return mask
+    return fill_notches(mask, image, neckline[:, :2])
 
 
 def as_detections(readings: list[Reading], size: tuple[int, int]) -> Detections:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from mrcnn.read_chart import Chart
-from tryon.correspond import find_points, front_of, neckline, style_warp
+from tryon.correspond import (
+    collar_edge,
+    find_points,
+    front_of,
+    neckline,
+    style_warp,
+)
 from tryon.stages import Garment
 from tryon.types import GarmentMask, Instance, Photo
 
@@ -137,6 +143,20 @@ def test_the_inner_collar_is_no_style():
     assert not front[20:23, 42:58].any()
     assert (front | ~shop.found.mask)[30:].all()
     assert not style_warp(tee(), shop)[2][20:23, 42:58].any()
+
+
+def test_the_front_begins_at_the_edge_that_the_picture_shows():
+    shop = tee(landmarks=with_neck(14))
+    ys, xs = np.mgrid[: SIZE[0], : SIZE[1]]
+    inside = (ys >= 20) & (((xs - 50) / 12) ** 2 + ((ys - 20) / 16) ** 2 < 1)
+    shop.work[inside] = (60, 20, 20)
+    shop.work[20:39, 49:52] = 250  # a label
+    assert neckline(shop)[6, 1] == pytest.approx(34)
+    assert collar_edge(shop)[6, 1] == pytest.approx(35.5, abs=1)
+    front = front_of(shop)
+    assert front[inside].mean() < 0.06, "single pixels at the edge"
+    assert not front[20:39, 49:52].any(), "the label"
+    assert front[42:90, 40:60].all()
 
 
 def test_a_back_alone_is_taken_as_it_is():

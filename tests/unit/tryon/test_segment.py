@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrcnn.detections import Detections, mask_iou
-from tryon.segment import SegmentConfig, Segmenter, drop_nested
+from tryon.segment import SegmentConfig, Segmenter, drop_nested, fill_slips
 
 SIZE = (120, 100)
 RED, GREY = (220, 20, 20), (90, 90, 90)
@@ -153,3 +153,16 @@ def test_a_photo_that_may_be_all_shirt_must_be_surer(finder, drawer, segmenter, 
     assert len(segmenter.find(shirt[0], 0.05)) == 0, "whatever threshold is asked for"
     drawer.score = 0.7
     assert segmenter(shirt[0]) is not None
+
+
+@pytest.mark.parametrize("seen", [1.0, 0.3])
+def test_the_slit_below_a_neck_is_filled_where_the_neck_is_seen(seen):
+    image = np.full((80, 80, 3), 90, np.uint8)
+    mask = np.ones((80, 80), bool)
+    mask[:10] = mask[10:24, 38:42] = mask[70:, 38:42] = False
+    landmarks = np.zeros((25, 3), np.float32)
+    landmarks[1:6, 0], landmarks[1:6, 1] = (20, 30, 40, 50, 60), 10
+    landmarks[1:6, 2] = 1, 1, seen, 1, 1
+    filled = fill_slips(mask, image, landmarks)
+    assert filled[14:22, 38:42].all() == (seen > 0.5)
+    assert not filled[72:, 39:41].any(), "far from the neck"

@@ -1,0 +1,130 @@
+"""Mend slips of a mask: what it leaves out, though it looks like the cloth around it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, spatial
+from skimage import color as skcolor
+
+from compositor._checks import check_image, check_plane
+from compositor.cutout import pad_box
+
+ALIKE_SHARE = 0.03  # holes up to this share of the mask may be slips
+ALIKE = 6.0  # CIELAB distance from the cloth within which nine pixels in ten must lie
+RING = 4  # pixels of the cloth around a hole that are looked at
+NOTCH = 0.3  # of the neck's width: a notch is no wider
+ABOVE, BELOW = 0.1, 0.3  # of the same: so far from the neckline notches are filled
+NEAR = 8.0  # CIELAB distance within which a notch's pixel is like one of the cloth
+COMMON = 0.15  # of the cloth around a notch: so much must be like a pixel of it
+SAMPLE = 400  # colours of the cloth that are compared
+MARGIN = 6  # pixels of the cloth around a notch that are looked at, all but the first
+
+
+def fill_alike(mask: NDArray[np.bool_], image: NDArray[Any]) -> NDArray[np.bool_]:
+    """Fill holes that look like the cloth around them: slips, and no arms or bags.
+
+    Args:
+        mask: `(H, W)` bool.
+        image: `(H, W, 3)` RGB picture, 0 to 255.
+
+    Returns:
+        `(H, W)` bool, a new array.
+    """
+    check_plane(mask)
+    check_image(image)
+    filled = mask.copy()
+    holes, _ = ndimage.label(~mask)
+    most = ALIKE_SHARE * mask.sum()
+    for number, part in enumerate(ndimage.find_objects(holes), 1):
+        rows, columns = part
+        inside = rows.start > 0 and columns.start > 0
+        inside &= rows.stop < mask.shape[0] and columns.stop < mask.shape[1]
+        if not inside:
+            continue
+        around = pad_box(
+            (columns.start, rows.start, columns.stop, rows.stop), 1.0, mask.shape
+        )
+        near = np.s_[around[1] : around[3], around[0] : around[2]]
+        hole = holes[near] == number
+        if hole.sum() <= most and _is_alike(hole, mask[near], image[near]):
+            filled[near] |= hole
+    return filled
+
+
+def _is_alike(
+    hole: NDArray[np.bool_], mask: NDArray[np.bool_], image: NDArray[Any]
+) -> bool:
+    """Tell whether most of a hole has colours of the garment next to it."""
+    ring = ndimage.binary_dilation(hole, iterations=RING) & mask
+    lab = skcolor.rgb2lab(image.astype(np.float32) / 255.0)
+    away, _ = spatial.cKDTree(lab[ring]).query(lab[hole])
+    return bool(np.quantile(away, 0.9) < ALIKE)
+
+
+def fill_notches(
+    mask: NDArray[np.bool_], image: NDArray[Any], neckline: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Fill notches at the neck that look like the cloth around them.
+
+    The slit of a placket or the fold under a collar, and no skin, hair or sunglasses:
+    each pixel must be like a good part of the cloth around its notch.
+
+    Args:
+        mask: `(H, W)` bool.
+        image: `(H, W, 3)` RGB picture, 0 to 255.
+        neckline: `(N, 2)` (x, y) from one end of the collar to the other.
+
+    Returns:
+        `(H, W)` bool, a new array.
+    """
+    check_plane(mask)
+    check_image(image)
+    filled = mask.copy()
+    width = float(np.linalg.norm(neckline[-1] - neckline[0]))
+    low = np.floor(neckline.min(axis=0) - ABOVE * width).astype(int)
+    high = np.ceil(neckline.max(axis=0) + np.array([ABOVE, BELOW]) * width).astype(int)
+    part = np.s_[max(low[1], 0) : max(high[1], 0), max(low[0], 0) : max(high[0], 0)]
+    near = mask[part]
+    if near.any():
+        filled[part] |= _alike_notches(near, image[part], NOTCH / 2 * width)
+    return filled
+
+
+def _alike_notches(
+    mask: NDArray[np.bool_], image: NDArray[Any], radius: float
+) -> NDArray[np.bool_]:
+    """Return the pixels of notches, up to twice the radius wide, that are like cloth."""
+    notches = _close(mask, radius) & ~mask
+    inner = ndimage.binary_erosion(mask, border_value=1)  # the rim holds other colours
+    alike = np.zeros_like(mask)
+    parts, _ = ndimage.label(notches)
+    for number, part in enumerate(ndimage.find_objects(parts), 1):
+        near = tuple(
+            slice(max(span.start - MARGIN, 0), span.stop + MARGIN) for span in part
+        )
+        notch = parts[near] == number
+        ring = ndimage.binary_dilation(notch, iterations=MARGIN) & inner[near]
+        alike[near][notch] = _are_common(image[near][notch], image[near][ring])
+    solid = ndimage.binary_opening(alike | mask, np.ones((2, 2), bool)) & alike
+    joined = ndimage.binary_propagation(mask, mask=mask | solid)
+    return np.asarray(ndimage.binary_fill_holes(joined) & notches, bool)
+
+
+def _close(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Close a mask by a disc; the frame repeats its last pixel."""
+    margin = int(radius) + 1
+    padded = np.pad(mask, margin, mode="edge")
+    grown = ndimage.distance_transform_edt(~padded) <= radius
+    closed = ndimage.distance_transform_edt(grown) > radius
+    return np.asarray(closed[margin:-margin, margin:-margin], bool) | mask
+
+
+def _are_common(colours: NDArray[Any], cloth: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which `(N, 3)` colours many of the cloth's `(M, 3)` are like."""
+    if len(cloth) < MARGIN:
+        return np.zeros(len(colours), bool)
+    lab = [skcolor.rgb2lab(c.astype(np.float32) / 255) for c in (colours, cloth)]
+    known = lab[1][:: -(-len(cloth) // SAMPLE)]
+    like = spatial.cKDTree(known).query_ball_point(lab[0], NEAR, return_length=True)
+    return np.asarray(like >= COMMON * len(known), bool)
