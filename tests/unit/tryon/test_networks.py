@@ -4,8 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan.config import CycleGANConfig, UniversalConfig, to_dict
-from cyclegan.networks import build_generator, build_universal_generator
+from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig, to_dict
+from cyclegan.networks import (
+    build_generator,
+    build_shading_network,
+    build_universal_generator,
+)
 from cyclegan.predict import Predictor
 from mrcnn.config import RefinerConfig
 from tryon import networks
@@ -86,6 +90,10 @@ GENERATORS = {
     "universal": (
         UniversalConfig(image_size=32, filters=16, blocks=1, precision="mixed_bfloat16"),
         build_universal_generator,
+    ),
+    "shading": (
+        ShadingConfig(image_size=32, filters=16, blocks=1, precision="mixed_bfloat16"),
+        build_shading_network,
     ),
 }
 

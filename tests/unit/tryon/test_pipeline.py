@@ -9,10 +9,11 @@ from mrcnn.detections import Detections
 from mrcnn.read_chart import Chart
 from tryon import judge
 from tryon.errors import REASONS, Refusal
+from tryon.frames import Frame, look
 from tryon.pipeline import Options, TryOnPipeline
 from tryon.segment import Segmenter
 from tryon.stages import WORK_SIZE, Garment, work_image
-from tryon.transfer import Frame, Painted, look
+from tryon.transfer import Painted
 from tryon.types import GarmentMask, Instance, Photo
 
 
