@@ -28,9 +28,10 @@ from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
+from tryon.light import read_light, relieve
 from tryon.networks import Generator, generator_config, load_generator
 from tryon.stages import Garment
-from tryon.zoo import ModelCard, pattern_card, shipped_card
+from tryon.zoo import ModelCard, pattern_card
 
 Array = NDArray[np.float32]
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
@@ -99,25 +100,27 @@ Transferred = Relit | Painted
 
 
 class UniversalTransfer:
-    """Puts any garment on: warp, then light from the universal generator.
+    """Puts any garment on: S1 without its folds, warped, in the light of S2.
 
     Args:
+        shading: of the shading network.
         predictor: of the universal generator.
     """
 
     name = "universal"
 
-    def __init__(self, predictor: Generator):
-        self.predictor = predictor
+    def __init__(self, shading: Generator, predictor: Generator):
+        self.shading, self.predictor = shading, predictor
 
     @classmethod
-    def from_card(cls, card: ModelCard | None = None) -> "UniversalTransfer":
-        """Load the shipped universal generator, or the one of a card."""
-        return cls(load_generator(card or shipped_card("universal")))
+    def from_cards(cls, shading: ModelCard, universal: ModelCard) -> "UniversalTransfer":
+        """Load both networks."""
+        return cls(load_generator(shading), load_generator(universal))
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
         warp, photo, style_mask = style_warp(user, shop)
+        photo = relieve(photo, style_mask, read_light(self.shading, shop))
         style = fill_outside(photo, style_mask)
         frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
         batch = universal_input(user, frame, warp, style, style_mask)

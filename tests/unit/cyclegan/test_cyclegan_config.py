@@ -71,7 +71,7 @@ def test_sizes_must_be_whole():
 
 
 def test_public_names():
-    assert cyclegan.__all__ == ["CycleGANConfig", "UniversalConfig"]
+    assert cyclegan.__all__ == ["CycleGANConfig", "ShadingConfig", "UniversalConfig"]
 
 
 def test_importing_the_room_imports_no_keras():
