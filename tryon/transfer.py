@@ -24,11 +24,11 @@ from compositor import (
 )
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
-from cyclegan.data import apply_prediction_numpy, to_model_range
+from cyclegan.data import GAMMA, apply_prediction_numpy, to_model_range
 from tryon.correspond import style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
-from tryon.light import read_light, relieve
+from tryon.light import Light, read_light, relieve
 from tryon.networks import Generator, generator_config, load_generator
 from tryon.stages import Garment
 from tryon.zoo import ModelCard, pattern_card
@@ -123,10 +123,32 @@ class UniversalTransfer:
         photo = relieve(photo, style_mask, read_light(self.shading, shop))
         style = fill_outside(photo, style_mask)
         frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
-        batch = universal_input(user, frame, warp, style, style_mask)
+        view = plain_view(user, frame, read_light(self.shading, user))
+        batch = universal_input(user, frame, view, warp, style, style_mask)
         prediction = self.predictor(batch)[0]
         folds = fine_folds(user, frame)
         return Relit(warp, style, frame, prediction, folds)
+
+
+def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
+    """Show the user's photo around S2, and S2 as if its cloth were plain.
+
+    Its print, which the universal generator would take for light here and there, gives
+    way to its commonest colour; its light stays.
+
+    Args:
+        user: has S2.
+        frame: what is seen.
+        light: on S2.
+
+    Returns:
+        float32 (S, S, 3), 0..255.
+    """
+    view = look(frame, user.work, 0.0)
+    inside = look(frame, user.found.mask[..., None], 0.0)[..., 0] > 0.5
+    lit = np.exp(light.at(*frame.places) / np.float32(GAMMA))
+    cloth = np.median((view / lit)[inside], axis=0) if inside.any() else np.zeros(3)
+    return np.where(inside[..., None], np.clip(cloth * lit, 0, 255), view)
 
 
 def fine_folds(user: Garment, frame: Frame) -> Array:
@@ -162,6 +184,7 @@ def _around(
 def universal_input(
     user: Garment,
     frame: Frame,
+    view: Array,
     warp: Warp,
     style: NDArray[np.uint8],
     style_mask: NDArray[np.bool_],
@@ -171,6 +194,7 @@ def universal_input(
     Args:
         user: has S2.
         frame: what is seen.
+        view: (S, S, 3), 0..255, the user's photo there.
         warp: from the user's working size to `style`.
         style: (H, W, 3), S1's photo, its colours continued outwards.
         style_mask: (H, W), where they are S1's own.
@@ -179,12 +203,17 @@ def universal_input(
         float32 (1, S, S, 10).
     """
     mask = look(frame, user.found.mask[..., None], 0.0) > 0.5  # (S, S, 1)
-    view = to_model_range(look(frame, user.work, 0.0))
     warped = warp_filled(style, warp, *frame.places)
     valid = warp_mask(style_mask, warp, *frame.places)
     shares = as_shares(warp.coordinates(*frame.places), style_mask.shape)
     places = np.clip(shares * 2 - 1, -1, 1)
-    planes = [view, mask, to_model_range(warped), (valid > 0.5)[..., None], places]
+    planes = [
+        to_model_range(view),
+        mask,
+        to_model_range(warped),
+        (valid > 0.5)[..., None],
+        places,
+    ]
     return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
 
 

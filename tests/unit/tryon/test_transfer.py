@@ -1,11 +1,13 @@
-"""S1's folds stay behind."""
+"""S1's folds stay behind, and S2's print is hidden from the universal generator."""
 
 import numpy as np
 import pytest
 
 from cyclegan.config import ShadingConfig, UniversalConfig
+from tryon.frames import LIGHT_MARGIN, Frame
+from tryon.light import Light
 from tryon.stages import Garment
-from tryon.transfer import UniversalTransfer
+from tryon.transfer import UniversalTransfer, plain_view
 from tryon.types import GarmentMask, Instance, Photo
 
 SIZE = (100, 100)
@@ -45,6 +47,7 @@ class EvenLight:
     config = UniversalConfig(image_size=64)
 
     def __call__(self, batch):
+        self.seen = batch
         return np.zeros((len(batch), 64, 64, 6), np.float32)
 
 
@@ -57,3 +60,34 @@ def test_the_shops_light_is_not_worn():
     print_, cloth = drawn[16:28, 16:28], drawn[:, :4]
     assert cloth.mean() == pytest.approx(drawn[:, -4:].mean(), abs=4)
     assert cloth.mean() / print_.mean() == pytest.approx(140 / 60, rel=0.08)
+
+
+def test_the_generator_sees_no_print_of_the_users():
+    design = np.full((60, 60), 160.0)
+    design[15:45, 20:40] = 30
+    user, frame = garment(lit(design)), Frame((50, 50), 100, 50)
+    light = Light(FALL[None, :, None].astype("f4"), Frame((50, 50), 60, 60), SIZE)
+    wide = np.broadcast_to(light.logs, (60, 60, 1))
+    view = plain_view(user, frame, Light(wide, light.frame, SIZE))
+    assert view.shape == (50, 50, 3)
+    np.testing.assert_allclose(view[:8], 120, atol=1e-3)  # what is no shirt stays
+    rows = view[12:38, 12:38].mean(axis=-1)
+    assert np.ptp(rows, axis=0).max() < 0.1, "no print from top to bottom"
+    expected = 160 * np.exp(
+        np.interp(np.arange(4, 56, 2) + 0.5, np.arange(60), FALL) / 2.2
+    )
+    np.testing.assert_allclose(rows[0], expected, rtol=0.03)
+
+
+def test_the_users_photo_reaches_the_generator_so():
+    design = np.full((60, 60), 160.0)
+    design[15:45, 20:40] = 30
+    user, generator = garment(lit(design)), EvenLight()
+    UniversalTransfer(KnowsTheFall(), generator)(
+        user, garment(np.full((60, 60, 3), 99.0))
+    )
+    frame = Frame.around(user.box, 64, LIGHT_MARGIN)
+    seen = (generator.seen[0, ..., :3] + 1) * 127.5
+    ys, xs = (np.searchsorted(axis, 50) for axis in frame.places)
+    assert seen[ys, xs, 0] > 120, "the dark print is gone"
+    np.testing.assert_allclose(seen[:4], 120, atol=1e-3)
