@@ -129,6 +129,14 @@ def test_a_generator_gives_the_same_in_both_runtimes(generator_card, monkeypatch
     np.testing.assert_allclose(fast(batch), expected, atol=1e-4)
 
 
+def test_arrays_of_another_network_are_refused(generator_card, monkeypatch):
+    monkeypatch.setenv("TRYON_RUNTIME", "keras")
+    other = CycleGANConfig(image_size=32, filters=16, blocks=2)
+    card = ModelCard(generator_card.path, {"kind": "x", "config": to_dict(other)})
+    with pytest.raises(ValueError, match="arrays that fit"):
+        load_generator(card)
+
+
 @pytest.mark.parametrize("error", [ImportError("no openvino"), OSError(28, "disk full")])
 def test_a_generator_falls_back_to_keras(generator_card, monkeypatch, error):
     def fail(*args):
