@@ -1,9 +1,10 @@
 """Keras CycleGAN: gives the user's shirt the style of the shop's garment.
 
 Start reading at `cyclegan/model.py`. This file imports no keras: networks, training
-and prediction live in the submodules `model`, `universal`, `train` and `predict`.
+and prediction live in the submodules `model`, `universal`, `shading`, `train` and
+`predict`.
 """
 
-from .config import CycleGANConfig, UniversalConfig
+from .config import CycleGANConfig, ShadingConfig, UniversalConfig
 
-__all__ = ["CycleGANConfig", "UniversalConfig"]
+__all__ = ["CycleGANConfig", "ShadingConfig", "UniversalConfig"]

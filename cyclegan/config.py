@@ -1,4 +1,4 @@
-"""Settings of the two networks of the room: frozen, checked, one unit per field."""
+"""Settings of the room's networks: frozen, checked, one unit per field."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 PRECISIONS = ("float32", "mixed_bfloat16")
 # The user's photo (rgb), S2's mask, warped S1 (rgb), its validity, its places (x, y).
 UNIVERSAL_CHANNELS = 10
+# A garment's photo (rgb) and its mask.
+SHADING_CHANNELS = 4
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class CycleGANConfig:
     def __post_init__(self) -> None:
         """Reject values that cannot work."""
         _check_common(self)
+        _check_at_least("discriminator_filters", self.discriminator_filters, 1)
         _check_choice("input_channels", self.input_channels, (3, 4))
         _check_at_least("blocks", self.blocks, 1)
         _check_at_least("cycle_every", self.cycle_every, 1)
@@ -78,14 +81,9 @@ class UniversalConfig:
     def __post_init__(self) -> None:
         """Reject values that cannot work."""
         _check_common(self)
-        _check_at_least("blocks", self.blocks, 1)
+        _check_unet(self)
+        _check_at_least("discriminator_filters", self.discriminator_filters, 1)
         _check_at_least("cycle_every", self.cycle_every, 1)
-        _check_at_least("norm_groups", self.norm_groups, 1)
-        if self.filters % (2 * self.norm_groups):
-            raise ValueError(
-                f"expected filters in multiples of {2 * self.norm_groups} "
-                f"(twice norm_groups), got {self.filters}"
-            )
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -93,7 +91,36 @@ class UniversalConfig:
         return self.image_size, self.image_size, UNIVERSAL_CHANNELS
 
 
-Config = CycleGANConfig | UniversalConfig
+@dataclass(frozen=True)
+class ShadingConfig:
+    """Recipe of the shading network, which tells a garment's light from its print."""
+
+    image_size: int = 256  # side of the square pictures, pixels, a multiple of 8
+    filters: int = 16  # channels of the first layer; a multiple of twice norm_groups
+    blocks: int = 6  # residual blocks at an eighth of the size
+    norm_groups: int = 8  # groups of the normalisation
+    lambda_light: float = 1.0  # weight of the error of log light, its mean taken out
+    lambda_slope: float = 10.0  # the same of steps between neighbours: folds, prints
+    learning_rate: float = 1e-3  # Adam
+    beta_1: float = 0.9  # Adam, decay of the mean gradient
+    decay_steps: int = 0  # steps until a cosine ends at rate 0; 0: constant rate
+    precision: str = "float32"  # or "mixed_bfloat16", see PRECISIONS
+    seed: int = 0  # of the initial weights
+
+    def __post_init__(self) -> None:
+        """Reject values that cannot work."""
+        _check_common(self)
+        _check_unet(self)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the network's input."""
+        return self.image_size, self.image_size, SHADING_CHANNELS
+
+
+UNetConfig = UniversalConfig | ShadingConfig
+Config = CycleGANConfig | UNetConfig
+_CONFIGS = (CycleGANConfig, UniversalConfig, ShadingConfig)
 
 
 def to_dict(config: Config) -> dict[str, Any]:
@@ -120,7 +147,7 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     Raises:
         ValueError: unknown kind or field; names the nearest field.
     """
-    kinds = {cls.__name__: cls for cls in (CycleGANConfig, UniversalConfig)}
+    kinds = {cls.__name__: cls for cls in _CONFIGS}
     fields = dict(values)
     kind = fields.pop("kind", None)
     if kind not in kinds:
@@ -141,7 +168,6 @@ def _check_common(config: Config) -> None:
             f"expected image_size in multiples of 8, got {config.image_size}"
         )
     _check_at_least("filters", config.filters, 1)
-    _check_at_least("discriminator_filters", config.discriminator_filters, 1)
     _check_at_least("decay_steps", config.decay_steps, 0)
     _check_choice("precision", config.precision, PRECISIONS)
     for field in dataclasses.fields(config):
@@ -150,6 +176,16 @@ def _check_common(config: Config) -> None:
             raise ValueError(f"expected {field.name} >= 0, got {value}")
         if field.name.endswith("learning_rate") and not value > 0:
             raise ValueError(f"expected {field.name} > 0, got {value}")
+
+
+def _check_unet(config: UNetConfig) -> None:
+    _check_at_least("blocks", config.blocks, 1)
+    _check_at_least("norm_groups", config.norm_groups, 1)
+    if config.filters % (2 * config.norm_groups):
+        raise ValueError(
+            f"expected filters in multiples of {2 * config.norm_groups} "
+            f"(twice norm_groups), got {config.filters}"
+        )
 
 
 def _check_at_least(name: str, value: int, least: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -175,6 +177,39 @@ def array_batches(
         chosen = draw_indices(min(counts.values()), batch_size, seed, step)
         yield {name: np.asarray(array)[chosen] for name, array in arrays.items()}
         step += 1
+
+
+def drawn_batches(
+    draw: Callable[[np.random.Generator], Mapping[str, np.ndarray]],
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield batches of samples drawn at random, without end.
+
+    Any step is drawn from its own seed. The next batch is drawn while the network
+    learns from this one.
+
+    Args:
+        draw: makes a sample of arrays by name.
+        batch_size: samples a batch.
+        seed: of all that is drawn.
+        start_step: steps to pass over, as after a resume.
+
+    Yields:
+        The same names, (batch_size, ...) each.
+    """
+
+    def draw_batch(step: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng([seed, step])
+        samples = [draw(rng) for _ in range(batch_size)]
+        return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(draw_batch, start_step)
+        for step in count(start_step + 1):
+            batch, coming = coming.result(), pool.submit(draw_batch, step)
+            yield batch
 
 
 def _gather(

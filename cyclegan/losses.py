@@ -27,6 +27,20 @@ def masked_l1(first: Any, second: Any, mask: Any) -> Any:
     return total / (ops.maximum(ops.sum(mask), 1.0) * channels)
 
 
+def masked_mean(values: Any, mask: Any) -> Any:
+    """Average each picture over the pixels inside its mask.
+
+    Args:
+        values: (B, H, W, 1).
+        mask: (B, H, W, 1), weights in [0, 1].
+
+    Returns:
+        (B, 1, 1, 1); 0 where the mask is empty.
+    """
+    total = ops.sum(values * mask, axis=(1, 2, 3), keepdims=True)
+    return total / ops.maximum(ops.sum(mask, axis=(1, 2, 3), keepdims=True), 1.0)
+
+
 def patch_weights(mask: Any, scores: Any) -> Any:
     """Shrink a mask to the grid of the discriminator's scores.
 

@@ -1,4 +1,4 @@
-"""The generators, the discriminator, and how a prediction becomes a picture."""
+"""The networks, and how a prediction becomes a picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from .config import Config, CycleGANConfig, UniversalConfig
+from .config import (
+    CycleGANConfig,
+    ShadingConfig,
+    UNetConfig,
+    UniversalConfig,
+)
 from .data import GAMMA
 from .layers import (
     build_settings,
@@ -53,7 +58,9 @@ def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Mo
     return keras.Model(inputs, outputs, name=name)
 
 
-def build_discriminator(config: Config, name: str = "discriminator") -> keras.Model:
+def build_discriminator(
+    config: CycleGANConfig | UniversalConfig, name: str = "discriminator"
+) -> keras.Model:
     """Build a PatchGAN that judges overlapping 70 x 70 pixel patches.
 
     Args:
@@ -104,14 +111,34 @@ def build_universal_generator(
     """
     inputs = keras.Input(config.input_shape, name="view_and_exemplar")
     with build_settings(name, config.precision, config.seed):
-        skips = _encode(inputs, config)
-        x = skips.pop()  # (B, S/8, S/8, 4F)
-        for i in range(config.blocks):
-            x = _group_block(x, config, f"block{i + 1}")
-            if i == config.blocks // 2:
-                x = _add_context(x)
-        x = _decode(x, skips, config)  # (B, S, S, F/2)
-        return keras.Model(inputs, _heads(x), name=name)
+        x = _unet(inputs, config)  # (B, S, S, F/2)
+        heads = [
+            _head(x, "log_gain", 3, MAX_LOG_GAIN),
+            _head(x, "residual", 3, 1.0),
+        ]
+        join = keras.layers.Concatenate(dtype="float32", name="prediction")
+        return keras.Model(inputs, join(heads), name=name)
+
+
+def build_shading_network(config: ShadingConfig, name: str = "shading") -> keras.Model:
+    """Build the network that tells the light on a garment from its print.
+
+    The U-Net of the universal generator, with one head. An untrained network predicts
+    even light.
+
+    Args:
+        config: sizes.
+        name: model name.
+
+    Returns:
+        (B, S, S, 4) -> (B, S, S, 1) float32. In: the garment's photo rgb [-1, 1], 0
+        outside it; its mask {0, 1}. Out: log of the linear light on it, [-2, 2]; inside
+        the mask right up to a constant, outside it of no meaning.
+    """
+    inputs = keras.Input(config.input_shape, name="garment")
+    with build_settings(name, config.precision, config.seed):
+        x = _unet(inputs, config)  # (B, S, S, F/2)
+        return keras.Model(inputs, _head(x, "log_light", 1, MAX_LOG_GAIN), name=name)
 
 
 def relight(warped: Any, prediction: Any) -> Any:
@@ -153,7 +180,7 @@ def _instance_block(inputs: Any, filters: int, name: str) -> Any:
 
 
 def _conv_norm(
-    inputs: Any, filters: int, config: UniversalConfig, name: str, strides: int = 1
+    inputs: Any, filters: int, config: UNetConfig, name: str, strides: int = 1
 ) -> Any:
     x = keras.layers.Conv2D(
         filters,
@@ -168,7 +195,18 @@ def _conv_norm(
     return norm(x)
 
 
-def _encode(inputs: Any, config: UniversalConfig) -> list[Any]:
+def _unet(inputs: Any, config: UNetConfig) -> Any:
+    """Return features (B, S, S, F/2) that have seen the whole picture."""
+    skips = _encode(inputs, config)
+    x = skips.pop()  # (B, S/8, S/8, 4F)
+    for i in range(config.blocks):
+        x = _group_block(x, config, f"block{i + 1}")
+        if i == config.blocks // 2:
+            x = _add_context(x)
+    return _decode(x, skips, config)
+
+
+def _encode(inputs: Any, config: UNetConfig) -> list[Any]:
     """Return features at a half, a quarter and an eighth of the size."""
     levels = []
     x = inputs
@@ -179,7 +217,7 @@ def _encode(inputs: Any, config: UniversalConfig) -> list[Any]:
     return levels
 
 
-def _group_block(inputs: Any, config: UniversalConfig, name: str) -> Any:
+def _group_block(inputs: Any, config: UNetConfig, name: str) -> Any:
     filters = config.filters * 4
     x = relu(_conv_norm(inputs, filters, config, f"{name}_conv1"), f"{name}_relu")
     x = _conv_norm(x, filters, config, f"{name}_conv2")
@@ -195,7 +233,7 @@ def _add_context(inputs: Any) -> Any:
     return keras.layers.Add(name="context_add")([inputs, x])
 
 
-def _decode(inputs: Any, skips: list[Any], config: UniversalConfig) -> Any:
+def _decode(inputs: Any, skips: list[Any], config: UNetConfig) -> Any:
     """Return to the full size, meeting the encoder's features on the way."""
     x = inputs
     for i, skip in enumerate(reversed(skips)):
@@ -214,13 +252,10 @@ def _double(inputs: Any, name: str) -> Any:
     return layer(inputs)
 
 
-def _heads(features: Any) -> Any:
-    """Predict log gain and residual; both start at zero."""
-    heads = []
-    for name, scale in (("log_gain", MAX_LOG_GAIN), ("residual", 1.0)):
-        x = keras.layers.Conv2D(
-            3, 3, padding="same", kernel_initializer="zeros", name=f"{name}_conv"
-        )(features)
-        x = keras.layers.Activation("tanh", dtype="float32", name=f"{name}_tanh")(x)
-        heads.append(keras.layers.Rescaling(scale, dtype="float32", name=name)(x))
-    return keras.layers.Concatenate(dtype="float32", name="prediction")(heads)
+def _head(features: Any, name: str, channels: int, scale: float) -> Any:
+    """Predict values in [-scale, scale]; they start at zero."""
+    x = keras.layers.Conv2D(
+        channels, 3, padding="same", kernel_initializer="zeros", name=f"{name}_conv"
+    )(features)
+    x = keras.layers.Activation("tanh", dtype="float32", name=f"{name}_tanh")(x)
+    return keras.layers.Rescaling(scale, dtype="float32", name=name)(x)

@@ -8,17 +8,21 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .config import Config, CycleGANConfig
-from .networks import build_generator, build_universal_generator
+from .config import Config, CycleGANConfig, UniversalConfig
+from .networks import (
+    build_generator,
+    build_shading_network,
+    build_universal_generator,
+)
 from .steps import JIT
 from .weights import load_weights
 
 
 class Predictor:
-    """Run a trained generator on batches.
+    """Run a trained generator, or the shading network, on batches.
 
     Args:
-        config: of the pattern's or of the universal generator.
+        config: of the pattern's or the universal generator, or of the shading network.
         weights: its `.weights.h5`, float32 or float16; for a pattern
             `generator_a2b.weights.h5`. Prediction is in float32 always.
 
@@ -42,7 +46,8 @@ class Predictor:
                 once.
 
         Returns:
-            float32 (B, S, S, 3) of a pattern, (B, S, S, 6) of the universal one.
+            float32 (B, S, S, 3) of a pattern, (B, S, S, 6) of the universal one,
+            (B, S, S, 1) of the shading network.
 
         Raises:
             TypeError: not float32.
@@ -58,14 +63,15 @@ class Predictor:
 
 
 def load_generator(config: Config, weights: str | Path) -> keras.Model:
-    """Build a generator that predicts in float32 and read its weights.
+    """Build a network that predicts in float32 and read its weights.
 
     Args:
-        config: of the pattern's or of the universal generator.
+        config: of the pattern's or the universal generator, or of the shading network.
         weights: its `.weights.h5`, float32 or float16.
 
     Returns:
-        The network, see `networks.build_generator` and `build_universal_generator`.
+        The network, see `networks.build_generator`, `build_universal_generator` and
+        `build_shading_network`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -74,7 +80,9 @@ def load_generator(config: Config, weights: str | Path) -> keras.Model:
     config = dataclasses.replace(config, precision="float32")
     if isinstance(config, CycleGANConfig):
         model = build_generator(config)
-    else:
+    elif isinstance(config, UniversalConfig):
         model = build_universal_generator(config)
+    else:
+        model = build_shading_network(config)
     load_weights(model, weights)
     return model

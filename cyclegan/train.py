@@ -18,7 +18,7 @@ OnEpoch = Callable[[int, dict[str, float], np.ndarray], None]
 
 
 class Trainable(Protocol):
-    """What the loop asks of `CycleGAN` and `UniversalTrainer`."""
+    """What the loop asks of a trainer."""
 
     step: int
 
@@ -51,7 +51,7 @@ def train(
     `batches` from `model.step` on, so that the data go on too.
 
     Args:
-        model: a `CycleGAN` or a `UniversalTrainer`.
+        model: a `CycleGAN`, a `UniversalTrainer` or a `ShadingTrainer`.
         batches: at least as many batches as steps that are left.
         epochs: epochs in all, those before a resume included.
         steps_per_epoch: steps between checkpoints.

@@ -9,7 +9,7 @@ import mrcnn
 from mrcnn.predictor import runtime_of
 from mrcnn.runtime import fingerprint
 from tryon import images, segment
-from tryon.pipeline import TryOnPipeline, pipeline_cards
+from tryon.pipeline import TryOnPipeline, finders_of, pipeline_cards
 from tryon.quiet import silent_stderr
 from tryon.segment import Segmenter
 from tryon.sights import RememberingSegmenter
@@ -49,7 +49,7 @@ class ShippedModels:
 
 def segmenter_stamp(pipeline: TryOnPipeline) -> str:
     """Return a name for all that decides what a pipeline's segmenter sees."""
-    networks = [card.sha256 for card in pipeline.cards[:-1]]
+    networks = [card.sha256 for card in finders_of(pipeline.cards)]
     rooms = (Path(str(room.__file__)).parent for room in (mrcnn, compositor))
     code = [path for room in rooms for path in sorted(room.glob("*.py"))]
     code += [Path(segment.__file__), Path(images.__file__)]

@@ -26,7 +26,8 @@ from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.rendered_pairs import RenderedPair, pairs_of, read_truth
 from mrcnn.windows import mask_bounds
 from tryon.baselines import true_places
-from tryon.transfer import LIGHT_MARGIN, Frame, as_shares, look
+from tryon.frames import LIGHT_MARGIN, Frame, look
+from tryon.transfer import as_shares
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -223,11 +224,16 @@ def find_plain(photo: AnnotatedPhoto) -> Worn | None:
     spread = float(np.std(np.log(np.maximum(tone, 1e-3))))
     if np.median(tone) < PLAIN_LIGHT or chroma > PLAIN_CHROMA or spread > PLAIN_SPREAD:
         return None
+    white = np.full((*paint.TEXTURE_SIZE, 3), 255 * WHITE ** (1 / paint.GAMMA))
+    return Worn(image, mask, box_chart(mask), light, white.astype(np.uint8))
+
+
+def box_chart(mask: NDArray[np.bool_]) -> Array:
+    """Return a chart (H, W, 2) on which a garment's box is the front panel."""
     x1, y1, x2, y2 = (float(v) for v in mask_bounds(mask))
     v, u = np.indices(mask.shape, np.float32)
     chart = np.stack([(u - x1) / (x2 - x1) * 0.5, 1 - (v - y1) / (y2 - y1)], axis=-1)
-    white = np.full((*paint.TEXTURE_SIZE, 3), 255 * WHITE ** (1 / paint.GAMMA))
-    return Worn(image, mask, np.clip(chart, 0, 1), light, white.astype(np.uint8))
+    return np.asarray(np.clip(chart, 0, 1), np.float32)
 
 
 def make_pair(
@@ -241,7 +247,7 @@ def make_pair(
         size: of the frame.
         rng: moves the frame a little.
     """
-    frame = _frame(worn.mask, size, rng)
+    frame = shaken_frame(worn.mask, size, LIGHT_MARGIN, rng)
     spots = fit_warp(shop.mask, worn.mask).coordinates(*frame.places)
     return _look(worn, shop, spots, frame)
 
@@ -252,8 +258,8 @@ def _make_true_pair(
     """Lay the shop's tee where it truly lies, with the photo of the person in it."""
     worn = read_worn(pair.folder / pair.user)
     shop = read_shop(pair.folder / pair.shop.removesuffix("_shop"))
-    frame = _frame(worn.mask, size, rng)
-    spots = _nearest(true_places(read_truth(pair)), frame)
+    frame = shaken_frame(worn.mask, size, LIGHT_MARGIN, rng)
+    spots = read_nearest(true_places(read_truth(pair)), frame)
     truth = np.rint(look(frame, _read(pair.folder / pair.truth, ".jpg"), 0.0))
     return replace(_look(worn, shop, spots, frame), truth=truth.astype(np.uint8))
 
@@ -266,7 +272,7 @@ def _look(worn: Worn, shop: ShopTee, spots: Array, frame: Frame) -> PaintedPair:
     return PaintedPair(
         photo=np.rint(look(frame, worn.photo, 0.0)).astype(np.uint8),
         mask=look(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
-        chart=_nearest(worn.chart, frame).astype(np.float16),
+        chart=read_nearest(worn.chart, frame).astype(np.float16),
         light=np.clip(look(frame, worn.light, 0.0), 0, MOST_LIGHT).astype(np.float16),
         shop=shop.image[row, column],
         shop_chart=shop.chart[row, column].astype(np.float16),
@@ -277,7 +283,7 @@ def _look(worn: Worn, shop: ShopTee, spots: Array, frame: Frame) -> PaintedPair:
     )
 
 
-def _nearest(plane: Array, frame: Frame) -> Array:
+def read_nearest(plane: Array, frame: Frame) -> Array:
     """Read an array (h, w, C) through a frame without mixing its values."""
     index = [
         np.clip(np.rint(places), 0, count - 1).astype(np.intp)
@@ -295,9 +301,12 @@ def _read(stem: Path, ending: str) -> Picture:
         return np.asarray(picture.convert("RGB"))
 
 
-def _frame(mask: NDArray[np.bool_], size: int, rng: np.random.Generator) -> Frame:
+def shaken_frame(
+    mask: NDArray[np.bool_], size: int, margin: float, rng: np.random.Generator
+) -> Frame:
+    """Return a frame around a garment that is moved and scaled a little."""
     x1, y1, x2, y2 = (int(v) for v in mask_bounds(mask))
-    frame = Frame.around((x1, y1, x2, y2), size, LIGHT_MARGIN)
+    frame = Frame.around((x1, y1, x2, y2), size, margin)
     shift = rng.uniform(-0.05, 0.05, 2) * frame.side
     centre = frame.centre[0] + shift[0], frame.centre[1] + shift[1]
     return Frame(centre, frame.side * rng.uniform(0.9, 1.15), size)
@@ -331,7 +340,7 @@ def paint_sample(
     given = pair.truth is not None and rng.random() < TRUE_PHOTO
     repaint = not given and rng.random() > OWN_PHOTO
     if repaint:
-        light = _change_contrast(light, pair.mask, rng.uniform(0.7, 1.4))
+        light = change_contrast(light, pair.mask, rng.uniform(0.7, 1.4))
     own = design_a if repaint else pair.own_design
     exemplar, truth = _wear(pair, light, given, design_b, flat, rng)
     room = (rng.uniform(0.55, 1.3) * rng.uniform(0.88, 1.12, 3)) ** (1 / paint.GAMMA)
@@ -379,7 +388,7 @@ def _repaint(
     return np.where(pair.mask[..., None], shirt, pair.photo)
 
 
-def _change_contrast(light: Array, mask: NDArray[np.bool_], power: float) -> Array:
+def change_contrast(light: Array, mask: NDArray[np.bool_], power: float) -> Array:
     """Make folds deeper or shallower without changing the level of the light."""
     light = np.maximum(light, LEAST_LIGHT)
     level = light[mask].mean() if mask.any() else np.float32(1)

@@ -8,11 +8,12 @@ import numpy as np
 from compositor import style_distance
 from cyclegan.model import CycleGAN
 from mrcnn.detections import mask_iou
+from tryon.frames import Frame
 from tryon.images import shrink
 from tryon.pipeline import composite
 from tryon.segment import Segmenter
 from tryon.stages import WORK_SIZE, Garment
-from tryon.transfer import Array, Frame, PatternTransfer, pattern_input
+from tryon.transfer import Array, PatternTransfer, pattern_input
 
 HELD_OUT_EVERY = 6  # of the users; none of fewer
 

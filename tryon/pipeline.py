@@ -10,7 +10,7 @@
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -32,7 +32,7 @@ from tryon.transfer import (
     UniversalTransfer,
 )
 from tryon.types import Instance, Photo, TryOnResult
-from tryon.zoo import ModelCard, pattern_card, shipped_card
+from tryon.zoo import FINDERS, ModelCard, pattern_card, shipped_card
 
 Progress = Callable[[str], None]
 
@@ -102,10 +102,10 @@ class TryOnPipeline:
             MissingModel: a model is not there, or not what its card says.
         """
         cards = pipeline_cards(pattern)
-        segmenter = segmenter or Segmenter.from_pretrained(*cards[:-1])
+        segmenter = segmenter or Segmenter.from_pretrained(*finders_of(cards))
         if pattern is not None:
             return cls(segmenter, load_pattern(pattern, cards[-1]), cards)
-        return cls(segmenter, UniversalTransfer.from_card(cards[-1]), cards)
+        return cls(segmenter, UniversalTransfer.from_cards(*cards[-2:]), cards)
 
     def __call__(
         self,
@@ -215,9 +215,15 @@ def pipeline_cards(pattern: str | None) -> tuple[ModelCard, ...]:
         MissingModel: a model is not there, or not what its card says.
     """
     finders = shipped_card("segmenter"), shipped_card("refiner")
-    if pattern is not None:  # it takes no spot of the shop picture: no chart
+    if pattern is not None:  # it takes nothing of the shop picture: no chart, no light
         return *finders, pattern_card(pattern)
-    return *finders, shipped_card("chart"), shipped_card("universal")
+    names = "chart", "shading", "universal"
+    return *finders, *map(shipped_card, names)
+
+
+def finders_of(cards: Iterable[ModelCard]) -> list[ModelCard]:
+    """Return those of a pipeline's models that find and read garments."""
+    return [card for card in cards if card.values["kind"] in FINDERS]
 
 
 def load_pattern(name: str, card: ModelCard) -> PatternTransfer:

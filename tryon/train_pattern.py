@@ -21,12 +21,13 @@ from cyclegan.train import resume, train
 from cyclegan.weights import load_weights, save_float16
 from data_tools.augment import cutout_augmenter
 from tryon.errors import Refusal, TryOnError
+from tryon.frames import Frame, look
 from tryon.images import read_photo, write_image
 from tryon.pattern_score import PatternJudge, split_users
 from tryon.segment import Segmenter
 from tryon.stages import Garment, work_image
 from tryon.training_run import open_board
-from tryon.transfer import Frame, UniversalTransfer, look
+from tryon.transfer import UniversalTransfer
 from tryon.zoo import ModelCard, user_home, write_card
 
 SHIPPED_USERS = Path(__file__).parent / "users"

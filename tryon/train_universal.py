@@ -5,56 +5,21 @@ learns light, level and what the warp misses; the print stays where it was put.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cyclegan.config import UniversalConfig, to_dict
+from cyclegan.data import drawn_batches
 from cyclegan.train import resume, train
 from cyclegan.universal import UniversalTrainer
 from cyclegan.weights import load_weights, save_float16
 from data_tools import paint
 from data_tools.folders import read_folder
 from tryon.images import write_image
-from tryon.painted_pairs import PaintedPair, find_renders, make_pairs, paint_sample
+from tryon.painted_pairs import find_renders, make_pairs, paint_sample
 from tryon.zoo import write_card
-
-Array = NDArray[np.float32]
-
-
-def painted_batches(
-    pairs: list[PaintedPair],
-    designs: list[NDArray[np.uint8]],
-    batch_size: int,
-    seed: int,
-    start_step: int = 0,
-) -> Iterator[dict[str, Array]]:
-    """Yield batches without end; any step is drawn from its own seed.
-
-    The next batch is painted while the network learns from this one.
-    """
-
-    def draw(step: int) -> dict[str, Array]:
-        rng = np.random.default_rng([seed, step])
-        samples = [
-            paint_sample(
-                pairs[rng.integers(len(pairs))],
-                paint.vary_design(designs[rng.integers(len(designs))], rng),
-                paint.vary_design(designs[rng.integers(len(designs))], rng),
-                rng,
-            )
-            for _ in range(batch_size)
-        ]
-        return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(draw, start_step)
-        for step in count(start_step + 1):
-            batch, coming = coming.result(), pool.submit(draw, step)
-            yield batch
 
 
 def train_universal(
@@ -88,12 +53,20 @@ def train_universal(
     trainer = UniversalTrainer(config)
     if not resume(trainer, out_dir) and start is not None:
         load_weights(trainer.generator, start)
-    batches = painted_batches(pairs, designs, batch_size, config.seed, trainer.step)
+
+    def draw(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+        return paint_sample(
+            pairs[rng.integers(len(pairs))],
+            paint.vary_design(designs[rng.integers(len(designs))], rng),
+            paint.vary_design(designs[rng.integers(len(designs))], rng),
+            rng,
+        )
 
     def on_epoch(epoch: int, log: dict[str, float], sheet: NDArray[np.uint8]) -> None:
         del log
         write_image(sheet, out_dir / f"sheet-{epoch:03d}.png")
 
+    batches = drawn_batches(draw, batch_size, config.seed, trainer.step)
     yield from train(trainer, batches, epochs, steps_per_epoch, out_dir, on_epoch)
     weights = out_dir / "universal.weights.h5"
     save_float16(trainer.generator, weights)

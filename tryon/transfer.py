@@ -24,69 +24,18 @@ from compositor import (
 )
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
-from cyclegan.data import apply_prediction_numpy, to_model_range
+from cyclegan.data import GAMMA, apply_prediction_numpy, to_model_range
 from tryon.correspond import style_warp
 from tryon.errors import MissingModel
+from tryon.frames import LIGHT_MARGIN, Frame, look
+from tryon.light import Light, read_light, relieve
 from tryon.networks import Generator, generator_config, load_generator
 from tryon.stages import Garment
-from tryon.zoo import ModelCard, pattern_card, shipped_card
+from tryon.zoo import ModelCard, pattern_card
 
 Array = NDArray[np.float32]
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
 FOLD_STRENGTH = 0.8  # share of their contrast that is kept
-FRAME_MARGIN = 0.06  # around the shirt in the networks' square, share of its side
-LIGHT_MARGIN = 0.2  # the same where skin and background are to tell the light
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The square that a network sees: centre and side in working-size pixels."""
-
-    centre: tuple[float, float]  # x, y
-    side: float
-    size: int  # pixels of the network's input
-
-    @classmethod
-    def around(
-        cls, box: tuple[int, int, int, int], size: int, margin: float = FRAME_MARGIN
-    ) -> "Frame":
-        """Return the frame around a box, with a margin."""
-        x1, y1, x2, y2 = box
-        side = max(x2 - x1, y2 - y1) * (1 + 2 * margin)
-        return cls(((x1 + x2) / 2, (y1 + y2) / 2), side, size)
-
-    @property
-    def places(self) -> tuple[Array, Array]:
-        """Rows and columns (size,) of its pixels, in working-size pixels."""
-        steps = ((np.arange(self.size) + 0.5) / self.size - 0.5) * self.side
-        ys, xs = self.centre[1] + steps - 0.5, self.centre[0] + steps - 0.5
-        return ys.astype(np.float32), xs.astype(np.float32)
-
-    @property
-    def corners(self) -> tuple[float, float, float, float]:
-        """First and last pixel centres: (x_first, y_first, x_last, y_last)."""
-        ys, xs = self.places
-        return float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1])
-
-
-def look(frame: Frame, values: NDArray[np.generic], outside: float) -> Array:
-    """Read an array (h, w, C) of the working size through a frame, area-averaged.
-
-    Returns:
-        float32 (size, size, C); places outside the picture hold `outside`.
-    """
-    factor = max(1, int(frame.side / frame.size))
-    blurred = values.astype(np.float32)
-    if factor > 1:
-        blurred = ndimage.uniform_filter(blurred, (factor, factor, 0))
-    ys, xs = frame.places
-    height, width = values.shape[:2]
-    corners = (0.0, 0.0, width - 1.0, height - 1.0)
-    read = sample_raster(blurred, corners, ys, xs)
-    inside = ((ys >= -0.5) & (ys <= height - 0.5))[:, None] & (
-        (xs >= -0.5) & (xs <= width - 0.5)
-    )[None]
-    return np.where(inside[..., None], read, np.float32(outside))
 
 
 @dataclass(frozen=True)
@@ -151,31 +100,55 @@ Transferred = Relit | Painted
 
 
 class UniversalTransfer:
-    """Puts any garment on: warp, then light from the universal generator.
+    """Puts any garment on: S1 without its folds, warped, in the light of S2.
 
     Args:
+        shading: of the shading network.
         predictor: of the universal generator.
     """
 
     name = "universal"
 
-    def __init__(self, predictor: Generator):
-        self.predictor = predictor
+    def __init__(self, shading: Generator, predictor: Generator):
+        self.shading, self.predictor = shading, predictor
 
     @classmethod
-    def from_card(cls, card: ModelCard | None = None) -> "UniversalTransfer":
-        """Load the shipped universal generator, or the one of a card."""
-        return cls(load_generator(card or shipped_card("universal")))
+    def from_cards(cls, shading: ModelCard, universal: ModelCard) -> "UniversalTransfer":
+        """Load both networks."""
+        return cls(load_generator(shading), load_generator(universal))
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
         warp, photo, style_mask = style_warp(user, shop)
+        photo = relieve(photo, style_mask, read_light(self.shading, shop))
         style = fill_outside(photo, style_mask)
         frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
-        batch = universal_input(user, frame, warp, style, style_mask)
+        view = plain_view(user, frame, read_light(self.shading, user))
+        batch = universal_input(user, frame, view, warp, style, style_mask)
         prediction = self.predictor(batch)[0]
         folds = fine_folds(user, frame)
         return Relit(warp, style, frame, prediction, folds)
+
+
+def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
+    """Show the user's photo around S2, and S2 as if its cloth were plain.
+
+    Its print, which the universal generator would take for light here and there, gives
+    way to its commonest colour; its light stays.
+
+    Args:
+        user: has S2.
+        frame: what is seen.
+        light: on S2.
+
+    Returns:
+        float32 (S, S, 3), 0..255.
+    """
+    view = look(frame, user.work, 0.0)
+    inside = look(frame, user.found.mask[..., None], 0.0)[..., 0] > 0.5
+    lit = np.exp(light.at(*frame.places) / np.float32(GAMMA))
+    cloth = np.median((view / lit)[inside], axis=0) if inside.any() else np.zeros(3)
+    return np.where(inside[..., None], np.clip(cloth * lit, 0, 255), view)
 
 
 def fine_folds(user: Garment, frame: Frame) -> Array:
@@ -211,6 +184,7 @@ def _around(
 def universal_input(
     user: Garment,
     frame: Frame,
+    view: Array,
     warp: Warp,
     style: NDArray[np.uint8],
     style_mask: NDArray[np.bool_],
@@ -220,6 +194,7 @@ def universal_input(
     Args:
         user: has S2.
         frame: what is seen.
+        view: (S, S, 3), 0..255, the user's photo there.
         warp: from the user's working size to `style`.
         style: (H, W, 3), S1's photo, its colours continued outwards.
         style_mask: (H, W), where they are S1's own.
@@ -228,12 +203,17 @@ def universal_input(
         float32 (1, S, S, 10).
     """
     mask = look(frame, user.found.mask[..., None], 0.0) > 0.5  # (S, S, 1)
-    view = to_model_range(look(frame, user.work, 0.0))
     warped = warp_filled(style, warp, *frame.places)
     valid = warp_mask(style_mask, warp, *frame.places)
     shares = as_shares(warp.coordinates(*frame.places), style_mask.shape)
     places = np.clip(shares * 2 - 1, -1, 1)
-    planes = [view, mask, to_model_range(warped), (valid > 0.5)[..., None], places]
+    planes = [
+        to_model_range(view),
+        mask,
+        to_model_range(warped),
+        (valid > 0.5)[..., None],
+        places,
+    ]
     return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
 
 

@@ -18,7 +18,8 @@ import platformdirs
 from tryon.errors import MissingModel
 
 SHIPPED = Path(__file__).parent / "models"
-SHIPPED_MODELS = ("segmenter", "refiner", "chart", "universal")
+FINDERS = ("segmenter", "refiner", "chart")  # what finds and reads a garment
+SHIPPED_MODELS = (*FINDERS, "shading", "universal")
 MAX_CARD = 1 << 20  # bytes
 _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")
 
@@ -29,9 +30,8 @@ class ModelCard:
 
     Attributes:
         path: the weights file.
-        values: the card: name, kind ("segmenter", "refiner", "chart", "universal" or
-            "pattern"),
-            file, bytes, sha256, licence, config, and how it was made.
+        values: the card: name, kind (of `SHIPPED_MODELS`, or "pattern"), file, bytes,
+            sha256, licence, config, and how it was made.
     """
 
     path: Path

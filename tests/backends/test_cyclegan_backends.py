@@ -8,9 +8,10 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from cyclegan.config import CycleGANConfig, UniversalConfig
+from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
 from cyclegan.model import CycleGAN
 from cyclegan.networks import build_generator
+from cyclegan.shading import ShadingTrainer
 from cyclegan.universal import UniversalTrainer
 from cyclegan.weights import load_weights, save_float16
 
@@ -51,6 +52,10 @@ given = dict(view=image, mask=mask, warped_b=picture(), valid_b=mask,
              places_b=image[..., :2], truth_b=0.5 * picture(), warped_a=image,
              valid_a=mask, places_a=image[..., :2])
 relit = [universal.train_step(given) for _ in range(13)]
+shading = ShadingTrainer(ShadingConfig(
+    image_size=32, filters=8, blocks=1, norm_groups=4, seed=1))
+garment = dict(view=image, mask=mask, log_light=image[..., :1], known=mask)
+lit = [shading.train_step(garment) for _ in range(13)]
 gan.generator_a2b.save_weights(folder / "full.weights.h5")
 save_float16(gan.generator_a2b, folder / "half.weights.h5")
 gan.save(folder / "state")
@@ -61,6 +66,7 @@ print(json.dumps({
     "cycle": [logs[0]["cycle_a"], logs[-1]["cycle_a"]],
     "paired": [logs[0]["paired_b"], logs[-1]["paired_b"]],
     "truth": [relit[0]["truth"], relit[-1]["truth"]],
+    "light": [lit[0]["light"], lit[-1]["light"]],
 }))
 """
 
@@ -71,7 +77,7 @@ def test_steps_lower_the_losses_of_the_right_networks(written, backend):
     assert report["shape"] == [2, 32, 32, 3]
     assert report["still"]
     assert report["moved"]
-    for key in ("cycle", "paired", "truth"):
+    for key in ("cycle", "paired", "truth", "light"):
         first, last = report[key]
         assert last < first, key
 

@@ -86,6 +86,7 @@ def test_run_json_holds_report_and_licences(cli, me_path, tee_path):
         "segmenter",
         "refiner",
         "chart",
+        "shading",
         "universal",
     }
     assert all(len(model["sha256"]) == 64 for model in report["models"])
@@ -292,7 +293,7 @@ def test_export_and_import_say_what_is_wrong(cli):
 def test_doctor_lists_models(cli):
     done = cli("doctor")
     assert done.exit_code == 0, done.output
-    models = ("segmenter", "refiner", "chart", "universal", "stripe")
+    models = ("segmenter", "refiner", "chart", "shading", "universal", "stripe")
     for name in (*(f"model {model}" for model in models), "keras", "segmenter runs in"):
         assert name in done.stdout
 

@@ -1,4 +1,4 @@
-"""`tryon train`: the segmenter, one pattern, the universal generator."""
+"""`tryon train`: what reads garments, one pattern, the universal generator, shading."""
 
 from pathlib import Path
 
@@ -114,7 +114,8 @@ def pattern(
     )
     config = CycleGANConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
     segmenter = Segmenter.from_pretrained(chart=shipped_card("chart"))
-    transfer = UniversalTransfer.from_card()
+    cards = shipped_card("shading"), shipped_card("universal")
+    transfer = UniversalTransfer.from_cards(*cards)
     for row in training.train_pattern(run, segmenter, transfer, config, _warn):
         tell_row(row)
     click.echo(install_pattern(run.out_dir, name))
@@ -167,6 +168,48 @@ def universal(
     ):
         tell_row(row)
     click.echo(out / "universal.json")
+
+
+@train.command()
+@click.argument("data", nargs=-1, required=True, type=DATA, metavar="DATA...")
+@OUT
+@click.option("--epochs", default=10, show_default=True, help="Epochs in all.")
+@click.option("--steps", default=200, show_default=True, help="Steps an epoch.")
+@click.option("--batch-size", default=8, show_default=True, help="Pictures a step.")
+@click.option(
+    "--photos",
+    multiple=True,
+    type=DATA,
+    help="Annotated photos; plain tops are painted too. Repeatable.",
+)
+@click.option("--start", type=WEIGHTS, help="Start from these weights.")
+@PRECISION
+@SEED
+@click.pass_context
+@user_errors
+def shading(
+    context: click.Context,
+    data: tuple[Path, ...],
+    out: Path,
+    epochs: int,
+    steps: int,
+    batch_size: int,
+    photos: tuple[Path, ...],
+    start: Path | None,
+    precision: str,
+    seed: int,
+) -> None:
+    """Train the network that tells light from print, on folders of rendered people."""
+    load_training(context)
+    from cyclegan.config import ShadingConfig
+    from tryon.train_shading import train_shading
+
+    config = ShadingConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
+    for row in train_shading(
+        data, out, config, epochs, steps, batch_size, photos=photos, start=start
+    ):
+        tell_row(row)
+    click.echo(out / "shading.json")
 
 
 def _warn(line: str) -> None:

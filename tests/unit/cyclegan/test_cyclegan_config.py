@@ -5,10 +5,16 @@ import sys
 import pytest
 
 import cyclegan
-from cyclegan.config import CycleGANConfig, UniversalConfig, from_dict, to_dict
+from cyclegan.config import (
+    CycleGANConfig,
+    ShadingConfig,
+    UniversalConfig,
+    from_dict,
+    to_dict,
+)
 
 
-@pytest.mark.parametrize("cls", [CycleGANConfig, UniversalConfig])
+@pytest.mark.parametrize("cls", [CycleGANConfig, UniversalConfig, ShadingConfig])
 def test_config_goes_through_a_dict_and_back(cls):
     config = cls(image_size=64, seed=7)
     assert from_dict(to_dict(config)) == config
@@ -65,7 +71,7 @@ def test_sizes_must_be_whole():
 
 
 def test_public_names():
-    assert cyclegan.__all__ == ["CycleGANConfig", "UniversalConfig"]
+    assert cyclegan.__all__ == ["CycleGANConfig", "ShadingConfig", "UniversalConfig"]
 
 
 def test_importing_the_room_imports_no_keras():

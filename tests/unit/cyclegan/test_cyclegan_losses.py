@@ -30,6 +30,14 @@ def test_masked_l1_of_an_empty_mask_is_zero():
     assert float(losses.masked_l1(first, 0 * first, mask)) == 0
 
 
+def test_masked_mean_is_each_pictures_own():
+    values = ops.concatenate([_grey([1, 2], [3, 4]), _grey([5, 6], [7, 8])], axis=0)
+    mask = ops.concatenate([_mask([1, 0], [1, 0]), _mask([0, 0], [0, 0])], axis=0)
+    means = ops.convert_to_numpy(losses.masked_mean(values, mask))
+    assert means.shape == (2, 1, 1, 1)
+    assert means.ravel().tolist() == [2.0, 0.0]
+
+
 def test_patch_weights_hold_the_share_of_the_mask():
     mask = np.zeros((1, 4, 4, 1), np.float32)
     mask[:, :2, :3] = 1

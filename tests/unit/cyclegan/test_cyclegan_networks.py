@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan.config import UniversalConfig
+from cyclegan.config import ShadingConfig, UniversalConfig
 from cyclegan.data import apply_prediction_numpy
 from cyclegan.networks import (
     apply_prediction,
     build_discriminator,
     build_generator,
+    build_shading_network,
     build_universal_generator,
 )
 
@@ -52,6 +53,7 @@ def test_layers_are_named(gan_config, universal_config):
         build_generator(gan_config),
         build_discriminator(gan_config),
         build_universal_generator(universal_config),
+        build_shading_network(ShadingConfig(image_size=32)),
     )
     automatic = ("conv2d", "activation", "group_normalization", "add", "concatenate")
     for model in models:
@@ -64,6 +66,7 @@ def test_mixed_precision_ends_in_float32(gan_config, universal_config):
         (build_generator, gan_config),
         (build_discriminator, gan_config),
         (build_universal_generator, universal_config),
+        (build_shading_network, ShadingConfig(image_size=32)),
     ):
         model = build(dataclasses.replace(config, precision="mixed_bfloat16"))
         assert model.output.dtype == "float32"

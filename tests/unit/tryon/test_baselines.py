@@ -5,8 +5,9 @@ import pytest
 
 from data_tools.rendered_pairs import Truth
 from tryon import baselines
+from tryon.frames import Frame
 from tryon.stages import Garment
-from tryon.transfer import Frame, Painted, Relit, style_warp
+from tryon.transfer import Painted, Relit, style_warp
 from tryon.types import GarmentMask, Instance, Photo
 
 SIZE = 120, 100

@@ -4,8 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from cyclegan.config import CycleGANConfig, UniversalConfig, to_dict
-from cyclegan.networks import build_generator, build_universal_generator
+from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig, to_dict
+from cyclegan.networks import (
+    build_generator,
+    build_shading_network,
+    build_universal_generator,
+)
 from cyclegan.predict import Predictor
 from mrcnn.config import RefinerConfig
 from tryon import networks
@@ -87,6 +91,10 @@ GENERATORS = {
         UniversalConfig(image_size=32, filters=16, blocks=1, precision="mixed_bfloat16"),
         build_universal_generator,
     ),
+    "shading": (
+        ShadingConfig(image_size=32, filters=16, blocks=1, precision="mixed_bfloat16"),
+        build_shading_network,
+    ),
 }
 
 
@@ -119,6 +127,14 @@ def test_a_generator_gives_the_same_in_both_runtimes(generator_card, monkeypatch
     expected = plain(batch)
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(fast(batch), expected, atol=1e-4)
+
+
+def test_arrays_of_another_network_are_refused(generator_card, monkeypatch):
+    monkeypatch.setenv("TRYON_RUNTIME", "keras")
+    other = CycleGANConfig(image_size=32, filters=16, blocks=2)
+    card = ModelCard(generator_card.path, {"kind": "x", "config": to_dict(other)})
+    with pytest.raises(ValueError, match="arrays that fit"):
+        load_generator(card)
 
 
 @pytest.mark.parametrize("error", [ImportError("no openvino"), OSError(28, "disk full")])

@@ -1,6 +1,7 @@
 """The pipeline with drawn photos and fake parts: no weights, no network."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ from mrcnn.detections import Detections
 from mrcnn.read_chart import Chart
 from tryon import judge
 from tryon.errors import REASONS, Refusal
-from tryon.pipeline import Options, TryOnPipeline
+from tryon.frames import Frame, look
+from tryon.pipeline import Options, TryOnPipeline, finders_of
 from tryon.segment import Segmenter
 from tryon.stages import WORK_SIZE, Garment, work_image
-from tryon.transfer import Frame, Painted, look
+from tryon.transfer import Painted
 from tryon.types import GarmentMask, Instance, Photo
+from tryon.zoo import ModelCard
 
 
 def draw_tee(size=(240, 200), colour=(200, 40, 40), box=(60, 50, 140, 190)):
@@ -179,6 +182,16 @@ def test_sleeve_length_grows_with_the_sleeve():
     lengths = [judge.sleeve_length(mask) for mask in (short, long)]
     assert None not in lengths
     assert lengths[1] > lengths[0] + 0.15
+
+
+def test_models_that_find_are_told_from_those_that_draw():
+    """What is remembered of photos hangs on the first alone."""
+    kinds = ("segmenter", "refiner", "chart", "shading", "universal")
+    cards = [ModelCard(Path(kind), {"kind": kind}) for kind in kinds]
+    assert finders_of(cards) == cards[:3]
+    assert (
+        finders_of([*cards[:2], ModelCard(Path("p"), {"kind": "pattern"})]) == cards[:2]
+    )
 
 
 def test_every_reason_is_known():

@@ -6,17 +6,20 @@ import json
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
-from cyclegan.config import UniversalConfig
+from cyclegan.config import ShadingConfig, UniversalConfig
 from data_tools.annotations import BadPhotoError
 from data_tools.folders import read_folder
 from mrcnn.config import MaskRCNNConfig, Stage, TrainConfig
 from mrcnn.model import MaskRCNN
-from tryon import train_pattern, train_universal, training_data
+from tryon import train_pattern, train_shading, train_universal, training_data
+from tryon.cli import main
 from tryon.errors import TryOnError
+from tryon.networks import load_generator
 from tryon.train_segmenter import train_segmenter
 from tryon.training_data import (
     SOURCE_SHARES,
@@ -44,6 +47,30 @@ def test_train_universal_resumes_and_ships_a_card(renders, tmp_path):
     card = load_card(out / "universal.json")
     assert card.values["kind"] == "universal"
     assert (out / "sheet-002.png").exists()
+
+
+def test_train_shading_resumes_and_ships_a_card(renders, tmp_path):
+    config = ShadingConfig(image_size=32, blocks=1)
+    out = tmp_path / "out"
+    for epochs in (1, 2):
+        rows = list(train_shading.train_shading([renders], out, config, epochs, 2, 2))
+        assert len(rows) == 1
+        assert rows[0]["step"] == 2 * epochs
+    card = load_card(out / "shading.json")
+    assert card.values["kind"] == "shading"
+    assert card.values["data"][0].startswith("2 rendered tees")
+    assert (out / "sheet-002.png").exists()
+    assert load_generator(card).config == config
+
+
+@pytest.mark.slow
+def test_the_command_trains_the_shading_network(renders, tmp_path):
+    out = tmp_path / "out"
+    args = ["train", "shading", str(renders), "-o", str(out), "--epochs", "1"]
+    done = CliRunner().invoke(main, [*args, "--steps", "1", "--batch-size", "1"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == str(out / "shading.json")
+    assert load_card(out / "shading.json").values["steps"] == 1
 
 
 TINY = MaskRCNNConfig(

@@ -1,0 +1,93 @@
+"""S1's folds stay behind, and S2's print is hidden from the universal generator."""
+
+import numpy as np
+import pytest
+
+from cyclegan.config import ShadingConfig, UniversalConfig
+from tryon.frames import LIGHT_MARGIN, Frame
+from tryon.light import Light
+from tryon.stages import Garment
+from tryon.transfer import UniversalTransfer, plain_view
+from tryon.types import GarmentMask, Instance, Photo
+
+SIZE = (100, 100)
+FALL = np.linspace(0.5, -0.5, 60)  # log of light, from the left to the right of a tee
+
+
+def garment(colours):
+    """A square tee on grey, of colours (60, 60, 3)."""
+    mask = np.zeros(SIZE, bool)
+    mask[20:80, 20:80] = True
+    image = np.full((*SIZE, 3), 120, np.uint8)
+    image[20:80, 20:80] = np.rint(colours)
+    instance = Instance(1, "short sleeve top", 0.9, (0, 0, 1, 1), float(mask.mean()))
+    return Garment(Photo(image), image, GarmentMask(mask, (instance,), 0, 0.9))
+
+
+def lit(design):
+    """Light a design (60, 60) of greys."""
+    return np.repeat((design * np.exp(FALL / 2.2))[..., None], 3, axis=-1)
+
+
+class KnowsTheFall:
+    """Stands for the shading network."""
+
+    config = ShadingConfig(image_size=64)
+
+    def __call__(self, batch):
+        side = 60 * 1.12  # of the frame, in pixels of the photo
+        places = (np.arange(64) + 0.5) / 64 * side - (side - 60) / 2
+        fall = np.interp(places, np.arange(60) + 0.5, FALL).astype(np.float32)
+        return np.broadcast_to(fall[:, None], (len(batch), 64, 64, 1))
+
+
+class EvenLight:
+    """Stands for the universal generator: lays S1 on as it is."""
+
+    config = UniversalConfig(image_size=64)
+
+    def __call__(self, batch):
+        self.seen = batch
+        return np.zeros((len(batch), 64, 64, 6), np.float32)
+
+
+def test_the_shops_light_is_not_worn():
+    printed = np.full((60, 60), 140.0)
+    printed[20:40, 20:40] = 60
+    user, shop = garment(np.full((60, 60, 3), 120.0)), garment(lit(printed))
+    out1 = UniversalTransfer(KnowsTheFall(), EvenLight())(user, shop)
+    drawn = out1.draw(np.arange(28, 72), np.arange(28, 72)).mean(axis=-1)
+    print_, cloth = drawn[16:28, 16:28], drawn[:, :4]
+    assert cloth.mean() == pytest.approx(drawn[:, -4:].mean(), abs=4)
+    assert cloth.mean() / print_.mean() == pytest.approx(140 / 60, rel=0.08)
+
+
+def test_the_generator_sees_no_print_of_the_users():
+    design = np.full((60, 60), 160.0)
+    design[15:45, 20:40] = 30
+    user, frame = garment(lit(design)), Frame((50, 50), 100, 50)
+    light = Light(FALL[None, :, None].astype("f4"), Frame((50, 50), 60, 60), SIZE)
+    wide = np.broadcast_to(light.logs, (60, 60, 1))
+    view = plain_view(user, frame, Light(wide, light.frame, SIZE))
+    assert view.shape == (50, 50, 3)
+    np.testing.assert_allclose(view[:8], 120, atol=1e-3)  # what is no shirt stays
+    rows = view[12:38, 12:38].mean(axis=-1)
+    assert np.ptp(rows, axis=0).max() < 0.1, "no print from top to bottom"
+    expected = 160 * np.exp(
+        np.interp(np.arange(4, 56, 2) + 0.5, np.arange(60), FALL) / 2.2
+    )
+    np.testing.assert_allclose(rows[0], expected, rtol=0.03)
+
+
+def test_the_users_photo_reaches_the_generator_so():
+    design = np.full((60, 60), 160.0)
+    design[15:45, 20:40] = 30
+    user, generator = garment(lit(design)), EvenLight()
+    UniversalTransfer(KnowsTheFall(), generator)(
+        user, garment(np.full((60, 60, 3), 99.0))
+    )
+    frame = Frame.around(user.box, 64, LIGHT_MARGIN)
+    seen = (generator.seen[0, ..., :3] + 1) * 127.5
+    ys, xs = (np.searchsorted(axis, 50) for axis in frame.places)
+    assert seen[ys, xs, 0] > 120, "the dark print is gone"
+    np.testing.assert_allclose(seen[:4], 120, atol=1e-3)

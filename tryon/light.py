@@ -1,0 +1,102 @@
+"""The light on a garment, told from its print by the shading network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from compositor import mask_box
+from compositor.raster import sample_raster
+from cyclegan.data import GAMMA, to_model_range
+from data_tools.paint import spread_chart
+from tryon.frames import FRAME_MARGIN, Frame, look
+from tryon.networks import Generator
+from tryon.stages import Garment
+
+Array = NDArray[np.float32]
+RIM = 2  # pixels of the network's picture at the garment's edge that are not trusted
+LEAST_GAIN, MOST_GAIN = 0.4, 2.5  # of linear light: beyond, there is noise to brighten
+
+
+@dataclass(frozen=True)
+class Light:
+    """The light on a garment.
+
+    Attributes:
+        logs: (S, S, 1), log of linear light, 0 on average over the garment; around it
+            continued outwards.
+        frame: where that lies in the garment's working picture.
+        size: (height, width) of that picture.
+    """
+
+    logs: Array
+    frame: Frame
+    size: tuple[int, int]
+
+    def at(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
+        """Return the log of light (len(ys), len(xs), 1) at working-size places."""
+        return sample_raster(self.logs, self.frame.corners, ys, xs)
+
+
+def read_light(network: Generator, garment: Garment) -> Light:
+    """Read the light on a garment.
+
+    Args:
+        network: the shading network.
+        garment: in its photo.
+    """
+    frame = Frame.around(garment.box, network.config.image_size, FRAME_MARGIN)
+    mask = look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
+    logs = network(shading_input(look(frame, garment.work, 0.0), mask)[None])[0]
+    inner = ndimage.binary_erosion(mask, iterations=RIM)
+    trusted = inner if inner.any() else mask
+    if not trusted.any():
+        return Light(np.zeros_like(logs), frame, garment.alpha.shape)
+    logs = logs - logs[trusted].mean()
+    return Light(spread_chart(logs, trusted), frame, garment.alpha.shape)
+
+
+def shading_input(view: NDArray[np.generic], mask: NDArray[np.bool_]) -> Array:
+    """Return what the shading network sees, see `build_shading_network`.
+
+    Args:
+        view: (S, S, 3), 0..255, the garment's photo.
+        mask: bool (S, S), the garment.
+
+    Returns:
+        float32 (S, S, 4).
+    """
+    seen = np.where(mask[..., None], to_model_range(view), np.float32(0))
+    return np.concatenate([seen, mask[..., None]], axis=-1, dtype=np.float32)
+
+
+def relieve(
+    style: NDArray[np.uint8], mask: NDArray[np.bool_], light: Light
+) -> NDArray[np.uint8]:
+    """Take a garment's own light from its picture: even light of the same level.
+
+    Args:
+        style: uint8 (H, W, 3), its photo at any size.
+        mask: bool (H, W), where its colours are taken from.
+        light: on it.
+
+    Returns:
+        uint8 (H, W, 3), a changed copy; outside the mask as before.
+    """
+    if not mask.any():
+        return style
+    x1, y1, x2, y2 = mask_box(mask)
+    scale = light.size[0] / style.shape[0], light.size[1] / style.shape[1]
+    ys, xs = (
+        (np.arange(first, last) + 0.5) * share - 0.5
+        for first, last, share in ((y1, y2, scale[0]), (x1, x2, scale[1]))
+    )
+    inside = mask[y1:y2, x1:x2]
+    gain = np.exp(-light.at(ys, xs)[..., 0])
+    gain = np.clip(gain / gain[inside].mean(), LEAST_GAIN, MOST_GAIN)
+    factor = np.where(inside, gain ** np.float32(1 / GAMMA), np.float32(1))
+    part = style[y1:y2, x1:x2] * factor[..., None]
+    relieved = style.copy()
+    relieved[y1:y2, x1:x2] = np.rint(np.clip(part, 0, 255)).astype(np.uint8)
+    return relieved
