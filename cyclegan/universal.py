@@ -70,12 +70,13 @@ class UniversalTrainer:
         """Move the generator, then, where there is one, the discriminator.
 
         Args:
-            batch: (B, S, S, 3) in [-1, 1]: `view`, the user's photo around the shirt;
+            batch: (B, S, S, 3) in [-1, 1]: `view`, the user's photo around the shirt, the
+                shirt as the network sees it in use;
                 `warped_b`, S1 laid on it; `truth_b`, the user in S1. (B, S, S, 1) or
                 (B, S, S), 0 or 1: `mask` of the shirt; `valid_b`, where `warped_b` is
                 known. (B, S, S, 2) in [-1, 1]: `places_b`, x and y in S1's picture.
-                For cycle and identity also `warped_a`, the shirt's own texture laid on
-                it, `valid_a` and `places_a`.
+                For cycle and identity also `photo`, the user's photo itself, and
+                `warped_a`, the shirt's own texture laid on it, `valid_a` and `places_a`.
 
         Returns:
             Named losses from before the step, unweighted; `loss` is the weighted
@@ -131,13 +132,13 @@ class UniversalTrainer:
         mask, config = batch["mask"], self.config
         if config.lambda_identity:
             same = relight(batch["warped_a"], both["a"])
-            terms["identity"] = losses.masked_l1(same, batch["view"], mask)
+            terms["identity"] = losses.masked_l1(same, batch["photo"], mask)
         out1 = apply_prediction(batch["warped_b"], both["b"]) * mask
         if config.lambda_cycle:
             worn = batch["view"] * (1.0 - mask) + out1
             back = self.generator(_stack(worn, batch, "a"))
             cycled = relight(batch["warped_a"], back)
-            terms["cycle"] = losses.masked_l1(cycled, batch["view"], mask)
+            terms["cycle"] = losses.masked_l1(cycled, batch["photo"], mask)
         if self.discriminator is not None:
             scores = self.discriminator(out1)
             inside = losses.patch_weights(mask, scores)
@@ -169,6 +170,7 @@ class UniversalTrainer:
         channels = dict(_CHANNELS)
         if self.config.lambda_cycle or self.config.lambda_identity:
             channels |= {f"{name}_a": count for name, count in _EXEMPLAR.items()}
+            channels["photo"] = 3
         return check_batch(batch, channels, self.config.image_size)
 
     def _predict(self, batch: Batch) -> np.ndarray:

@@ -57,6 +57,27 @@ def read_light(network: Generator, garment: Garment) -> Light:
     return Light(spread_chart(logs, trusted), frame, garment.alpha.shape)
 
 
+def plain_cloth(
+    view: NDArray[np.floating], mask: NDArray[np.bool_], logs: NDArray[np.floating]
+) -> Array:
+    """Show a garment as if its cloth were plain, of its commonest colour.
+
+    Args:
+        view: (S, S, 3), 0..255.
+        mask: bool (S, S), the garment.
+        logs: (S, S, 1), log of the light on it.
+
+    Returns:
+        float32 (S, S, 3), 0..255; outside the mask the view.
+    """
+    if not mask.any():
+        return view.astype(np.float32)
+    lit = np.exp(logs / np.float32(GAMMA))
+    cloth = np.median((view / lit)[mask], axis=0)
+    shown = np.where(mask[..., None], np.clip(cloth * lit, 0, 255), view)
+    return shown.astype(np.float32)
+
+
 def shading_input(view: NDArray[np.generic], mask: NDArray[np.bool_]) -> Array:
     """Return what the shading network sees, see `build_shading_network`.
 

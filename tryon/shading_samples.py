@@ -30,12 +30,12 @@ from tryon.painted_pairs import (
     TOPS,
     Worn,
     box_chart,
-    change_contrast,
     read_nearest,
     read_shop,
     read_worn,
     shaken_frame,
 )
+from tryon.painted_samples import change_contrast
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]

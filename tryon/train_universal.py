@@ -1,6 +1,6 @@
 """Train the universal generator on painted pairs.
 
-What a sample shows, and where its truth comes from: `tryon.painted_pairs`. The network
+What a sample shows, and where its truth comes from: `tryon.painted_samples`. The network
 learns light, level and what the warp misses; the print stays where it was put.
 """
 
@@ -18,7 +18,8 @@ from cyclegan.weights import load_weights, save_float16
 from data_tools import paint
 from data_tools.folders import read_folder
 from tryon.images import write_image
-from tryon.painted_pairs import find_renders, make_pairs, paint_sample
+from tryon.painted_pairs import find_renders, make_pairs
+from tryon.painted_samples import paint_sample
 from tryon.zoo import write_card
 
 

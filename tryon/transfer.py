@@ -24,11 +24,11 @@ from compositor import (
 )
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
-from cyclegan.data import GAMMA, apply_prediction_numpy, to_model_range
+from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
-from tryon.light import Light, read_light, relieve
+from tryon.light import Light, plain_cloth, read_light, relieve
 from tryon.networks import Generator, generator_config, load_generator
 from tryon.stages import Garment
 from tryon.zoo import ModelCard, pattern_card
@@ -146,9 +146,7 @@ def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
     """
     view = look(frame, user.work, 0.0)
     inside = look(frame, user.found.mask[..., None], 0.0)[..., 0] > 0.5
-    lit = np.exp(light.at(*frame.places) / np.float32(GAMMA))
-    cloth = np.median((view / lit)[inside], axis=0) if inside.any() else np.zeros(3)
-    return np.where(inside[..., None], np.clip(cloth * lit, 0, 255), view)
+    return plain_cloth(view, inside, light.at(*frame.places))
 
 
 def fine_folds(user: Garment, frame: Frame) -> Array:

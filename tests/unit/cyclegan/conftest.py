@@ -68,6 +68,7 @@ def universal_batch():
     view = _stripes(2, 32, 0, (-0.5, -0.5, 0.2), (0.1, 0.1, 0.8))
     places = np.broadcast_to(np.linspace(-1, 1, 32)[:, None, None], (2, 32, 32, 2))
     return {
+        "photo": view,
         "view": view,
         "mask": mask,
         "warped_b": warped_b,

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from data_tools.annotations import AnnotatedPhoto, Garment
-from tryon import painted_pairs
+from tryon import painted_pairs, painted_samples
 from tryon.painted_pairs import find_plain, find_renders, light_level, make_pairs
 
 RED, BLUE = (np.full((8, 16, 3), c, np.uint8) for c in ((200, 0, 0), (0, 0, 200)))
@@ -25,13 +25,13 @@ def first_pair(renders):
 
 
 def draw(pair, seed):
-    return painted_pairs.paint_sample(pair, RED, BLUE, np.random.default_rng(seed))
+    return painted_samples.paint_sample(pair, RED, BLUE, np.random.default_rng(seed))
 
 
 @pytest.fixture
 def paint_all(monkeypatch):
-    monkeypatch.setattr(painted_pairs, "OWN_PHOTO", 0.0)
-    monkeypatch.setattr(painted_pairs, "SHOP_PHOTO", 0.0)
+    monkeypatch.setattr(painted_samples, "OWN_PHOTO", 0.0)
+    monkeypatch.setattr(painted_samples, "SHOP_PHOTO", 0.0)
 
 
 def test_val_people_are_kept_out(renders):
@@ -90,7 +90,7 @@ def test_where_it_exists_the_truth_is_the_photo(renders, monkeypatch):
         facts = {"synth": {"tee": {"kind": "solid"}, "shop": "flat"}}
         (renders / f"p001_{tee}_shop.json").write_text(json.dumps(facts))
     for name, value in (("OWN_PHOTO", 1.0), ("TRUE_PHOTO", 1.0)):
-        monkeypatch.setattr(painted_pairs, name, value)
+        monkeypatch.setattr(painted_samples, name, value)
     pair = next(make_pairs(stems(renders), [], 64, 1, 0))
     assert pair.truth is not None
     sample = draw(pair, 3)
@@ -103,12 +103,41 @@ def test_where_it_exists_the_truth_is_the_photo(renders, monkeypatch):
 
 def test_shirts_as_they_are_come_with_their_own_design(renders, monkeypatch):
     """Identity and cycle would be wrong with another one."""
-    monkeypatch.setattr(painted_pairs, "OWN_PHOTO", 1.0)
+    monkeypatch.setattr(painted_samples, "OWN_PHOTO", 1.0)
     sample = draw(first_pair(renders), 1)
     inside = sample["mask"][..., 0] > 0
-    for key in ("view", "warped_a"):
+    for key in ("photo", "view", "warped_a"):
         red, _, blue = sample[key][inside].mean(axis=0)
         assert red > blue + 0.5
+
+
+def test_the_network_sees_no_print_and_the_truth_of_the_way_back_does(
+    renders, paint_all, monkeypatch
+):
+    stripes = np.zeros((8, 16, 3), np.uint8)
+    stripes[:, ::4] = 255
+    pair = first_pair(renders)
+    for plain, lowest, highest in ((1.0, 0.0, 0.25), (0.0, 0.8, 1.2)):
+        monkeypatch.setattr(painted_samples, "PLAIN", plain)
+        rng = np.random.default_rng(0)
+        sample = painted_samples.paint_sample(pair, stripes, BLUE, rng)
+        inside = sample["mask"][..., 0] > 0
+        seen, photo = (sample[key][inside].std() for key in ("view", "photo"))
+        assert lowest <= seen / photo <= highest
+        outside = ~inside
+        np.testing.assert_array_equal(sample["view"][outside], sample["photo"][outside])
+
+
+def test_spoilt_light_is_near_the_light_and_has_no_level():
+    rng = np.random.default_rng(0)
+    ramp = np.exp(np.linspace(-0.5, 0.5, 64))[None, :, None] * np.ones((64, 64, 3))
+    mask = np.zeros((64, 64), bool)
+    mask[8:56, 8:56] = True
+    logs = painted_samples.spoil_light(ramp.astype(np.float32), mask, rng)[..., 0]
+    assert logs[mask].mean() == pytest.approx(0, abs=1e-5)
+    true = np.log(ramp[..., 0])
+    assert np.corrcoef(logs[mask], true[mask])[0, 1] > 0.7
+    assert not np.allclose(logs[mask], true[mask] - true[mask].mean(), atol=0.02)
 
 
 def plain_photo(tmp_path, colour):
@@ -137,6 +166,6 @@ def test_mirrored_samples_mirror_their_places():
     plane = np.linspace(-1, 1, 8, dtype=np.float32)
     places = np.stack(np.meshgrid(plane, plane), axis=-1)
     sample = {"places_a": places, "places_b": places, "view": places[..., :1]}
-    mirrored = painted_pairs._mirror(sample)
+    mirrored = painted_samples._mirror(sample)
     np.testing.assert_allclose(mirrored["places_b"], places, atol=1e-6)
     np.testing.assert_allclose(mirrored["view"], -places[..., :1], atol=1e-6)
