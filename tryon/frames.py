@@ -51,14 +51,21 @@ def look(frame: Frame, values: NDArray[np.generic], outside: float) -> Array:
         float32 (size, size, C); places outside the picture hold `outside`.
     """
     factor = max(1, int(frame.side / frame.size))
-    blurred = values.astype(np.float32)
-    if factor > 1:
-        blurred = ndimage.uniform_filter(blurred, (factor, factor, 0))
     ys, xs = frame.places
     height, width = values.shape[:2]
-    corners = (0.0, 0.0, width - 1.0, height - 1.0)
-    read = sample_raster(blurred, corners, ys, xs)
+    rows, columns = _around(ys, factor, height), _around(xs, factor, width)
+    seen = values[rows, columns].astype(np.float32)
+    if factor > 1:
+        seen = ndimage.uniform_filter(seen, (factor, factor, 0))
+    corners = (columns.start, rows.start, columns.stop - 1.0, rows.stop - 1.0)
+    read = sample_raster(seen, corners, ys, xs)
     inside = ((ys >= -0.5) & (ys <= height - 0.5))[:, None] & (
         (xs >= -0.5) & (xs <= width - 0.5)
     )[None]
     return np.where(inside[..., None], read, np.float32(outside))
+
+
+def _around(places: Array, margin: int, count: int) -> slice:
+    """Return the pixels of a side that are read at places, and a margin."""
+    first = min(max(int(places[0]) - margin - 1, 0), count - 1)
+    return slice(first, max(min(int(places[-1]) + margin + 3, count), first + 1))

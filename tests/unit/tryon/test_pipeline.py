@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from mrcnn.detections import Detections
 from mrcnn.read_chart import Chart
@@ -254,6 +255,19 @@ def test_look_fills_the_outside():
     seen = look(frame, np.full((16, 16, 1), 9.0, np.float32), -1.0)
     assert seen[0, 0, 0] == -1
     assert seen[8, 8, 0] == 9
+
+
+def test_a_look_at_a_part_sees_what_a_look_at_the_whole_would():
+    """Only what the frame shows is averaged; its edges must not tell."""
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0, 255, (90, 120, 3)).astype(np.float32)
+    frame = Frame((70.0, 40.0), 48.0, 12)
+    ys, xs = (np.rint(places - 0.5).astype(int) for places in frame.places)
+    whole = ndimage.uniform_filter(image, (4, 4, 0))
+    beside = [whole[np.ix_(ys + down, xs + right)] for down in (0, 1) for right in (0, 1)]
+    seen = look(frame, image, 0.0)
+    assert (seen >= np.min(beside, axis=0) - 1e-3).all()
+    assert (seen <= np.max(beside, axis=0) + 1e-3).all()
 
 
 def test_a_refusal_names_the_finds_of_other_classes(pipeline_of_fakes):
