@@ -1,6 +1,6 @@
 """The light on a garment, told from its print by the shading network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from tryon.stages import Garment
 
 Array = NDArray[np.float32]
 RIM = 2  # pixels of the network's picture at the garment's edge that are not trusted
+COARSE = 0.08  # of the frame's side: light that changes more slowly is no fold
 LEAST_GAIN, MOST_GAIN = 0.4, 2.5  # of linear light: beyond, there is noise to brighten
 
 
@@ -37,6 +38,17 @@ class Light:
     def at(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return the log of light (len(ys), len(xs), 1) at working-size places."""
         return sample_raster(self.logs, self.frame.corners, ys, xs)
+
+
+def folds_of(light: Light) -> Light:
+    """Return the light less what changes slowly: over `COARSE` of the frame and more.
+
+    A dark yoke, or a block of another colour, looks like shadow to the network; folds
+    are finer.
+    """
+    sigma = (COARSE * len(light.logs),) * 2
+    slow = ndimage.gaussian_filter(light.logs, (*sigma, 0), mode="nearest")
+    return replace(light, logs=light.logs - slow)
 
 
 def read_light(network: Generator, garment: Garment) -> Light:

@@ -28,7 +28,7 @@ from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
-from tryon.light import Light, plain_cloth, read_light, relieve
+from tryon.light import Light, folds_of, plain_cloth, read_light, relieve
 from tryon.networks import Generator, generator_config, load_generator
 from tryon.stages import Garment
 from tryon.zoo import ModelCard, pattern_card
@@ -120,7 +120,8 @@ class UniversalTransfer:
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
         warp, photo, style_mask = style_warp(user, shop)
-        photo = relieve(photo, style_mask, read_light(self.shading, shop))
+        light = folds_of(read_light(self.shading, shop))
+        photo = relieve(photo, style_mask, light)
         style = fill_outside(photo, style_mask)
         frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
         view = plain_view(user, frame, read_light(self.shading, user))

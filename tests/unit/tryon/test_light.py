@@ -5,7 +5,7 @@ import pytest
 
 from cyclegan.config import ShadingConfig
 from tryon.frames import Frame
-from tryon.light import Light, read_light, relieve, shading_input
+from tryon.light import Light, folds_of, read_light, relieve, shading_input
 from tryon.stages import Garment
 from tryon.types import GarmentMask, Instance, Photo
 
@@ -128,3 +128,14 @@ def test_shading_input_of_floats_and_of_bytes():
     assert np.array_equal(seen, shading_input(view.astype(np.float32), mask))
     assert seen[0, 0].tolist() == pytest.approx([-0.6, -0.6, -0.6, 1])
     assert seen[0, 1].tolist() == [0, 0, 0, 0]
+
+
+def test_folds_are_what_changes_quickly():
+    """A dark yoke stays what it is; a crease is a fold."""
+    y = np.mgrid[:64, :64][0]
+    slow, quick = 0.4 * np.sin(y / 20), 0.2 * np.sin(y * 1.5)
+    frame = Frame((32.0, 32.0), 64.0, 64)
+    light = Light((slow + quick)[..., None].astype(np.float32), frame, (64, 64))
+    found = folds_of(light).logs[8:-8, :, 0]
+    np.testing.assert_allclose(found, quick[8:-8], atol=0.08)
+    assert np.abs(found - (slow + quick)[8:-8]).max() > 0.3
