@@ -19,7 +19,8 @@ STRAY = 0.4  # what the farthest move costs, where the clearest edge is worth 1
 BEND = 0.05  # what a step aside from one point to the next costs
 LABEL_REACH = 0.25  # of a neck's width: so far does a label hang over the front
 LABEL_WIDTH = 0.4  # of the same: wider is a collar of another colour
-UNLIKE = 15.0  # CIELAB distance from all cloth nearby that a label has
+UNLIKE = 15.0  # CIELAB distance from the cloth nearby that a label has
+LEAST_LIKE = 0.1  # share of that cloth that a colour must be like to be cloth, not print
 GRID = 64  # pixels across the neck that labels are looked for on
 SAMPLE = 400  # colours of the cloth that they are compared with
 EIGHT = np.ones((3, 3), bool)
@@ -98,7 +99,7 @@ def find_labels(
 ) -> NDArray[np.bool_]:
     """Find labels that hang from inside a collar over the front.
 
-    They have a colour that the cloth below does not have, hang from the middle and are
+    They have a colour that next to none of the cloth below has, hang from the middle and are
     narrower than the neck: what is as wide, or at a side, is a collar of another colour.
 
     Args:
@@ -123,7 +124,10 @@ def find_labels(
     colours = skcolor.rgb2lab(image[grid].astype(np.float32) / 255)
     known = colours[cloth][:: -(-int(cloth.sum()) // SAMPLE)]
     unlike = np.zeros_like(near)
-    unlike[near] = spatial.cKDTree(known).query(colours[near])[0] > UNLIKE
+    like = spatial.cKDTree(known).query_ball_point(
+        colours[near], UNLIKE, return_length=True
+    )
+    unlike[near] = like < LEAST_LIKE * len(known)
     small = _hanging(unlike, inside[grid], LABEL_WIDTH * width / step)
     labels = small.repeat(step, axis=0).repeat(step, axis=1)
     return labels[: front.shape[0], : front.shape[1]] & front

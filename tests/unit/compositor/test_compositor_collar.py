@@ -74,6 +74,16 @@ def test_a_label_that_hangs_over_the_front_is_found():
     assert labels.sum() <= 10 * 12, "two pixels around it at most"
 
 
+def test_a_print_of_the_labels_colour_does_not_hide_it():
+    front, inside = parts()
+    image = flat_lay(20)
+    image[14:28, 36:44] = (20, 20, 30)
+    image[40:43, 30:50] = (20, 20, 30)
+    labels = find_labels(image, front, inside, 60.0)
+    assert labels[20:28, 36:44].all()
+    assert not labels[38:].any()
+
+
 @pytest.mark.parametrize(
     "patch",
     [
