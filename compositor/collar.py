@@ -99,8 +99,9 @@ def find_labels(
 ) -> NDArray[np.bool_]:
     """Find labels that hang from inside a collar over the front.
 
-    They have a colour that next to none of the cloth below has, hang from the middle and are
-    narrower than the neck: what is as wide, or at a side, is a collar of another colour.
+    They have a colour that next to none of the cloth below has, hang from the middle and
+    are narrower than the neck: what is as wide, or at a side, is a collar of another
+    colour.
 
     Args:
         image: `(H, W, 3)` RGB picture, 0 to 255.
