@@ -48,7 +48,7 @@ moved = [not np.array_equal(x, y) for x, y in
 logs = [gan.train_step(batch) for _ in range(13)]
 universal = UniversalTrainer(UniversalConfig(
     **small, norm_groups=4, cycle_every=1))
-given = dict(view=image, mask=mask, warped_b=picture(), valid_b=mask,
+given = dict(photo=image, view=image, mask=mask, warped_b=picture(), valid_b=mask,
              places_b=image[..., :2], truth_b=0.5 * picture(), warped_a=image,
              valid_a=mask, places_a=image[..., :2])
 relit = [universal.train_step(given) for _ in range(13)]
