@@ -84,7 +84,7 @@ def test_shipped_files_stay_small():
     ("room", "names"),
     [
         (mrcnn, {"CLASS_NAMES", "Detections", "MaskRCNNConfig", "TrainConfig"}),
-        (cyclegan, {"CycleGANConfig", "UniversalConfig"}),
+        (cyclegan, {"CycleGANConfig", "ShadingConfig", "UniversalConfig"}),
         (data_tools, {"AnnotatedPhoto", "Garment", "read_folder"}),
         (
             compositor,
