@@ -11,6 +11,7 @@ from compositor.collar import find_labels, snap_curve
 from compositor.color import relight, seam_energy, shading, style_distance
 from compositor.contour import ControlPoints, complete_mask, control_points
 from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
+from compositor.ground import even_ground
 from compositor.matte import (
     clean_mask,
     enlarge_alpha,
@@ -40,6 +41,7 @@ __all__ = [
     "enlarge_alpha",
     "erase",
     "estimate_foreground_background",
+    "even_ground",
     "fill_alike",
     "fill_notches",
     "fill_outside",

@@ -1,4 +1,4 @@
-"""What hides a part of a shirt: arms, bags, hair; drawn roughly, or cut out of photos."""
+"""What hides a part of a shirt: arms, bags, straps, hair; drawn, or cut out of photos."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -126,8 +126,7 @@ def draw_occluder(
     """
     if cuts and rng.random() < CUT_OUT:
         return lay_cut_out(size, box, cuts[int(rng.integers(len(cuts)))], rng)
-    kinds: list[Callable[..., tuple[Image.Image, Picture]]] = [_arm, _arm, _bag, _hair]
-    shape, colours = kinds[rng.integers(len(kinds))](size, box, pieces, rng)
+    shape, colours = _KINDS[rng.integers(len(_KINDS))](size, box, pieces, rng)
     soft = shape.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0)))
     return np.asarray(soft, np.float32) / 255.0, colours
 
@@ -265,3 +264,32 @@ def _hair(
     stripes = rng.normal(1.0, 0.16, (1, size, 1))
     base = _between(_HAIR, rng) * stripes
     return shape, np.broadcast_to(np.clip(base, 0, 255), (size, size, 3)).astype(np.uint8)
+
+
+def _straps(
+    size: int, box: Box, pieces: Sequence[Picture], rng: np.random.Generator
+) -> tuple[Image.Image, Picture]:
+    """Bands over one or both shoulders: a backpack's, or of a bag beside the garment."""
+    shape = Image.new("L", (size, size))
+    draw = ImageDraw.Draw(shape)
+    extent, high = box[2] - box[0], box[3] - box[1]
+    width = extent * rng.uniform(0.03, 0.12)
+    inset, fall = rng.uniform(0.18, 0.4), rng.uniform(0.35, 1.15)
+    drift, bend = rng.uniform(-0.12, 0.08), rng.normal(0, 0.03)
+    for outwards in ((1,), (-1,), (1, -1))[min(int(rng.integers(4)), 2)]:
+        start = box[0] if outwards > 0 else box[2]
+        across = np.array([inset, inset + drift / 2 + bend, inset + drift])
+        xs = start + outwards * extent * (across + rng.normal(0, 0.01))
+        ys = box[1] + high * np.array([-0.05, fall / 2, fall])
+        _capsule(draw, list(np.stack([xs, ys], axis=-1)), width)
+    if rng.random() < 0.15:
+        return shape, backdrop(size, pieces, rng)
+    dark = rng.random() < 0.6
+    colour = rng.uniform(5, 60) + rng.normal(0, 6, 3) if dark else rng.uniform(15, 235, 3)
+    middle = np.array([(box[0] + box[2]) / 2, box[1]])
+    return shape, _shaded(size, colour, np.array([1.0, 0.0]), middle, extent, rng)
+
+
+# Arms and straps are what hides most shirts in photos.
+_KINDS: tuple[Callable[..., tuple[Image.Image, Picture]], ...]
+_KINDS = (_arm, _arm, _straps, _straps, _bag, _hair)

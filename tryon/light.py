@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from compositor import mask_box
+from compositor.color import LUMINANCE, to_linear
 from compositor.raster import sample_raster
 from cyclegan.data import GAMMA, to_model_range
 from data_tools.paint import spread_chart
@@ -18,6 +19,10 @@ Array = NDArray[np.float32]
 RIM = 2  # pixels of the network's picture at the garment's edge that are not trusted
 COARSE = 0.08  # of the frame's side: light that changes more slowly is no fold
 LEAST_GAIN, MOST_GAIN = 0.4, 2.5  # of linear light: beyond, there is noise to brighten
+# Folds stand out more on dark cloth, which throws no light into them: deviation of the
+# log of light on rendered tees of these tones (linear).
+TONES, FOLD_CONTRAST = (0.03, 0.7), (0.54, 0.28)
+LEAST_FOLDS, MOST_FOLDS = 0.5, 1.5
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,25 @@ def folds_of(light: Light) -> Light:
     sigma = (COARSE * len(light.logs),) * 2
     slow = ndimage.gaussian_filter(light.logs, (*sigma, 0), mode="nearest")
     return replace(light, logs=light.logs - slow)
+
+
+def fold_strength(user: Garment, shop: Garment) -> float:
+    """Return how much stronger folds are on S1's cloth than they look on S2's.
+
+    A black shirt's creases on white cloth would look like metal, a white one's on black
+    cloth would hardly be seen.
+    """
+    ratio = _fold_contrast(shop) / _fold_contrast(user)
+    return float(np.clip(ratio, LEAST_FOLDS, MOST_FOLDS))
+
+
+def _fold_contrast(garment: Garment) -> float:
+    """Return how much folds stand out on cloth of a garment's tone."""
+    if not garment.found.mask.any():
+        return FOLD_CONTRAST[0]
+    tone = np.median(to_linear(garment.work)[garment.found.mask] @ LUMINANCE)
+    logs = np.log(np.maximum((tone, *TONES), 1e-4))
+    return float(np.interp(logs[0], logs[1:], FOLD_CONTRAST))
 
 
 def read_light(network: Generator, garment: Garment) -> Light:

@@ -38,7 +38,7 @@ SAME, OTHER = 0.45, 0.25  # IoU with a garment: from here it is that one, below 
 SHRINK = 3  # finds are kept at a third of the photo's size
 HALF = 0.5  # how often a find's own mask is the hint, and not a spoilt truth
 # How often a view gets each change.
-SWAP_BACKGROUND, RECOLOUR, OCCLUDE, COARSEN = 0.4, 0.2, 0.3, 0.25
+SWAP_BACKGROUND, RECOLOUR, OCCLUDE, COARSEN = 0.4, 0.2, 0.4, 0.25
 SWALLOW = 0.12  # how often a spoilt first mask takes in what hangs below
 CELLS = 28  # a side of the grid of such a mask
 BACKDROPS, CUT_OUTS = 150, 300

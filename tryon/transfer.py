@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from compositor import (
     Warp,
+    even_ground,
     fill_outside,
     relight,
     shading,
@@ -28,7 +29,14 @@ from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
-from tryon.light import Light, folds_of, plain_cloth, read_light, relieve
+from tryon.light import (
+    Light,
+    fold_strength,
+    folds_of,
+    plain_cloth,
+    read_light,
+    relieve,
+)
 from tryon.networks import Generator, generator_config, load_generator
 from tryon.stages import Garment
 from tryon.zoo import ModelCard, pattern_card
@@ -121,13 +129,13 @@ class UniversalTransfer:
         """Warp S1 onto S2 and predict its light."""
         warp, photo, style_mask = style_warp(user, shop)
         light = folds_of(read_light(self.shading, shop))
-        photo = relieve(photo, style_mask, light)
+        photo = even_ground(relieve(photo, style_mask, light), style_mask)
         style = fill_outside(photo, style_mask)
         frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
         view = plain_view(user, frame, read_light(self.shading, user))
         batch = universal_input(user, frame, view, warp, style, style_mask)
         prediction = self.predictor(batch)[0]
-        folds = fine_folds(user, frame)
+        folds = fold_strength(user, shop) * fine_folds(user, frame)
         return Relit(warp, style, frame, prediction, folds)
 
 

@@ -4,7 +4,7 @@ from PIL import Image
 
 from data_tools.annotations import AnnotatedPhoto, Garment
 from data_tools.backdrops import backdrop, cut_backdrops, draw_surface
-from data_tools.occluders import cover, cut_things, draw_occluder, lay_cut_out
+from data_tools.occluders import _straps, cover, cut_things, draw_occluder, lay_cut_out
 
 SIZE = 96
 BOX = (24.0, 20.0, 72.0, 80.0)
@@ -31,6 +31,21 @@ def test_same_seed_same_occluder():
         )
         np.testing.assert_array_equal(one[0], same[0])
         np.testing.assert_array_equal(one[1], same[1])
+
+
+def test_straps_run_from_the_shoulder_down_the_front():
+    lines = 0
+    for seed in range(30):
+        shape, colours = _straps(SIZE, BOX, [], np.random.default_rng(seed))
+        strap = np.asarray(shape) > 127
+        assert colours.shape == (SIZE, SIZE, 3)
+        rows = np.flatnonzero(strap.any(axis=1))
+        assert rows[0] <= BOX[1], "over the shoulder"
+        assert rows[-1] > BOX[1] + 0.3 * (BOX[3] - BOX[1])
+        middle = strap[(rows[0] + rows[-1]) // 2]
+        assert 0 < middle.sum() < 0.35 * (BOX[2] - BOX[0]), "narrow"
+        lines += int((np.diff(middle.astype(int)) == 1).sum())
+    assert 35 <= lines <= 55, "one, or two as often"
 
 
 @pytest.fixture

@@ -5,7 +5,14 @@ import pytest
 
 from cyclegan.config import ShadingConfig
 from tryon.frames import Frame
-from tryon.light import Light, folds_of, read_light, relieve, shading_input
+from tryon.light import (
+    Light,
+    fold_strength,
+    folds_of,
+    read_light,
+    relieve,
+    shading_input,
+)
 from tryon.stages import Garment
 from tryon.types import GarmentMask, Instance, Photo
 
@@ -139,3 +146,24 @@ def test_folds_are_what_changes_quickly():
     found = folds_of(light).logs[8:-8, :, 0]
     np.testing.assert_allclose(found, quick[8:-8], atol=0.08)
     assert np.abs(found - (slow + quick)[8:-8]).max() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "least", "most"),
+    [
+        (20, 240, 0.5, 0.6),  # black worn, white put on
+        (240, 20, 1.45, 1.5),
+        (0, 255, 0.5, 0.6),
+        (90, 90, 1.0, 1.0),
+    ],
+)
+def test_folds_are_as_strong_as_on_the_new_cloth(mine, theirs, least, most):
+    user, shop = (
+        garment(image=np.full((*SIZE, 3), grey, np.uint8)) for grey in (mine, theirs)
+    )
+    assert least <= fold_strength(user, shop) <= most
+
+
+def test_cloth_without_a_pixel_has_folds_too():
+    empty = garment(mask=np.zeros(SIZE, bool))
+    assert fold_strength(empty, empty) == 1.0

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from compositor import even_ground
+
+SIZE = 120, 100
+MASK = np.zeros(SIZE, bool)
+MASK[10:110, 10:90] = True
+
+
+def tee(ground=(210, 208, 200)):
+    """A plain tee on a dark floor."""
+    image = np.full((*SIZE, 3), 40, np.uint8)
+    image[MASK] = ground
+    return image
+
+
+def spread(image, part):
+    """Largest deviation of a part's pixels from their mean, per channel."""
+    pixels = image[part].reshape(-1, 3).astype(float)
+    return np.abs(pixels - pixels.mean(axis=0)).max()
+
+
+def test_creases_and_their_colour_go():
+    image = tee()
+    image[20:100, 40:43] = (205, 198, 178)  # a warm fold
+    image[20:100, 60:62] = (190, 188, 181)  # a grey one
+    evened = even_ground(image, MASK)
+    middle = np.s_[30:90, 20:80]
+    assert spread(image, middle) > 18
+    assert spread(evened, middle) < 0.5 * spread(image, middle)
+
+
+@pytest.mark.parametrize(
+    "print_", [(20, 20, 60), (230, 120, 120), (90, 90, 90)], ids=["navy", "pink", "grey"]
+)
+def test_prints_stay(print_):
+    image = tee()
+    image[40:60, 40:60] = print_
+    evened = even_ground(image, MASK)
+    np.testing.assert_array_equal(evened[43:57, 43:57], image[43:57, 43:57])
+
+
+def test_stripes_stay_bit_for_bit():
+    image = tee()
+    image[10:110:8, 10:90] = image[11:110:8, 10:90] = (30, 30, 90)
+    image[12:110:8, 10:90] = image[13:110:8, 10:90] = (160, 40, 40)
+    np.testing.assert_array_equal(even_ground(image, MASK), image)
+
+
+def test_light_that_changes_slowly_stays():
+    image = tee()
+    ramp = np.linspace(0.92, 1.0, SIZE[0])[:, None, None]
+    image = np.where(MASK[..., None], np.rint(image * ramp), image).astype(np.uint8)
+    evened = even_ground(image, MASK).astype(int)
+    assert evened[100, 50].sum() - evened[20, 50].sum() > 25
+
+
+def test_outside_and_the_input_stay():
+    image = tee()
+    image[20:100, 40:43] = (205, 198, 178)
+    kept = image.copy()
+    evened = even_ground(image, MASK)
+    np.testing.assert_array_equal(image, kept)
+    np.testing.assert_array_equal(evened[~MASK], image[~MASK])
+    assert evened.dtype == np.uint8
+
+
+@pytest.mark.parametrize("size", [1, 2, 700], ids=["no pixel", "one pixel", "large"])
+def test_any_size(size):
+    image = np.full((size, size, 3), 200, np.uint8)
+    mask = np.zeros((size, size), bool)
+    mask[1:, 1:] = True
+    np.testing.assert_array_equal(even_ground(image, mask), image)
+
+
+def test_sizes_must_agree():
+    with pytest.raises(ValueError, match="expected mask of size"):
+        even_ground(tee(), MASK[:5])
