@@ -19,7 +19,7 @@ from compositor.matte import (
     refine_alpha,
 )
 from compositor.raster import sample_raster
-from compositor.slips import fill_alike, fill_notches
+from compositor.slips import fill_alike, fill_notches, fill_prints
 from compositor.warp import (
     Warp,
     fill_outside,
@@ -45,6 +45,7 @@ __all__ = [
     "fill_alike",
     "fill_notches",
     "fill_outside",
+    "fill_prints",
     "find_labels",
     "fit_warp",
     "mask_box",

@@ -8,7 +8,7 @@ from scipy import ndimage, spatial
 from skimage import color as skcolor
 
 from compositor._checks import check_image, check_plane
-from compositor.cutout import pad_box
+from compositor.cutout import mask_box, pad_box
 
 ALIKE_SHARE = 0.03  # holes up to this share of the mask may be slips
 ALIKE = 6.0  # CIELAB distance from the cloth within which nine pixels in ten must lie
@@ -18,6 +18,9 @@ ABOVE, BELOW = 0.1, 0.3  # of the same: so far from the neckline notches are fil
 NEAR = 8.0  # CIELAB distance within which a notch's pixel is like one of the cloth
 COMMON = 0.15  # of the cloth around a notch: so much must be like a pixel of it
 SAMPLE = 400  # colours of the cloth that are compared
+PRINT_SHARE = 0.02  # of the mask: from here a hole is a print; sunglasses are smaller
+SKIN = 25.0  # CIELAB distance from the neck's skin from which a hole is no hand
+NECK = 0.25  # of the neck's width: its skin is looked at so far above the neckline
 MARGIN = 6  # pixels of the cloth around a notch that are looked at, all but the first
 
 
@@ -60,6 +63,57 @@ def _is_alike(
     lab = skcolor.rgb2lab(image.astype(np.float32) / 255.0)
     away, _ = spatial.cKDTree(lab[ring]).query(lab[hole])
     return bool(np.quantile(away, 0.9) < ALIKE)
+
+
+def fill_prints(
+    mask: NDArray[np.bool_], image: NDArray[Any], neckline: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Fill large holes that nothing leads to: a bold print that was taken for a hand.
+
+    Arms, bags and hair come in from the garment's outline; what lies in its midst and
+    has not the colour of the neck's skin is its own. Sunglasses and pendants are small.
+
+    Args:
+        mask: `(H, W)` bool.
+        image: `(H, W, 3)` RGB picture, 0 to 255.
+        neckline: `(N, 2)` (x, y) from one end of the collar to the other.
+
+    Returns:
+        `(H, W)` bool, a new array.
+    """
+    check_plane(mask)
+    check_image(image)
+    filled = mask.copy()
+    skin = _neck_skin(mask, image, neckline)
+    x1, y1, x2, y2 = mask_box(mask)
+    near, colours = filled[y1:y2, x1:x2], image[y1:y2, x1:x2]
+    enclosed, _ = ndimage.label(ndimage.binary_fill_holes(near) & ~near)
+    for number, part in enumerate(ndimage.find_objects(enclosed), 1):
+        hole = enclosed[part] == number
+        if skin is None or hole.sum() < PRINT_SHARE * mask.sum():
+            continue
+        away = np.median(_lab(colours[part][hole]), axis=0) - skin
+        if np.linalg.norm(away) > SKIN:
+            near[part] |= hole  # a view of `filled`
+    return filled
+
+
+def _neck_skin(
+    mask: NDArray[np.bool_], image: NDArray[Any], neckline: NDArray[Any]
+) -> NDArray[np.floating] | None:
+    """Return the CIELAB colour above the middle of a neckline; None beyond the frame."""
+    width = float(np.linalg.norm(neckline[-1] - neckline[0]))
+    x, bottom = neckline[len(neckline) // 2]
+    columns = np.rint([x - width / 6, x + width / 6 + 1]).astype(int).clip(0)
+    rows = np.rint([bottom - NECK * width, bottom]).astype(int).clip(0)
+    part = np.s_[rows[0] : rows[1], columns[0] : columns[1]]
+    seen = ~mask[part]
+    return np.median(_lab(image[part][seen]), axis=0) if seen.any() else None
+
+
+def _lab(colours: NDArray[Any]) -> NDArray[np.floating]:
+    """Turn `(N, 3)` colours, 0 to 255, into CIELAB."""
+    return np.asarray(skcolor.rgb2lab(colours.astype(np.float32) / 255))
 
 
 def fill_notches(
@@ -124,7 +178,7 @@ def _are_common(colours: NDArray[Any], cloth: NDArray[Any]) -> NDArray[np.bool_]
     """Tell which `(N, 3)` colours many of the cloth's `(M, 3)` are like."""
     if len(cloth) < MARGIN:
         return np.zeros(len(colours), bool)
-    lab = [skcolor.rgb2lab(c.astype(np.float32) / 255) for c in (colours, cloth)]
+    lab = [_lab(c) for c in (colours, cloth)]
     known = lab[1][:: -(-len(cloth) // SAMPLE)]
     like = spatial.cKDTree(known).query_ball_point(lab[0], NEAR, return_length=True)
     return np.asarray(like >= COMMON * len(known), bool)

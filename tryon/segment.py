@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compositor import clean_mask, fill_alike, fill_notches
+from compositor import clean_mask, fill_alike, fill_notches, fill_prints
 from mrcnn.config import CLASS_NAMES
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.predictor import Predictor, detect
@@ -175,7 +175,7 @@ class Segmenter:
 
 
 def fill_slips(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Fill holes, and notches at a neck that is seen, where they look like cloth.
+    """Fill holes, and notches at a neck that is seen, that look like cloth or print.
 
     Args:
         mask: bool (h, w).
@@ -186,6 +186,7 @@ def fill_slips(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np
     neckline = landmarks[NECKLINE]
     if (neckline[:, 2] < LEAST_SEEN).any():
         return mask
+    mask = fill_prints(mask, image, neckline[:, :2])
     return fill_notches(mask, image, neckline[:, :2])
 
 

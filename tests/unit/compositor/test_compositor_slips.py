@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from compositor import fill_alike, fill_notches
+from compositor import fill_alike, fill_notches, fill_prints
 
 CLOTH, SKIN = (60, 90, 140), (220, 170, 140)
 NECKLINE = np.array([[20.0, 10], [30, 22], [40, 26], [50, 22], [60, 10]])
@@ -81,3 +81,29 @@ def test_hostile_masks_pass_through(mask):
     image = np.full((6, 7, 3), 90, np.uint8)
     assert np.array_equal(fill_alike(mask, image), mask)
     assert np.array_equal(fill_notches(mask, image, np.zeros((5, 2))), mask)
+
+
+@pytest.mark.parametrize(
+    ("colour", "rows", "expected"),
+    [
+        ((230, 60, 20), np.s_[40:52], True),
+        (SKIN, np.s_[40:52], False),
+        ((230, 60, 20), np.s_[40:44], False),
+        ((230, 60, 20), np.s_[60:80], False),
+    ],
+    ids=["a print", "a hand", "a pendant", "comes in from below"],
+)
+def test_a_bold_print_in_the_midst_is_garment(colour, rows, expected):
+    mask, image = v_neck()
+    mask[rows, 32:46] = False
+    image[rows, 32:46] = colour
+    filled = fill_prints(mask, image, NECKLINE)
+    assert filled[rows, 32:46].all() == expected
+    if not expected:
+        assert np.array_equal(filled, mask)
+
+
+def test_a_neck_out_of_the_frame_tells_no_skin():
+    mask, image = np.ones((80, 80), bool), v_neck()[1]
+    mask[40:60, 30:50] = False
+    assert np.array_equal(fill_prints(mask, image, NECKLINE - [0, 40]), mask)
