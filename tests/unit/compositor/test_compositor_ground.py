@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from compositor import even_ground
+from compositor import even_ground, printed
 
 SIZE = 120, 100
 MASK = np.zeros(SIZE, bool)
@@ -77,3 +77,20 @@ def test_any_size(size):
 def test_sizes_must_agree():
     with pytest.raises(ValueError, match="expected mask of size"):
         even_ground(tee(), MASK[:5])
+
+
+def test_other_colours_are_print_and_shadows_are_not():
+    image = tee()
+    image[20:50, 20:50] = (220, 90, 40)
+    image[60:90, 20:50] = (105, 104, 100)  # a shadow
+    share = printed(image, MASK)
+    assert (share[22:48, 22:48] == 1).all()
+    assert (share[65:85, 25:45] == 0).all()
+    assert (share[~MASK] == 0).all()
+
+
+def test_without_a_ground_there_is_no_print():
+    image = tee()
+    image[10:43], image[43:76] = (220, 90, 40), (40, 60, 160)
+    assert not printed(image, MASK).any()
+    assert not printed(image, np.zeros(SIZE, bool)).any()
