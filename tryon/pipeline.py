@@ -152,7 +152,7 @@ class TryOnPipeline:
         with watch("matte"):
             _ = user.alpha, shop.alpha
         with ThreadPoolExecutor(max_workers=1) as beside:
-            colours = beside.submit(lambda: user.layers)  # on the other core
+            colours = beside.submit(lambda: user.spill)  # on the other core
             with watch("transfer"):
                 out1 = self.transfer(user, shop)
                 warnings += doubts(out1)

@@ -26,7 +26,7 @@ from compositor import (
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import apply_prediction_numpy, to_model_range
-from tryon.correspond import style_warp
+from tryon.correspond import style_of, style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
 from tryon.light import (
@@ -38,7 +38,7 @@ from tryon.light import (
     relieve,
 )
 from tryon.networks import Generator, generator_config, load_generator
-from tryon.stages import Garment
+from tryon.stages import Garment, once
 from tryon.zoo import ModelCard, pattern_card
 
 Array = NDArray[np.float32]
@@ -127,16 +127,31 @@ class UniversalTransfer:
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
-        warp, photo, style_mask = style_warp(user, shop)
-        light = folds_of(read_light(self.shading, shop))
-        photo = even_ground(relieve(photo, style_mask, light), style_mask)
-        style = fill_outside(photo, style_mask)
-        frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
-        view = plain_view(user, frame, read_light(self.shading, user))
-        batch = universal_input(user, frame, view, warp, style, style_mask)
-        prediction = self.predictor(batch)[0]
+        size = self.predictor.config.image_size
+        frame = Frame.around(user.box, size, LIGHT_MARGIN)
+        view = plain_view(user, frame, read_light(user, self.shading))
         folds = fold_strength(user, shop) * fine_folds(user, frame)
-        return Relit(warp, style, frame, prediction, folds)
+        style = bare_style(shop, self.shading)
+        warp, _, style_mask = style_warp(user, shop)
+        batch = universal_input(user, frame, view, warp, style, style_mask)
+        return Relit(warp, style, frame, self.predictor(batch)[0], folds)
+
+
+@once
+def bare_style(shop: Garment, network: Generator) -> NDArray[np.uint8]:
+    """Return S1's photo without its folds and creases, S1's colours continued outwards.
+
+    Args:
+        shop: has S1.
+        network: the shading network.
+
+    Returns:
+        uint8 (H, W, 3), of the size of `style_of`.
+    """
+    photo, _, mask = style_of(shop)
+    light = folds_of(read_light(shop, network))
+    evened = even_ground(relieve(photo, mask, light), mask)
+    return fill_outside(evened, mask)
 
 
 def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
@@ -158,6 +173,7 @@ def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
     return plain_cloth(view, inside, light.at(*frame.places))
 
 
+@once
 def fine_folds(user: Garment, frame: Frame) -> Array:
     """Return the folds of S2 that are too fine for the network to draw.
 
