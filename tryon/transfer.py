@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft
 
 from compositor import (
     Warp,
@@ -23,7 +23,7 @@ from compositor import (
     warp_image,
     warp_mask,
 )
-from compositor.raster import sample_raster
+from compositor.raster import blur_widely, sample_raster
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_of, style_warp
@@ -188,8 +188,8 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
     alpha = user.alpha[part]
     inside = (alpha > 0).astype(np.float32)
     light = np.log(shading(user.work[part], alpha)) * inside
-    weight = ndimage.gaussian_filter(inside, sigma)
-    coarse = ndimage.gaussian_filter(light, sigma) / np.maximum(weight, 1e-3)
+    weight = np.maximum(blur_widely(inside, sigma), 1e-3)
+    coarse = blur_widely(light, sigma) / weight
     folds = np.zeros((*user.alpha.shape, 1), np.float32)
     folds[part] = (FOLD_STRENGTH * (light - coarse) * inside)[..., None]
     return folds
@@ -198,10 +198,22 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
 def _around(
     box: tuple[int, int, int, int], margin: int, size: tuple[int, ...]
 ) -> tuple[slice, slice]:
-    """Return the rows and columns of a box and a margin, within a picture's size."""
+    """Return the rows and columns of a box and a margin, within a picture's size.
+
+    The margin is a little wider where that makes a length that is transformed fast.
+    """
     x1, y1, x2, y2 = box
-    rows = slice(max(y1 - margin, 0), min(y2 + margin, size[0]))
-    return rows, slice(max(x1 - margin, 0), min(x2 + margin, size[1]))
+    return (
+        _lengthen(max(y1 - margin, 0), min(y2 + margin, size[0]), size[0]),
+        _lengthen(max(x1 - margin, 0), min(x2 + margin, size[1]), size[1]),
+    )
+
+
+def _lengthen(start: int, stop: int, count: int) -> slice:
+    """Return a span of `count` pixels that holds another and is transformed fast."""
+    length = fft.next_fast_len(stop - start, real=True)
+    start = max(min(start, count - length), 0)
+    return slice(start, min(start + length, count))
 
 
 def universal_input(
