@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 Array = NDArray[np.float32]
 
@@ -66,26 +65,3 @@ def _between(
     first = np.take(values, low, axis=axis).astype(np.float32)
     first += (np.take(values, high, axis=axis).astype(np.float32) - first) * share
     return first
-
-
-def blur_widely(plane: Array, sigma: float) -> Array:
-    """Blur a plane by a Gaussian of many pixels.
-
-    `scipy.ndimage.gaussian_filter` to rounding, with the same kernel and the plane
-    mirrored at its edges, but by cosine transforms: ten times faster at 20 pixels.
-
-    Args:
-        plane: `(H, W)` float32; sides without large prime factors are fastest.
-        sigma: standard deviation in pixels, above 0.
-
-    Returns:
-        `(H, W)` float32.
-    """
-    waves = fft.dctn(plane)
-    reach = np.arange(1, int(4 * sigma + 0.5) + 1)
-    kernel = np.exp(-0.5 * (reach / sigma) ** 2)
-    for axis, side in enumerate(plane.shape):
-        steps = np.pi * np.arange(side)[:, None] / side
-        share = (1 + 2 * np.cos(steps * reach) @ kernel) / (1 + 2 * kernel.sum())
-        waves *= np.expand_dims(share.astype(np.float32), 1 - axis)
-    return np.asarray(fft.idctn(waves, overwrite_x=True), np.float32)

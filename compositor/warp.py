@@ -161,21 +161,19 @@ def fill_outside(image: NDArray[Any], valid_mask: NDArray[Any]) -> NDArray[Any]:
     valid = valid_mask.astype(bool)
     if not valid.any():
         raise ValueError("expected a valid pixel in valid_mask, got none")
-    filled = image.copy()
-    outside = np.nonzero(~valid)
-    nearest = ndimage.distance_transform_edt(
+    edges = ndimage.distance_transform_edt(
         ~valid, return_distances=False, return_indices=True
     )
-    rim = [axis[outside] for axis in nearest]
-    mirrored = [
-        np.clip(2 * edge - place, 0, size - 1)
-        for edge, place, size in zip(rim, outside, valid.shape, strict=True)
-    ]
-    good = valid[mirrored[0], mirrored[1]]
-    row = np.where(good, mirrored[0], rim[0])
-    column = np.where(good, mirrored[1], rim[1])
-    filled[outside] = filled[row, column]
-    return filled
+    rim = edges[0] * valid.shape[1] + edges[1]
+    places = np.ogrid[: valid.shape[0], : valid.shape[1]]
+    row, column = (
+        np.clip(2 * edge - place.astype(np.int32), 0, size - 1)
+        for edge, place, size in zip(edges, places, valid.shape, strict=True)
+    )
+    mirrored = row * valid.shape[1] + column
+    good = valid.ravel().take(mirrored)
+    # One index is read faster than two.
+    return image.reshape(-1, 3).take(np.where(good, mirrored, rim), axis=0)
 
 
 def warp_image(

@@ -23,7 +23,8 @@ from compositor import (
     warp_image,
     warp_mask,
 )
-from compositor.raster import blur_widely, sample_raster
+from compositor.blur import blur_widely
+from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_of, style_warp

@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from compositor import sample_raster
-from compositor.raster import blur_widely
 
 RAMP = np.arange(12, dtype=np.float32).reshape(3, 4, 1)
 
@@ -34,12 +32,3 @@ def test_one_pixel_fills_everything():
 def test_wrong_axes():
     with pytest.raises(ValueError, match=r"expected values \(rows, columns, C\)"):
         sample_raster(np.zeros((3, 3)), (0, 0, 2, 2), np.arange(3), np.arange(3))
-
-
-@pytest.mark.parametrize("size", [(60, 48), (31, 5), (1, 7)])
-def test_a_wide_blur_is_the_usual_one(size):
-    plane = np.random.default_rng(0).random(size).astype(np.float32)
-    blurred = blur_widely(plane, 6.3)
-    assert blurred.dtype == np.float32
-    usual = ndimage.gaussian_filter(plane, 6.3)
-    np.testing.assert_allclose(blurred, usual, atol=2e-6)
