@@ -124,9 +124,25 @@ def collar_edge(garment: Garment) -> NDArray[np.float32] | None:
     spots = np.arange(NECK_SPOTS)
     dense = np.linspace(0, NECK_SPOTS - 1, (NECK_SPOTS - 1) * NECK_STEPS + 1)
     dense = interpolate.PchipInterpolator(spots, curve)(dense)
-    away = ndimage.distance_transform_edt(garment.found.mask)
-    snapped = snap_curve(garment.work, away > NECK_RIM * width, dense, NECK_SNAP * width)
+    # Farther from the curve than the rim and its moves together no pixel counts.
+    mask = garment.found.mask
+    near = _part_around(curve, (NECK_RIM + NECK_SNAP) * width + 2, mask.shape)
+    clear = np.zeros_like(mask)
+    away = ndimage.distance_transform_edt(mask[near])
+    # Without any background there are no distances.
+    clear[near] = mask[near].all() | (away > NECK_RIM * width)
+    snapped = snap_curve(garment.work, clear, dense, NECK_SNAP * width)
     return snapped[::NECK_STEPS].astype(np.float32)
+
+
+def _part_around(
+    spots: NDArray[np.float32], margin: float, size: tuple[int, ...]
+) -> tuple[slice, ...]:
+    """Return the rows and columns of spots (x, y) and a margin, one pixel at least."""
+    first = np.clip(np.floor(spots.min(axis=0) - margin), 0, np.array(size[::-1]) - 1)
+    last = np.clip(np.ceil(spots.max(axis=0) + margin), first, np.array(size[::-1]) - 1)
+    spans = zip(first[::-1], last[::-1], strict=True)
+    return tuple(slice(int(start), int(end) + 1) for start, end in spans)
 
 
 def chart_points(user: Garment, shop: Garment) -> Points | None:

@@ -77,6 +77,12 @@ def _fold_contrast(garment: Garment) -> float:
 
 
 @once
+def mask_in(garment: Garment, frame: Frame) -> NDArray[np.bool_]:
+    """Return a garment's mask as a frame sees it, bool (S, S)."""
+    return look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
+
+
+@once
 def read_light(garment: Garment, network: Generator) -> Light:
     """Read the light on a garment.
 
@@ -85,7 +91,7 @@ def read_light(garment: Garment, network: Generator) -> Light:
         network: the shading network.
     """
     frame = Frame.around(garment.box, network.config.image_size, FRAME_MARGIN)
-    mask = look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
+    mask = mask_in(garment, frame)
     logs = network(shading_input(look(frame, garment.work, 0.0), mask)[None])[0]
     inner = ndimage.binary_erosion(mask, iterations=RIM)
     trusted = inner if inner.any() else mask

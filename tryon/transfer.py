@@ -6,6 +6,7 @@ the pattern's colours with the photo's fine folds.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +35,7 @@ from tryon.light import (
     Light,
     fold_strength,
     folds_of,
+    mask_in,
     plain_cloth,
     read_light,
     relieve,
@@ -130,9 +132,11 @@ class UniversalTransfer:
         """Warp S1 onto S2 and predict its light."""
         size = self.predictor.config.image_size
         frame = Frame.around(user.box, size, LIGHT_MARGIN)
-        view = plain_view(user, frame, read_light(user, self.shading))
-        folds = fold_strength(user, shop) * fine_folds(user, frame)
-        style = bare_style(shop, self.shading)
+        with ThreadPoolExecutor(max_workers=1) as beside:  # the garments' own work
+            bare = beside.submit(bare_style, shop, self.shading)
+            view = lit_view(user, frame, self.shading)
+            folds = fold_strength(user, shop) * fine_folds(user, frame)
+            style = bare.result()
         warp, _, style_mask = style_warp(user, shop)
         batch = universal_input(user, frame, view, warp, style, style_mask)
         return Relit(warp, style, frame, self.predictor(batch)[0], folds)
@@ -155,6 +159,12 @@ def bare_style(shop: Garment, network: Generator) -> NDArray[np.uint8]:
     return fill_outside(evened, mask)
 
 
+@once
+def lit_view(user: Garment, frame: Frame, network: Generator) -> Array:
+    """Return the `plain_view` of S2 in the light that the shading network reads."""
+    return plain_view(user, frame, read_light(user, network))
+
+
 def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
     """Show the user's photo around S2, and S2 as if its cloth were plain.
 
@@ -170,8 +180,7 @@ def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
         float32 (S, S, 3), 0..255.
     """
     view = look(frame, user.work, 0.0)
-    inside = look(frame, user.found.mask[..., None], 0.0)[..., 0] > 0.5
-    return plain_cloth(view, inside, light.at(*frame.places))
+    return plain_cloth(view, mask_in(user, frame), light.at(*frame.places))
 
 
 @once
@@ -238,14 +247,13 @@ def universal_input(
     Returns:
         float32 (1, S, S, 10).
     """
-    mask = look(frame, user.found.mask[..., None], 0.0) > 0.5  # (S, S, 1)
     warped = warp_filled(style, warp, *frame.places)
     valid = warp_mask(style_mask, warp, *frame.places)
     shares = as_shares(warp.coordinates(*frame.places), style_mask.shape)
     places = np.clip(shares * 2 - 1, -1, 1)
     planes = [
         to_model_range(view),
-        mask,
+        mask_in(user, frame)[..., None],
         to_model_range(warped),
         (valid > 0.5)[..., None],
         places,
@@ -290,9 +298,10 @@ class PatternTransfer:
 
 def pattern_input(user: Garment, frame: Frame, background: float) -> Array:
     """Return what a pattern's generator sees: S2 on a flat ground, (1, S, S, 3)."""
-    mask = look(frame, user.found.mask[..., None], 0.0) > 0.5
     s2 = to_model_range(look(frame, user.work, 0.0))
-    return np.where(mask, s2, np.float32(background)).astype(np.float32)[None]
+    return np.where(mask_in(user, frame)[..., None], s2, np.float32(background)).astype(
+        np.float32
+    )[None]
 
 
 def classical_light(

@@ -140,6 +140,13 @@ def test_no_garment_is_refused_by_role(pipeline_of_fakes, role, reason):
     assert error.value.reason == reason
 
 
+def test_of_two_photos_without_a_garment_the_users_is_named(pipeline_of_fakes):
+    empty = Photo(np.full((200, 200, 3), 120, np.uint8))
+    with pytest.raises(Refusal) as error:
+        pipeline_of_fakes(empty, empty)
+    assert error.value.reason == "no_garment_in_user_photo"
+
+
 def test_cut_off_is_refused_even_with_force(pipeline_of_fakes):
     image = np.full((200, 160, 3), 120, np.uint8)
     image[:, 10:] = (200, 40, 40)  # three of four sides lie on the frame
