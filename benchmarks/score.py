@@ -22,7 +22,7 @@ from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.correspond import StyleWarp, find_points, fit_style
 from tryon.evaluate_tryon import read_pair
 from tryon.fidelity import compare, zones
-from tryon.pipeline import Options, TryOnPipeline, composite, measure
+from tryon.pipeline import Options, TryOnPipeline, composite, distance, measure
 from tryon.stages import Garment
 from tryon.transfer import Relit
 
@@ -61,7 +61,8 @@ def measure_pair(
     for kind, fault in FAULTS.items():
         wearer, out1 = fault(pipeline, user, shop)
         image = composite(wearer, out1)
-        score = measure(wearer, shop, out1, image)["score"]
+        away = distance(wearer, shop, out1)
+        score = measure(wearer, shop, out1, image, away)["score"]
         yield (
             pair.name,
             kind,

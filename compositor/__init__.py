@@ -12,12 +12,8 @@ from compositor.color import relight, seam_energy, shading, style_distance
 from compositor.contour import ControlPoints, complete_mask, control_points
 from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
 from compositor.ground import even_ground, printed
-from compositor.matte import (
-    clean_mask,
-    enlarge_alpha,
-    estimate_foreground_background,
-    refine_alpha,
-)
+from compositor.layers import estimate_foreground_background
+from compositor.matte import clean_mask, enlarge_alpha, refine_alpha
 from compositor.raster import sample_raster
 from compositor.slips import fill_alike, fill_notches, fill_prints
 from compositor.warp import (

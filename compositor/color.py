@@ -171,13 +171,15 @@ def seam_energy(
     rim |= edge
     if not rim.any():
         return 0.0
-    seen = _lab(result[part])
-    fore = _near_colour(seen, (matte >= 0.98) & ~edge, reach)
-    back = _near_colour(_lab(photo[part]), matte <= 0.02, reach)
-    known = rim & np.isfinite(fore[..., 0]) & np.isfinite(back[..., 0])
+    near = ndimage.uniform_filter(rim.astype(np.float32), 2 * reach + 3) > 1e-9
+    seen = _lab_where(result[part], near)
+    fore = _near_colour(seen, near & (matte >= 0.98) & ~edge, rim, reach)
+    old = _lab_where(photo[part], near)
+    back = _near_colour(old, near & (matte <= 0.02), rim, reach)
+    known = np.isfinite(fore[:, 0]) & np.isfinite(back[:, 0])
     if not known.any():
         return 0.0
-    return float(_segment_distance(seen[known], fore[known], back[known]).mean())
+    return float(_segment_distance(seen[rim][known], fore[known], back[known]).mean())
 
 
 def _decode(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -190,6 +192,13 @@ def _lab(image: NDArray[Any]) -> NDArray[np.float32]:
     """Turn sRGB values, 0 to 255, into CIE Lab."""
     lab = skcolor.rgb2lab(image.astype(np.float32) / 255.0)
     return np.asarray(lab, np.float32)
+
+
+def _lab_where(image: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Turn the marked pixels into CIE Lab; the others are black."""
+    lab = np.zeros(image.shape, np.float32)
+    lab[where] = _lab(image[where])
+    return lab
 
 
 def _palette(
@@ -230,16 +239,18 @@ def _earth_mover(
 
 
 def _near_colour(
-    lab: NDArray[np.float32], where: NDArray[np.bool_], reach: int
+    lab: NDArray[np.float32],
+    where: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+    reach: int,
 ) -> NDArray[np.float32]:
-    """Mean colour of the marked pixels near each pixel; NaN where there is none."""
+    """Mean colour of the marked pixels near each of N wanted ones; NaN without any."""
     size = 2 * reach + 1
-    weight = where.astype(np.float32)
-    share = ndimage.uniform_filter(weight, size)
-    total = ndimage.uniform_filter(lab * weight[..., None], (size, size, 1))
+    share = ndimage.uniform_filter(where.astype(np.float32), size)[wanted]
+    total = ndimage.uniform_filter(lab * where[..., None], (size, size, 1))[wanted]
     known = share > 0.5 / size**2
-    mean = total / np.where(known, share, 1.0)[..., None]
-    return np.where(known[..., None], mean, np.nan).astype(np.float32)
+    mean = total / np.where(known, share, 1.0)[:, None]
+    return np.where(known[:, None], mean, np.nan).astype(np.float32)
 
 
 def _segment_distance(

@@ -1,4 +1,4 @@
-"""From a hard mask to a soft matte, and to the colours on its two sides."""
+"""From a hard mask to a soft matte."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from compositor._checks import check_image, check_plane
+from compositor.blur import Plane, block_mean, box_mean
 from compositor.cutout import mask_box
 from compositor.raster import sample_raster
-
-Plane = NDArray[np.float32]
 
 BAND_SHARE = 0.02  # half width of the matte's band, as a share of sqrt(mask area)
 PINHOLE_SHARE = 0.002  # holes up to this share of the mask are filled
@@ -21,8 +20,6 @@ RIDGE = 5e-4  # least colour variance of cloth and of background, colours in [0,
 CONTRAST = 6.0  # squared Mahalanobis distance at which the colours are half trusted
 STRANGE = 0.5  # of the sides' squared distance: a colour so far from both is half trusted
 SHARPNESS = 2.0  # how much steeper than the colour mixture the matte is
-PURITY = 4  # power of the matte: how much more pure pixels count for colours nearby
-OWN_DETAIL = 8  # power of the matte: how fast a mixed pixel loses its own detail
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of colour channels
 STRIP_ROWS = 256  # rows of a large photo that are drawn at once
 COARSE_BAND = 4  # wider bands, in pixels, are worked out on a coarser grid
@@ -139,68 +136,6 @@ def enlarge_alpha(
     return alpha
 
 
-def estimate_foreground_background(
-    image: NDArray[Any], alpha: NDArray[Any]
-) -> tuple[Plane, Plane]:
-    """Estimate the colours in front of and behind a soft edge.
-
-    At a soft edge a pixel mixes both. Blending a new garment with the photo there
-    would let the old garment's colour shine out; blending with the estimated
-    background does not. Work on a patch around the garment, not on a whole photo.
-
-    Args:
-        image: `(H, W, 3)` RGB picture, 0 to 255.
-        alpha: `(H, W)` matte in [0, 1].
-
-    Returns:
-        `(H, W, 3)` float32 foreground and `(H, W, 3)` float32 background, both in
-        [0, 255]. Where alpha is 1 the foreground is the picture and the background a
-        guess from around; where alpha is 0 the other way round.
-
-    References:
-        Forte: Approximate Fast Foreground Colour Estimation, ICIP 2021.
-    """
-    check_image(image)
-    check_plane(alpha, "alpha", image.shape[:2])
-    picture = image.astype(np.float32)
-    weight = np.clip(alpha.astype(np.float32), 0.0, 1.0)[..., None]
-    fore = back = picture
-    reach = max(4, round(0.1 * float(np.sqrt((weight > 0).sum()))))
-    for radius in (reach, max(3, reach // 4)):
-        fore, back = _blur_fusion(picture, weight, fore, back, radius)
-    return fore, back
-
-
-def _blur_fusion(
-    picture: Plane, weight: Plane, fore: Plane, back: Plane, radius: int
-) -> tuple[Plane, Plane]:
-    """Run one pass of blur fusion at one radius."""
-    near_fore = _weighted_box(fore, weight**PURITY, radius)
-    near_back = _weighted_box(back, (1.0 - weight) ** PURITY, radius)
-    missing = picture - weight * near_fore - (1.0 - weight) * near_back
-    # Only nearly pure pixels get their own detail back: elsewhere a matte that is off
-    # by a pixel would put the other side's colour there.
-    new_fore = near_fore + weight**OWN_DETAIL * missing
-    new_back = near_back + (1.0 - weight) ** OWN_DETAIL * missing
-    return np.clip(new_fore, 0, 255), np.clip(new_back, 0, 255)
-
-
-def _weighted_box(values: Plane, weight: Plane, radius: int) -> Plane:
-    """Average `(H, W, 3)` values in boxes, with `(H, W, 1)` weights."""
-    size = 2 * radius + 1
-    total = _box(values * weight, size)
-    share = _box(weight, size)
-    plain = _box(values, size)
-    known = share > 1e-5
-    return np.where(known, total / np.maximum(share, 1e-5), plain)
-
-
-def _box(values: Plane, size: int) -> Plane:
-    """Box mean over rows and columns; the frame repeats its last pixel."""
-    sizes = (size, size) + (1,) * (values.ndim - 2)
-    return np.asarray(ndimage.uniform_filter(values, sizes, mode="nearest"))
-
-
 def _find_edge(
     image: NDArray[Any], mask: NDArray[np.bool_], band: int | None
 ) -> tuple[tuple[slice, slice], "_Edge | None"]:
@@ -250,7 +185,7 @@ class _Edge:
     @classmethod
     def of(cls, image: NDArray[Any], mask: NDArray[np.bool_], band: int) -> "_Edge":
         """Work the maps out; those of wide bands on a coarser grid."""
-        near = _box(mask.astype(np.float32), 2 * band + 1)
+        near = box_mean(mask.astype(np.float32), 2 * band + 1)
         step = max(1, band // COARSE_BAND)
         tiny = 0.25 / (2 * band + 1) ** 2
         return cls(near, *_coefficients(image, mask, band, step), step, tiny)
@@ -291,25 +226,16 @@ def _coefficients(
     image: NDArray[Any], mask: NDArray[np.bool_], band: int, step: int
 ) -> tuple[Plane, Plane]:
     """Slope `(h, w, 3)` and offset `(h, w)` of the matte, on every step-th pixel."""
-    guide = _shrink(image.astype(np.float32), step) / 255.0
-    hard = _shrink(mask.astype(np.float32), step)
+    guide = block_mean(image.astype(np.float32), step) / np.float32(255)
+    hard = block_mean(mask.astype(np.float32), step)
     band = max(1, round(band / step))
-    near = _box(hard, 2 * band + 1)
+    near = box_mean(hard, 2 * band + 1)
     tiny = 0.25 / (2 * band + 1) ** 2
     inner, outer = near > 1.0 - tiny, near < tiny
     soft, trust = _colour_matte(guide, inner, outer, round(REACH * band))
     soft = trust * soft + (1.0 - trust) * hard
     soft[inner], soft[outer] = 1.0, 0.0
     return _guided(guide, soft, max(1, band // 2), EPSILON)
-
-
-def _shrink(plane: Plane, step: int) -> Plane:
-    """Average blocks of pixels; the frame repeats its last pixel."""
-    if step == 1:
-        return plane
-    start = step // 2
-    shrunk = _box(plane, step)[start::step, start::step]
-    return shrunk if min(shrunk.shape[:2]) > 0 else plane[:1, :1]
 
 
 def _colour_matte(
@@ -330,10 +256,10 @@ def _colour_matte(
         spread[diagonal] = np.maximum(spread[diagonal], 0.0) + RIDGE
     apart, offset = fore - back, guide - back
     direction, scaled = _solve_symmetric(tuple(spread), apart, offset)
-    contrast = np.maximum((direction * apart).sum(axis=-1), 1e-6)
-    place = (offset * direction).sum(axis=-1) / contrast
+    contrast = np.maximum(_dot(direction, apart), 1e-6)
+    place = _dot(offset, direction) / contrast
     soft = np.clip((place - 0.5) * SHARPNESS + 0.5, 0.0, 1.0)
-    from_back = (scaled * offset).sum(axis=-1) / contrast
+    from_back = _dot(scaled, offset) / contrast
     from_fore = from_back + 1.0 - 2.0 * place
     strange = np.minimum(from_back, from_fore) / STRANGE
     trust = contrast / (contrast + CONTRAST) / (1.0 + strange**2)
@@ -345,12 +271,12 @@ def _side(
     guide: Plane, where: Plane, size: int
 ) -> tuple[Plane, list[Plane], NDArray[np.bool_]]:
     """Mean and covariance of the marked colours nearby, and where there are any."""
-    share = _box(where, size)
+    share = box_mean(where, size)
     divisor = np.maximum(share, 1e-4)
-    mean = _box(guide * where[..., None], size) / divisor[..., None]
+    mean = box_mean(guide * where[..., None], size) / divisor[..., None]
     spread: list[Plane] = []
     for one, two in PAIRS:
-        product = _box(guide[..., one] * guide[..., two] * where, size) / divisor
+        product = box_mean(guide[..., one] * guide[..., two] * where, size) / divisor
         entry = product - mean[..., one] * mean[..., two]
         spread.append(np.asarray(entry, np.float32))
     return np.asarray(mean, np.float32), spread, share > 2.0 / size**2
@@ -361,12 +287,12 @@ def _guided(
 ) -> tuple[Plane, Plane]:
     """Slope and offset of a guided filter: `(H, W)` values follow `(H, W, 3)`."""
     size = 2 * radius + 1
-    mean = _box(guide, size)
-    level = _box(values, size)
-    cross = _box(guide * values[..., None], size) - mean * level[..., None]
+    mean = box_mean(guide, size)
+    level = box_mean(values, size)
+    cross = box_mean(guide * values[..., None], size) - mean * level[..., None]
     (slope,) = _solve_symmetric(_covariance(guide, mean, size, epsilon), cross)
-    offset = level - (slope * mean).sum(axis=-1)
-    return _box(slope, size), _box(offset, size)
+    offset = level - _dot(slope, mean)
+    return box_mean(slope, size), box_mean(offset, size)
 
 
 def _covariance(
@@ -375,11 +301,17 @@ def _covariance(
     """Six entries (rr, rg, rb, gg, gb, bb) of the local colour covariance."""
     entries: list[Plane] = []
     for one, two in PAIRS:
-        product = _box(guide[..., one] * guide[..., two], size)
+        product = box_mean(guide[..., one] * guide[..., two], size)
         entry = product - mean[..., one] * mean[..., two]
         more = epsilon if one == two else 0.0
         entries.append(np.asarray(entry + more, np.float32))
     return tuple(entries)
+
+
+def _dot(one: Plane, two: Plane) -> Plane:
+    """Products of `(H, W, 3)` vectors; numpy's sum over so short an axis is slow."""
+    red, green, blue = (one[..., k] * two[..., k] for k in range(3))
+    return np.asarray(red + green + blue, np.float32)
 
 
 def _solve_symmetric(entries: tuple[Plane, ...], *rights: Plane) -> list[Plane]:

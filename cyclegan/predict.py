@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import keras
@@ -37,6 +38,7 @@ class Predictor:
         self.config = config
         self._model = load_generator(config, weights)
         self._model.compile(optimizer=None, jit_compile=JIT)
+        self._turn = threading.Lock()  # the first call traces, which no two may
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Predict.
@@ -59,7 +61,8 @@ class Predictor:
         want = self.config.input_shape
         if batch.ndim != 4 or batch.shape[1:] != want or not len(batch):
             raise ValueError(f"expected shape (B, *{want}), got {batch.shape}")
-        return np.asarray(self._model.predict_on_batch(batch), np.float32)
+        with self._turn:
+            return np.asarray(self._model.predict_on_batch(batch), np.float32)
 
 
 def load_generator(config: Config, weights: str | Path) -> keras.Model:

@@ -8,6 +8,7 @@ stands Keras, or OpenVINO, which starts in a second; Keras is imported only wher
 import dataclasses
 import json
 import logging
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -55,10 +56,12 @@ class KerasPredictor:
         self.image_size = config.image_size
         self._model = _build(config, weights)
         self._model.compile(jit_compile=False)
+        self._turn = threading.Lock()  # the first call traces, which no two may
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network on a batch (B, S, S, C)."""
-        return self._model.predict_on_batch(images)
+        with self._turn:
+            return self._model.predict_on_batch(images)
 
 
 class OpenVinoPredictor:

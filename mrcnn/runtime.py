@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ class OpenVinoNetwork:
         network = core.read_model(folder / _FILES[0])
         self._compiled = core.compile_model(network, "CPU", _SETTINGS)
         self._names = [output.any_name for output in self._compiled.outputs]
+        self._turn = threading.Lock()  # two threads at once are an error to OpenVINO
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network.
@@ -60,7 +62,8 @@ class OpenVinoNetwork:
         """
         # One by one: a batch of two gains little on a CPU, and would have to be compiled
         # beside the single image; a free batch size is slower than both.
-        rows = [self._compiled(image[None]) for image in images]
+        with self._turn:
+            rows = [self._compiled(image[None]) for image in images]
         return {
             name: np.concatenate([row[i] for row in rows])
             for i, name in enumerate(self._names)

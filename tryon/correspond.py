@@ -15,7 +15,7 @@ from scipy import interpolate, ndimage, spatial
 from compositor import Warp, find_labels, fit_warp, match_places, snap_curve
 from tryon.images import shrink
 from tryon.segment import LEAST_SEEN, NECKLINE
-from tryon.stages import STYLE_SIZE, Garment
+from tryon.stages import STYLE_SIZE, Garment, once
 
 SPOTS = 1500  # pairs that a warp is fitted to, at most
 MOST_SCALE = 0.08  # expected error, chart units, from which a spot is left out
@@ -105,6 +105,7 @@ def neckline(garment: Garment) -> NDArray[np.float32] | None:
     return curve(np.linspace(0, 1, NECK_SPOTS)).astype(np.float32)
 
 
+@once
 def collar_edge(garment: Garment) -> NDArray[np.float32] | None:
     """Return the front neckline, drawn onto the edge that the picture shows there.
 
@@ -123,9 +124,25 @@ def collar_edge(garment: Garment) -> NDArray[np.float32] | None:
     spots = np.arange(NECK_SPOTS)
     dense = np.linspace(0, NECK_SPOTS - 1, (NECK_SPOTS - 1) * NECK_STEPS + 1)
     dense = interpolate.PchipInterpolator(spots, curve)(dense)
-    away = ndimage.distance_transform_edt(garment.found.mask)
-    snapped = snap_curve(garment.work, away > NECK_RIM * width, dense, NECK_SNAP * width)
+    # Farther from the curve than the rim and its moves together no pixel counts.
+    mask = garment.found.mask
+    near = _part_around(curve, (NECK_RIM + NECK_SNAP) * width + 2, mask.shape)
+    clear = np.zeros_like(mask)
+    away = ndimage.distance_transform_edt(mask[near])
+    # Without any background there are no distances.
+    clear[near] = mask[near].all() | (away > NECK_RIM * width)
+    snapped = snap_curve(garment.work, clear, dense, NECK_SNAP * width)
     return snapped[::NECK_STEPS].astype(np.float32)
+
+
+def _part_around(
+    spots: NDArray[np.float32], margin: float, size: tuple[int, ...]
+) -> tuple[slice, ...]:
+    """Return the rows and columns of spots (x, y) and a margin, one pixel at least."""
+    first = np.clip(np.floor(spots.min(axis=0) - margin), 0, np.array(size[::-1]) - 1)
+    last = np.clip(np.ceil(spots.max(axis=0) + margin), first, np.array(size[::-1]) - 1)
+    spans = zip(first[::-1], last[::-1], strict=True)
+    return tuple(slice(int(start), int(end) + 1) for start, end in spans)
 
 
 def chart_points(user: Garment, shop: Garment) -> Points | None:
@@ -168,28 +185,43 @@ def style_warp(user: Garment, shop: Garment) -> StyleWarp:
 def fit_style(user: Garment, shop: Garment, points: Points | None) -> StyleWarp:
     """Fit the map from the user's shirt to S1; returns it with S1's photo and mask.
 
-    The inside of S1's back collar, as a flat lay shows it, is not in the mask: it must
-    not land on the user's neck.
-
     Args:
         user: has S2.
         shop: has S1.
         points: spots of both; None goes by the outlines.
     """
-    style = shrink(shop.photo.image, STYLE_SIZE)
-    scale = np.array(style.shape[1::-1]) / shop.work.shape[1::-1]
-    mask = _enlarge(shop.alpha > 0.9, style.shape[:2])
-    mask = _enlarge(front_of(shop), style.shape[:2]) & mask
+    style, mask, inner = style_of(shop)
     if points is None:
         warp = fit_warp(mask, user.found.mask)
     else:
+        scale = np.array(style.shape[1::-1]) / shop.work.shape[1::-1]
         source = (points.source + 0.5) * scale - 0.5
         warp = fit_warp(mask, user.found.mask, source, points.target, points.method)
+    return warp, style, inner
+
+
+@once
+def style_of(
+    shop: Garment,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return S1's photo as its colours are taken, and where S1 is.
+
+    The inside of its back collar, as a flat lay shows it, is in no mask: it must not
+    land on the user's neck.
+
+    Returns:
+        uint8 (H, W, 3), the photo; bool (H, W), S1, which a map is fitted to; bool
+        (H, W), where colours may be taken from.
+    """
+    style = shrink(shop.photo.image, STYLE_SIZE)
+    size = style.shape[:2]
+    mask = _enlarge(front_of(shop), size) & _enlarge(shop.alpha > 0.9, size)
     # The outermost pixels hold some of the background: no colour is taken from them.
     inner = ndimage.binary_erosion(mask, iterations=RIM, border_value=1)
-    return warp, style, inner if inner.any() else mask
+    return style, mask, inner if inner.any() else mask
 
 
+@once
 def front_of(garment: Garment) -> NDArray[np.bool_]:
     """Return where a garment's front is seen, bool (h, w) at the working size.
 

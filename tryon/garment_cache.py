@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tryon.errors import Refusal
 from tryon.images import read_photo
-from tryon.stages import Garment
+from tryon.stages import STYLE_SIZE, WORK_SIZE, Garment
 from tryon.types import Photo
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class Key(NamedTuple):
 class GarmentCache:
     """Finds the garments of photos and remembers them; the least used go first.
 
-    Mattes and layers that are worked out of a garment are kept with it. A photo without
-    a garment is remembered as its refusal.
+    What is worked out of a garment alone is kept with it (`stages.once`). A photo
+    without a garment is remembered as its refusal.
 
     Args:
         room: bytes of memory. The newest garment stays, however large it is.
@@ -81,5 +81,8 @@ def size_of(found: Garment | Refusal) -> int:
     """Return the bytes that a garment takes with all that is worked out of it."""
     if isinstance(found, Refusal):
         return _REFUSAL_SIZE
-    # The photo and its matte; the working copy, mask, matte and two layers of floats.
-    return found.photo.image.nbytes * 4 // 3 + found.work.nbytes * 11
+    # The photo and its matte; the working copy, mask, matte, folds and spill; two
+    # pictures and two masks of the size that colours are taken from.
+    photo, work = found.photo.image.nbytes, found.work.nbytes
+    style = min(photo, work * STYLE_SIZE**2 // WORK_SIZE**2)
+    return photo * 4 // 3 + work * 8 + style * 8 // 3

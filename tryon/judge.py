@@ -9,7 +9,7 @@ from compositor import control_points
 from compositor.contour import NAMES
 from compositor.cutout import mask_box
 from tryon.errors import FORCEABLE, Refusal
-from tryon.stages import Garment
+from tryon.stages import Garment, once
 from tryon.types import GarmentMask
 
 # How far a print is trusted to lie right, by what its warp was fitted to.
@@ -50,7 +50,7 @@ def check_garment(garment: Garment, kind: str, config: JudgeConfig) -> list[Refu
 
 def check_pair(user: Garment, shop: Garment, config: JudgeConfig) -> list[Refusal]:
     """Return what speaks against putting the shop's garment on the user."""
-    mine, new = sleeve_length(user.found.mask), sleeve_length(shop.found.mask)
+    mine, new = (sleeve_length(garment) for garment in (user, shop))
     if mine is None or new is None or abs(mine - new) <= config.sleeve_difference:
         return []
     line = f"its sleeves ({new:.2f} of its height) and the user's ({mine:.2f}) differ"
@@ -85,8 +85,10 @@ def proportion(mask: NDArray[np.bool_]) -> float:
     return (x2 - x1) / max(y2 - y1, 1)
 
 
-def sleeve_length(mask: NDArray[np.bool_]) -> float | None:
+@once
+def sleeve_length(garment: Garment) -> float | None:
     """Return armpit to sleeve hem over the garment's height; None when unseen."""
+    mask = garment.found.mask
     points = control_points(mask)
     names = [(f"armpit_{s}", f"sleeve_inner_{s}") for s in ("left", "right")]
     seen = [

@@ -13,7 +13,7 @@ from cyclegan.data import GAMMA, to_model_range
 from data_tools.paint import spread_chart
 from tryon.frames import FRAME_MARGIN, Frame, look
 from tryon.networks import Generator
-from tryon.stages import Garment
+from tryon.stages import Garment, once
 
 Array = NDArray[np.float32]
 RIM = 2  # pixels of the network's picture at the garment's edge that are not trusted
@@ -67,25 +67,32 @@ def fold_strength(user: Garment, shop: Garment) -> float:
     return float(np.clip(ratio, LEAST_FOLDS, MOST_FOLDS))
 
 
+@once
 def _fold_contrast(garment: Garment) -> float:
     """Return how much folds stand out on cloth of a garment's tone."""
     if not garment.found.mask.any():
         return FOLD_CONTRAST[0]
-    tone = np.median(to_linear(garment.work)[garment.found.mask] @ LUMINANCE)
+    tone = np.median(to_linear(garment.work[garment.found.mask]) @ LUMINANCE)
     logs = np.log(np.maximum((tone, *TONES), 1e-4))
     return float(np.interp(logs[0], logs[1:], FOLD_CONTRAST))
 
 
-def read_light(network: Generator, garment: Garment) -> Light:
+@once
+def mask_in(garment: Garment, frame: Frame) -> NDArray[np.bool_]:
+    """Return a garment's mask as a frame sees it, bool (S, S)."""
+    return look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
+
+
+@once
+def read_light(garment: Garment, network: Generator) -> Light:
     """Read the light on a garment.
 
     Args:
-        network: the shading network.
         garment: in its photo.
+        network: the shading network.
     """
     frame = Frame.around(garment.box, network.config.image_size, FRAME_MARGIN)
-    mask = look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
-    view = look(frame, garment.work, 0.0)
+    mask, view = mask_in(garment, frame), look(frame, garment.work, 0.0)
     logs = network(shading_input(view, mask)[None])[0]
     inner = ndimage.binary_erosion(mask, iterations=RIM)
     trusted = inner if inner.any() else mask

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from compositor import composite_strips, mask_box, seam_energy, style_distance
 from tryon import judge
 from tryon.errors import MissingModel, Refusal
+from tryon.images import shrink
 from tryon.pattern_files import check_limits
 from tryon.report import build_report
 from tryon.segment import Segmenter
@@ -130,8 +131,7 @@ class TryOnPipeline:
         """
         options, watch = options or Options(), Stopwatch(tell)
         with watch("segment"):
-            user = self.find(user_image, "user", options.instance)
-            shop = self.find(shop_image, "shop", None)
+            user, shop = self._find_both(user_image, shop_image, options.instance)
         return self.dress(user, shop, options, watch)
 
     def dress(
@@ -149,18 +149,20 @@ class TryOnPipeline:
             Refusal: the garments cannot be judged fit for each other.
         """
         warnings = self._judge(user, shop, options.force)
-        with watch("matte"):
-            _ = user.alpha, shop.alpha
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            colours = beside.submit(lambda: user.layers)  # on the other core
+        with ThreadPoolExecutor(max_workers=1) as beside:  # on the other core
+            with watch("matte"):
+                theirs = beside.submit(lambda: shop.alpha)
+                _ = user.alpha, theirs.result()
+            colours = beside.submit(lambda: user.spill)
             with watch("transfer"):
                 out1 = self.transfer(user, shop)
                 warnings += doubts(out1)
+            away = beside.submit(distance, user, shop, out1)
             with watch("composite"):
                 colours.result()
                 image = composite(user, out1)
-        with watch("judge"):
-            scores = measure(user, shop, out1, image)
+            with watch("judge"):
+                scores = measure(user, shop, out1, image, away.result())
         report = build_report(
             self, user, shop, scores, warnings, watch.seconds, asdict(options)
         )
@@ -180,9 +182,16 @@ class TryOnPipeline:
         Raises:
             Refusal: with one of the reasons of `errors.REASONS`.
         """
-        user = self.find(user_image, "user", options.instance)
-        shop = self.find(shop_image, "shop", None)
+        user, shop = self._find_both(user_image, shop_image, options.instance)
         return user, shop, self._judge(user, shop, options.force)
+
+    def _find_both(
+        self, user_image: Photo, shop_image: Photo, pick: int | None
+    ) -> tuple[Garment, Garment]:
+        """Find both garments at once; of two refusals the user's counts."""
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            theirs = beside.submit(self.find, shop_image, "shop", None)
+            return self.find(user_image, "user", pick), theirs.result()
 
     def find(self, photo: Photo, role: str, pick: int | None) -> Garment:
         """Find the garment of a photo, or refuse."""
@@ -293,21 +302,35 @@ def draw_out1(user: Garment, out1: Transferred) -> NDArray[np.uint8]:
     return result
 
 
-def measure(
-    user: Garment, shop: Garment, out1: Transferred, image: NDArray[np.uint8]
-) -> dict[str, float]:
-    """Return the scores of a result, measured at the working size."""
-    from tryon.images import shrink
-
-    result = shrink(image, max(user.alpha.shape))
+def distance(user: Garment, shop: Garment, out1: Transferred) -> float:
+    """Return how far out1's colours are from the shop's, see `style_distance`."""
     x1, y1, x2, y2 = user.box
     drawn = out1.draw(np.arange(y1, y2), np.arange(x1, x2))
+    return style_distance(drawn, user.alpha[y1:y2, x1:x2], shop.work, shop.alpha)
+
+
+def measure(
+    user: Garment,
+    shop: Garment,
+    out1: Transferred,
+    image: NDArray[np.uint8],
+    away: float,
+) -> dict[str, float]:
+    """Return the scores of a result, measured at the working size.
+
+    Args:
+        user: has S2.
+        shop: has S1.
+        out1: the new garment.
+        image: uint8 (H, W, 3), the result.
+        away: the `distance` of their colours.
+    """
+    result = shrink(image, max(user.alpha.shape))
     distortion = out1.warp.distortion if out1.warp else 0.0
     way = out1.warp.method if out1.warp else "chart"
-    distance = style_distance(drawn, user.alpha[y1:y2, x1:x2], shop.work, shop.alpha)
     return {
-        "score": judge.total_score(user.found, shop.found, distortion, distance, way),
+        "score": judge.total_score(user.found, shop.found, distortion, away, way),
         "warp_distortion": float(distortion),
-        "style_distance": distance,
+        "style_distance": away,
         "seam_energy": seam_energy(result, user.work, user.alpha),
     }

@@ -1,7 +1,9 @@
 """Masks -> mattes -> S1, S2, S3, at the working size and at the photo's own."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +21,31 @@ from compositor.raster import sample_raster
 from tryon.images import shrink
 from tryon.types import GarmentMask, Photo
 
+Made = TypeVar("Made")
+Others = TypeVarTuple("Others")
 Array = NDArray[np.float32]
 WORK_SIZE = 1280  # longest side in pixels that masks and warps are computed at
 STRIP_ROWS = 256  # rows of a large photo that are drawn at once
 STYLE_SIZE = 2048  # longest side in pixels that S1's colours are taken from
+
+
+def once(
+    make: Callable[["Garment", *Others], Made],
+) -> Callable[["Garment", *Others], Made]:
+    """Let a function of a garment, and of what can be hashed, do its work once.
+
+    What it gives is kept with the garment: pairs of a batch that share one share it all.
+    """
+
+    @wraps(make)
+    def kept(garment: "Garment", *others: *Others) -> Made:
+        key = make, *others
+        if key not in garment.kept:
+            garment.kept[key] = make(garment, *others)
+        found: Made = garment.kept[key]
+        return found
+
+    return kept
 
 
 @dataclass(frozen=True)
@@ -33,34 +56,42 @@ class Garment:
         photo: the photo at its own size.
         work: uint8 (h, w, 3), the photo at the working size.
         found: the mask at the working size.
+        kept: what was worked out of it, see `once`.
     """
 
     photo: Photo
     work: NDArray[np.uint8]
     found: GarmentMask
+    kept: dict[Hashable, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    @cached_property
+    @property
+    @once
     def alpha(self) -> NDArray[np.float32]:
         """Matte (h, w) at the working size, in steps of 1/255 as masks are saved."""
         matte = refine_alpha(self.work, self.found.mask)
         return np.rint(matte * 255).astype(np.float32) / np.float32(255)
 
-    @cached_property
+    @property
+    @once
     def box(self) -> tuple[int, int, int, int]:
         """Where the matte is not 0, at the working size."""
         return mask_box(self.alpha > 0)
 
-    @cached_property
-    def layers(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Foreground and background colours (h, w, 3) around the garment."""
+    @property
+    @once
+    def spill(self) -> tuple[Array, tuple[slice, slice]]:
+        """What the garment adds to the colours of the background around it.
+
+        Returns:
+            float32 (h, w, 3), the photo's colours at the working size less those of the
+            background alone, and the rows and columns around the garment where that is.
+        """
         x1, y1, x2, y2 = pad_box(self.box, 0.1, self.alpha.shape)
-        fore = self.work.astype(np.float32)
-        back = fore.copy()
-        part = np.s_[y1:y2, x1:x2]
-        fore[part], back[part] = estimate_foreground_background(
-            self.work[part], self.alpha[part]
-        )
-        return fore, back
+        part = slice(y1, max(y2, y1 + 1)), slice(x1, max(x2, x1 + 1))
+        _, back = estimate_foreground_background(self.work[part], self.alpha[part])
+        return self.work[part] - back, part
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
@@ -75,7 +106,8 @@ class Garment:
             _places(columns, self.photo.size[1], self.alpha.shape[1]),
         )
 
-    @cached_property
+    @property
+    @once
     def full_alpha(self) -> NDArray[np.uint8]:
         """The matte at the photo's own size, 0..255."""
         if self.photo.size == self.alpha.shape:
@@ -87,11 +119,10 @@ class Garment:
 
         The photo itself, less what the old garment's colour adds at the rim.
         """
-        change = self.layers[1] - self.work
+        spill, (down, across) = self.spill
+        corners = across.start, down.start, across.stop - 1.0, down.stop - 1.0
         places = self.places(rows, columns)
-        return self.photo.image[rows, columns] + sample_raster(
-            change, self.corners, *places
-        )
+        return self.photo.image[rows, columns] - sample_raster(spill, corners, *places)
 
     def cut(self) -> NDArray[np.uint8]:
         """Return the garment alone, RGBA at the photo's own size."""

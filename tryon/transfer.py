@@ -6,12 +6,13 @@ the pattern's colours with the photo's fine folds.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft
 
 from compositor import (
     Warp,
@@ -23,22 +24,24 @@ from compositor import (
     warp_image,
     warp_mask,
 )
+from compositor.blur import blur_widely
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import apply_prediction_numpy, to_model_range
-from tryon.correspond import style_warp
+from tryon.correspond import style_of, style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
 from tryon.light import (
     Light,
     fold_strength,
     folds_of,
+    mask_in,
     plain_cloth,
     read_light,
     relieve,
 )
 from tryon.networks import Generator, generator_config, load_generator
-from tryon.stages import Garment
+from tryon.stages import Garment, once
 from tryon.zoo import ModelCard, pattern_card
 
 Array = NDArray[np.float32]
@@ -127,16 +130,39 @@ class UniversalTransfer:
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
-        warp, photo, style_mask = style_warp(user, shop)
-        light = folds_of(read_light(self.shading, shop))
-        photo = even_ground(relieve(photo, style_mask, light), style_mask)
-        style = fill_outside(photo, style_mask)
-        frame = Frame.around(user.box, self.predictor.config.image_size, LIGHT_MARGIN)
-        view = plain_view(user, frame, read_light(self.shading, user))
+        size = self.predictor.config.image_size
+        frame = Frame.around(user.box, size, LIGHT_MARGIN)
+        with ThreadPoolExecutor(max_workers=1) as beside:  # the garments' own work
+            bare = beside.submit(bare_style, shop, self.shading)
+            view = lit_view(user, frame, self.shading)
+            folds = fold_strength(user, shop) * fine_folds(user, frame)
+            style = bare.result()
+        warp, _, style_mask = style_warp(user, shop)
         batch = universal_input(user, frame, view, warp, style, style_mask)
-        prediction = self.predictor(batch)[0]
-        folds = fold_strength(user, shop) * fine_folds(user, frame)
-        return Relit(warp, style, frame, prediction, folds)
+        return Relit(warp, style, frame, self.predictor(batch)[0], folds)
+
+
+@once
+def bare_style(shop: Garment, network: Generator) -> NDArray[np.uint8]:
+    """Return S1's photo without its folds and creases, S1's colours continued outwards.
+
+    Args:
+        shop: has S1.
+        network: the shading network.
+
+    Returns:
+        uint8 (H, W, 3), of the size of `style_of`.
+    """
+    photo, _, mask = style_of(shop)
+    light = folds_of(read_light(shop, network))
+    evened = even_ground(relieve(photo, mask, light), mask)
+    return fill_outside(evened, mask)
+
+
+@once
+def lit_view(user: Garment, frame: Frame, network: Generator) -> Array:
+    """Return the `plain_view` of S2 in the light that the shading network reads."""
+    return plain_view(user, frame, read_light(user, network))
 
 
 def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
@@ -154,10 +180,10 @@ def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
         float32 (S, S, 3), 0..255.
     """
     view = look(frame, user.work, 0.0)
-    inside = look(frame, user.found.mask[..., None], 0.0)[..., 0] > 0.5
-    return plain_cloth(view, inside, light.at(*frame.places))
+    return plain_cloth(view, mask_in(user, frame), light.at(*frame.places))
 
 
+@once
 def fine_folds(user: Garment, frame: Frame) -> Array:
     """Return the folds of S2 that are too fine for the network to draw.
 
@@ -172,8 +198,8 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
     alpha = user.alpha[part]
     inside = (alpha > 0).astype(np.float32)
     light = np.log(shading(user.work[part], alpha)) * inside
-    weight = ndimage.gaussian_filter(inside, sigma)
-    coarse = ndimage.gaussian_filter(light, sigma) / np.maximum(weight, 1e-3)
+    weight = np.maximum(blur_widely(inside, sigma), 1e-3)
+    coarse = blur_widely(light, sigma) / weight
     folds = np.zeros((*user.alpha.shape, 1), np.float32)
     folds[part] = (FOLD_STRENGTH * (light - coarse) * inside)[..., None]
     return folds
@@ -182,10 +208,22 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
 def _around(
     box: tuple[int, int, int, int], margin: int, size: tuple[int, ...]
 ) -> tuple[slice, slice]:
-    """Return the rows and columns of a box and a margin, within a picture's size."""
+    """Return the rows and columns of a box and a margin, within a picture's size.
+
+    The margin is a little wider where that makes a length that is transformed fast.
+    """
     x1, y1, x2, y2 = box
-    rows = slice(max(y1 - margin, 0), min(y2 + margin, size[0]))
-    return rows, slice(max(x1 - margin, 0), min(x2 + margin, size[1]))
+    return (
+        _lengthen(max(y1 - margin, 0), min(y2 + margin, size[0]), size[0]),
+        _lengthen(max(x1 - margin, 0), min(x2 + margin, size[1]), size[1]),
+    )
+
+
+def _lengthen(start: int, stop: int, count: int) -> slice:
+    """Return a span of `count` pixels that holds another and is transformed fast."""
+    length = fft.next_fast_len(stop - start, real=True)
+    start = max(min(start, count - length), 0)
+    return slice(start, min(start + length, count))
 
 
 def universal_input(
@@ -209,14 +247,13 @@ def universal_input(
     Returns:
         float32 (1, S, S, 10).
     """
-    mask = look(frame, user.found.mask[..., None], 0.0) > 0.5  # (S, S, 1)
     warped = warp_filled(style, warp, *frame.places)
     valid = warp_mask(style_mask, warp, *frame.places)
     shares = as_shares(warp.coordinates(*frame.places), style_mask.shape)
     places = np.clip(shares * 2 - 1, -1, 1)
     planes = [
         to_model_range(view),
-        mask,
+        mask_in(user, frame)[..., None],
         to_model_range(warped),
         (valid > 0.5)[..., None],
         places,
@@ -261,9 +298,10 @@ class PatternTransfer:
 
 def pattern_input(user: Garment, frame: Frame, background: float) -> Array:
     """Return what a pattern's generator sees: S2 on a flat ground, (1, S, S, 3)."""
-    mask = look(frame, user.found.mask[..., None], 0.0) > 0.5
     s2 = to_model_range(look(frame, user.work, 0.0))
-    return np.where(mask, s2, np.float32(background)).astype(np.float32)[None]
+    return np.where(mask_in(user, frame)[..., None], s2, np.float32(background)).astype(
+        np.float32
+    )[None]
 
 
 def classical_light(

@@ -96,6 +96,15 @@ def test_both_runtimes_agree(config, weights, cache, views):
 
 
 @needs_openvino
+def test_threads_may_share_a_network(pictures, tmp_path):
+    network = open_network(Builder(), SHAPE, "shared", tmp_path)
+    expected = network(pictures)["mean"]
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(network, [pictures] * 40):
+            assert np.array_equal(found["mean"], expected)
+
+
+@needs_openvino
 def test_both_runtimes_agree_on_a_refiner(refiner_config, tmp_path, cache):
     keras.utils.set_random_seed(0)
     path = tmp_path / "r.weights.h5"

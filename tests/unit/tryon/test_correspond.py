@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mrcnn.read_chart import Chart
+from tryon import correspond
 from tryon.correspond import (
     collar_edge,
     find_points,
@@ -157,6 +158,20 @@ def test_the_front_begins_at_the_edge_that_the_picture_shows():
     assert front[inside].mean() < 0.06, "single pixels at the edge"
     assert not front[20:39, 49:52].any(), "the label"
     assert front[42:90, 40:60].all()
+
+
+def test_the_collars_edge_is_looked_for_once(monkeypatch):
+    looked = []
+
+    def snap_curve(image, mask, curve, reach):
+        looked.append(curve)
+        return curve
+
+    monkeypatch.setattr(correspond, "snap_curve", snap_curve)
+    shop = tee(landmarks=with_neck(14))
+    for depth in (9, 12):
+        style_warp(tee(landmarks=with_neck(depth)), shop)
+    assert len(looked) == 1
 
 
 def test_a_back_alone_is_taken_as_it_is():

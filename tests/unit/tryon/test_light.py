@@ -46,7 +46,7 @@ def garment(mask=None, image=None):
 
 
 def test_light_is_0_on_average_whatever_the_networks_level():
-    lights = [read_light(FallingLight(level), garment()) for level in (0.0, 0.7)]
+    lights = [read_light(garment(), FallingLight(level)) for level in (0.0, 0.7)]
     np.testing.assert_allclose(lights[0].logs, lights[1].logs, atol=1e-6)
     inside = lights[0].at(np.arange(13, 47), np.arange(23, 57))
     assert inside.mean() == pytest.approx(0, abs=0.05)
@@ -55,7 +55,7 @@ def test_light_is_0_on_average_whatever_the_networks_level():
 
 def test_light_goes_on_beyond_the_rim():
     """What the network says outside the garment has no meaning."""
-    light = read_light(FallingLight(), garment())
+    light = read_light(garment(), FallingLight())
     ys, xs = np.array([30]), np.array([0, 18, 22])
     outer, near, inner = light.at(ys, xs)[0, :, 0]
     assert outer == near
@@ -64,7 +64,7 @@ def test_light_goes_on_beyond_the_rim():
 
 def test_the_network_sees_the_garment_alone():
     network, image = FallingLight(), np.full((*SIZE, 3), 255, np.uint8)
-    read_light(network, garment(image=image))
+    read_light(garment(image=image), network)
     view, mask = network.seen[0, ..., :3], network.seen[0, ..., 3]
     assert network.seen.dtype == np.float32
     assert set(np.unique(mask)) == {0, 1}
@@ -75,7 +75,7 @@ def test_the_network_sees_the_garment_alone():
 def test_a_mask_of_one_pixel_has_even_light():
     mask = np.zeros(SIZE, bool)
     mask[30, 40] = True
-    light = read_light(FallingLight(), garment(mask))
+    light = read_light(garment(mask), FallingLight())
     assert np.ptp(light.at(np.arange(60), np.arange(80))) < 0.1
 
 

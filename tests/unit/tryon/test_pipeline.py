@@ -140,6 +140,13 @@ def test_no_garment_is_refused_by_role(pipeline_of_fakes, role, reason):
     assert error.value.reason == reason
 
 
+def test_of_two_photos_without_a_garment_the_users_is_named(pipeline_of_fakes):
+    empty = Photo(np.full((200, 200, 3), 120, np.uint8))
+    with pytest.raises(Refusal) as error:
+        pipeline_of_fakes(empty, empty)
+    assert error.value.reason == "no_garment_in_user_photo"
+
+
 def test_cut_off_is_refused_even_with_force(pipeline_of_fakes):
     image = np.full((200, 160, 3), 120, np.uint8)
     image[:, 10:] = (200, 40, 40)  # three of four sides lie on the frame
@@ -169,7 +176,7 @@ def test_view_mismatch_of_a_narrow_garment(pipeline_of_fakes):
 
 def test_sleeve_mismatch(pipeline_of_fakes, monkeypatch):
     lengths = iter([0.2, 0.9, 0.2, 0.9])
-    monkeypatch.setattr(judge, "sleeve_length", lambda mask: next(lengths))
+    monkeypatch.setattr(judge, "sleeve_length", lambda garment: next(lengths))
     pair = draw_tee()[0], draw_tee()[0]
     with pytest.raises(Refusal) as error:
         pipeline_of_fakes(*pair)
@@ -178,9 +185,13 @@ def test_sleeve_mismatch(pipeline_of_fakes, monkeypatch):
 
 
 def test_sleeve_length_grows_with_the_sleeve():
-    short, long = (draw_tee(size=(240, 240), box=(80, 40, 160, 200))[1] for _ in range(2))
+    photo, short = draw_tee(size=(240, 240), box=(80, 40, 160, 200))
+    long = short.copy()
     long[40:80, 5:235] = True
-    lengths = [judge.sleeve_length(mask) for mask in (short, long)]
+    lengths = [
+        judge.sleeve_length(Garment(photo, photo.image, found(mask)))
+        for mask in (short, long)
+    ]
     assert None not in lengths
     assert lengths[1] > lengths[0] + 0.15
 

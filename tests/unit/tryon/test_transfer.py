@@ -106,3 +106,22 @@ def test_the_users_photo_reaches_the_generator_so():
     ys, xs = (np.searchsorted(axis, 50) for axis in frame.places)
     assert seen[ys, xs, 0] > 120, "the dark print is gone"
     np.testing.assert_allclose(seen[:4], 120, atol=1e-3)
+
+
+def test_the_light_on_a_garment_is_read_once():
+    class Counts(Knows):
+        reads = 0
+
+        def __call__(self, batch):
+            self.reads += len(batch)
+            return super().__call__(batch)
+
+    network = Counts(FALL)
+    transfer = UniversalTransfer(network, EvenLight())
+    user, shop, other = (garment(np.full((60, 60, 3), grey)) for grey in (120, 90, 60))
+    for worn in (shop, other, shop):
+        transfer(user, worn)
+    assert network.reads == 3
+    again = Counts(FALL)
+    UniversalTransfer(again, EvenLight())(user, shop)
+    assert again.reads == 2, "another network reads for itself"

@@ -1,0 +1,53 @@
+"""What is worked out of a garment, once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tryon.stages import Garment, once
+from tryon.types import GarmentMask, Instance, Photo
+
+
+@pytest.fixture
+def tee():
+    mask = np.zeros((60, 80), bool)
+    mask[10:50, 20:60] = True
+    image = np.where(mask[..., None], (200, 40, 40), (20, 90, 20)).astype(np.uint8)
+    instance = Instance(1, "short sleeve top", 0.9, (0, 0, 9, 9), 0.5)
+    return Garment(Photo(image), image, GarmentMask(mask, (instance,), 0, 0.9))
+
+
+def test_once_for_each_garment_and_each_other_thing(tee):
+    made = []
+
+    @once
+    def named(garment, name):
+        made.append(name)
+        return [name]
+
+    assert named(tee, "a") is named(tee, "a")
+    assert named(tee, "b") == ["b"]
+    assert made == ["a", "b"]
+    assert named(replace(tee), "a") == ["a"]
+    assert made == ["a", "b", "a"], "a changed garment starts anew"
+
+
+def test_mattes_are_kept(tee):
+    assert tee.alpha is tee.alpha
+    assert tee.full_alpha is tee.full_alpha
+
+
+def test_behind_is_the_photo_less_what_the_garment_adds(tee):
+    spill, (rows, columns) = tee.spill
+    behind = tee.behind(slice(0, 60), slice(0, 80))
+    expected = tee.photo.image.astype(np.float32)
+    expected[rows, columns] -= spill
+    np.testing.assert_allclose(behind[rows, columns], expected[rows, columns], atol=1e-3)
+    assert np.array_equal(behind[:2], expected[:2]), "far from it, the photo itself"
+
+
+def test_a_garment_without_a_matte_adds_nothing(tee):
+    tee.kept.clear()
+    faint = replace(tee, found=replace(tee.found, mask=np.zeros((60, 80), bool)))
+    assert np.array_equal(faint.behind(slice(0, 60), slice(0, 80)), tee.photo.image)
