@@ -46,9 +46,9 @@ _OTHER_GARMENTS = {
     10: ("dress", "romper"),
 }
 # Photo, classes of its map and DeepFashion2's label of what they show, seen by eye: the
-# maps name a skirt "dress" and a tee "sweater". Sleeves to the elbow count as short, as in
-# short_sleeve.csv. Label 0 is what nobody can name for sure: sleeves to below the elbow,
-# tops under others. No classes: the map is wrong.
+# maps name a skirt "dress" and a tee "sweater". Sleeves to the elbow count as short, as
+# in short_sleeve.csv. Label 0 is what nobody can name for sure: sleeves to below the
+# elbow, tops under others. No classes: the map is wrong.
 _SEEN = Path(__file__).with_name("clothing_co_parsing.csv")
 _MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
 _EITHER = "shirt"  # folder of garments that may be short-sleeve tops or not
