@@ -26,6 +26,9 @@ PRINT_TINT = (0.5, 1.0)
 HALF = 0.5  # of the garment: so much must be ground before other colours are print
 SHADE, CAST = 0.7, 0.3  # log deviations of tone and tint within which the ground is lit
 REACH = 5  # pixels around a print that hold some of its colour
+WHITE = 0.88  # linear, of white cotton in a well exposed picture
+LIGHT = (0.5, 0.68)  # linear: light grey cloth, and from where on it is taken for white
+MOST_LACK = 0.35  # log: cameras are not further off
 TONE_STRENGTH, TINT_STRENGTH = 0.8, 0.9  # share of a crease that is taken away
 
 
@@ -35,7 +38,8 @@ def even_ground(image: NDArray[np.uint8], mask: NDArray[Any]) -> NDArray[np.uint
     A shop's picture of a white tee has yellow folds and grey ones; on another body they
     are stains. What differs little from the garment's commonest colour is that ground:
     there its colour becomes the same, and its light loses what is finer than the room's.
-    Prints, which differ more, stay. A garment without a ground stays as it is.
+    Prints, which differ more, stay. A garment without a ground stays as it is. A camera
+    that takes a mean of what it sees makes white cloth grey: that gets its level back.
 
     Args:
         image: `(H, W, 3)` uint8 RGB.
@@ -57,14 +61,29 @@ def even_ground(image: NDArray[np.uint8], mask: NDArray[Any]) -> NDArray[np.uint
     if not inside.any():
         return image
     logs = np.log(np.maximum(to_linear(small), DARKEST))
-    away = logs - _commonest(logs[inside])
+    ground = _commonest(logs[inside])
+    away = logs - ground
     share = float((_distance(away[inside]) < NEAR).mean())
     if share < LEAST_SHARE:
         return image
-    gain = np.exp(_enlarge(_change(away, inside), within.shape) / np.float32(GAMMA))
+    change = _enlarge(_change(away, inside), within.shape) + _underexposure(ground)
+    gain = np.exp(change / np.float32(GAMMA))
     evened = image.copy()
     evened[y1:y2, x1:x2][within] = np.rint(np.minimum(part * gain, 255))[within]
     return evened
+
+
+def _underexposure(ground: Array) -> float:
+    """Return the log gain that white cloth lacks; 0 for dark or coloured cloth.
+
+    Args:
+        ground: `(3,)` log of the linear colour.
+    """
+    tone = float(ground.mean())
+    tint = float(np.linalg.norm(ground - tone))
+    light = 1 - _fall(np.array(np.exp(tone)), LIGHT)
+    lacks = np.clip(np.log(WHITE) - tone, 0, MOST_LACK)
+    return float(lacks * light * _fall(np.array(tint), TINT))
 
 
 def printed(image: NDArray[Any], mask: NDArray[Any]) -> Array:
