@@ -76,7 +76,9 @@ class UniversalTrainer:
                 (B, S, S), 0 or 1: `mask` of the shirt; `valid_b`, where `warped_b` is
                 known. (B, S, S, 2) in [-1, 1]: `places_b`, x and y in S1's picture.
                 For cycle and identity also `photo`, the user's photo itself, and
-                `warped_a`, the shirt's own texture laid on it, `valid_a` and `places_a`.
+                `warped_a`, the shirt's own texture laid on it, `valid_a` and `places_a`;
+                with a discriminator `real`, worn garments of real photos, and
+                `real_mask`.
 
         Returns:
             Named losses from before the step, unweighted; `loss` is the weighted
@@ -171,6 +173,8 @@ class UniversalTrainer:
         if self.config.lambda_cycle or self.config.lambda_identity:
             channels |= {f"{name}_a": count for name, count in _EXEMPLAR.items()}
             channels["photo"] = 3
+        if self.discriminator is not None:
+            channels |= {"real": 3, "real_mask": 1}
         return check_batch(batch, channels, self.config.image_size)
 
     def _predict(self, batch: Batch) -> np.ndarray:
@@ -183,13 +187,12 @@ class UniversalTrainer:
         return ops.convert_to_numpy(out) * batch["mask"]
 
     def _teach(self, batch: Batch, fake: np.ndarray) -> float:
-        mask = batch["mask"]
         logs = self.discriminator_step.run(
             {
-                "real": batch["truth_b"] * mask,
+                "real": batch["real"] * batch["real_mask"],
                 "fake": fake,
-                "real_mask": mask,
-                "fake_mask": mask,
+                "real_mask": batch["real_mask"],
+                "fake_mask": batch["mask"],
             }
         )
         return logs["loss"]

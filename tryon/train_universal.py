@@ -17,9 +17,11 @@ from cyclegan.universal import UniversalTrainer
 from cyclegan.weights import load_weights, save_float16
 from data_tools import paint
 from data_tools.folders import read_folder
+from tryon.errors import TryOnError
 from tryon.images import write_image
 from tryon.painted_pairs import find_renders, make_pairs
 from tryon.painted_samples import paint_sample
+from tryon.real_cutouts import draw_cutout, find_cutouts
 from tryon.zoo import write_card
 
 
@@ -44,24 +46,33 @@ def train_universal(
         steps_per_epoch: steps between checkpoints.
         batch_size: pictures a step.
         looks: pairs per worn shirt.
-        photos: folders of annotated photos; people in plain light tops are taken.
+        photos: folders of annotated photos; people in plain light tops are painted, and
+            all tops are real to the adversarial loss, where the config has one.
         start: weights to go on from; None starts from a seed.
+
+    Raises:
+        TryOnError: an adversarial loss is wanted and no photo shows a top.
     """
     stems = find_renders(folders, "train")
     people = [photo for folder in photos for photo in read_folder(folder, "train")]
     pairs = list(make_pairs(stems, people, config.image_size, looks, config.seed))
     designs = [paint.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
+    adversarial = config.lambda_adversarial > 0
+    real = find_cutouts(people, config.image_size, config.seed) if adversarial else []
+    if adversarial and not real:
+        raise TryOnError("no photo shows a large top: the adversarial loss needs some")
     trainer = UniversalTrainer(config)
     if not resume(trainer, out_dir) and start is not None:
         load_weights(trainer.generator, start)
 
     def draw(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-        return paint_sample(
+        sample = paint_sample(
             pairs[rng.integers(len(pairs))],
             paint.vary_design(designs[rng.integers(len(designs))], rng),
             paint.vary_design(designs[rng.integers(len(designs))], rng),
             rng,
         )
+        return sample | (draw_cutout(real, rng) if real else {})
 
     def on_epoch(epoch: int, log: dict[str, float], sheet: NDArray[np.uint8]) -> None:
         del log

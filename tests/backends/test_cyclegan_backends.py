@@ -47,10 +47,10 @@ moved = [not np.array_equal(x, y) for x, y in
          zip(frozen[1], gan.generator_a2b.get_weights())]
 logs = [gan.train_step(batch) for _ in range(13)]
 universal = UniversalTrainer(UniversalConfig(
-    **small, norm_groups=4, cycle_every=1))
+    **small, norm_groups=4, cycle_every=1, lambda_adversarial=0.05))
 given = dict(photo=image, view=image, mask=mask, warped_b=picture(), valid_b=mask,
              places_b=image[..., :2], truth_b=0.5 * picture(), warped_a=image,
-             valid_a=mask, places_a=image[..., :2])
+             valid_a=mask, places_a=image[..., :2], real=picture(), real_mask=mask)
 relit = [universal.train_step(given) for _ in range(13)]
 shading = ShadingTrainer(ShadingConfig(
     image_size=32, filters=8, blocks=1, norm_groups=4, seed=1))

@@ -164,6 +164,8 @@ def test_wrong_usage_is_2(cli):
     assert cli("-v", "-q", "doctor").exit_code == 2
     assert cli("segment").exit_code == 2
     assert cli("train", "pattern", "../x", "--shop", ".").exit_code == 2
+    args = ("train", "universal", ".", "-o", "run", "--adversarial", "0.1")
+    assert cli(*args).exit_code == 2
 
 
 def test_segment_writes_three_files_a_photo(cli, me_path, tee_path):

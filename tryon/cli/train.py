@@ -133,6 +133,13 @@ def pattern(
     type=DATA,
     help="Annotated photos; people in plain light tops are painted too. Repeatable.",
 )
+@click.option(
+    "--adversarial",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Weight of the adversarial loss; real are the tops in --photos. 0: none.",
+)
 @click.option("--start", type=WEIGHTS, help="Start from these weights.")
 @PRECISION
 @SEED
@@ -146,16 +153,24 @@ def universal(
     steps: int,
     batch_size: int,
     photos: tuple[Path, ...],
+    adversarial: float,
     start: Path | None,
     precision: str,
     seed: int,
 ) -> None:
     """Train the universal generator on folders of rendered people."""
+    if adversarial and not photos:
+        raise click.UsageError("--adversarial: give --photos, whose tops are real")
     load_training(context)
     from cyclegan.config import UniversalConfig
     from tryon.train_universal import train_universal
 
-    config = UniversalConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
+    config = UniversalConfig(
+        seed=seed,
+        decay_steps=epochs * steps,
+        precision=precision,
+        lambda_adversarial=adversarial,
+    )
     for row in train_universal(
         list(data),
         out,

@@ -78,4 +78,6 @@ def universal_batch():
         "warped_a": np.clip((view + 1) * 1.2 - 1, -1, 1).astype(np.float32),
         "valid_a": mask,
         "places_a": places[:, ::-1],
+        "real": _stripes(2, 32, 0, (0.1, 0.1, 0.1), (0.6, 0.6, 0.5)),
+        "real_mask": mask,
     }
