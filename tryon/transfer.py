@@ -26,6 +26,7 @@ from compositor import (
 )
 from compositor.blur import blur_widely
 from compositor.raster import sample_raster
+from compositor.repeat import repetition
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import apply_prediction_numpy, to_model_range
 from tryon.correspond import style_of, style_warp
@@ -47,6 +48,9 @@ from tryon.zoo import ModelCard, pattern_card
 Array = NDArray[np.float32]
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
 FOLD_STRENGTH = 0.8  # share of their contrast that is kept
+# Of the frame's side: shifts by which a check is looked for, and how alike fine folds may
+# be to themselves; from the second figure on they are print.
+REPEATS, REPEATED = (0.03, 0.15), (0.4, 0.5)
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,8 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
     """Return the folds of S2 that are too fine for the network to draw.
 
     The network's light is smooth; creases come from the photo itself (`shading`), less
-    what of them is coarser than `FOLD_SCALE` of the frame.
+    what of them is coarser than `FOLD_SCALE` of the frame. Checks look like creases, but
+    repeat themselves: then there are none.
 
     Returns:
         float32 (h, w, 1), log gain of linear light at the working size, 0 outside.
@@ -200,8 +205,12 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
     light = np.log(shading(user.work[part], alpha)) * inside
     weight = np.maximum(blur_widely(inside, sigma), 1e-3)
     coarse = blur_widely(light, sigma) / weight
+    fine = (light - coarse) * inside
+    near, far = (share * frame.side for share in REPEATS)
+    alike = repetition(fine, alpha > 0.9, near, far)
+    strength = FOLD_STRENGTH * np.interp(alike, REPEATED, (1, 0))
     folds = np.zeros((*user.alpha.shape, 1), np.float32)
-    folds[part] = (FOLD_STRENGTH * (light - coarse) * inside)[..., None]
+    folds[part] = (strength * fine)[..., None]
     return folds
 
 
