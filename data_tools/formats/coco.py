@@ -186,7 +186,7 @@ def _parse_own_annotation(
     if categories.ids[name] != number:
         extra["coco.category_id"] = number
     if beside:
-        extra["coco.beside"] = list(beside)
+        extra["coco.beside"] = sorted(beside)  # other formats keep no order of names
     if hidden := {k: v for k, v in row.items() if k not in _ROW and k in inner}:
         extra["coco.hidden"] = hidden
     outline = row.get("segmentation") or []
