@@ -11,6 +11,7 @@ from pycocotools import mask as coco_mask
 from data_tools.annotations import BadPhotoError, ImageRecord, Instance
 from data_tools.filters import PhotoFilter, parse_filter
 from data_tools.folders import read_folder
+from data_tools.formats.coco import Categories, parse_annotation
 from data_tools.formats.shapes import decode_rle, fill_polygons, landmark_polygon
 from data_tools.formats.via import format_region, format_row, parse_region, parse_row
 from data_tools.outlines import shape_ring
@@ -350,3 +351,13 @@ def test_via_gets_no_attribute_that_is_null():
     key, row = format_row(record)
     assert set(row["file_attributes"]) == {"tryon"}
     assert parse_row(key, row).attributes == {"note": None}
+
+
+def test_cocos_own_keys_have_no_order():
+    categories = Categories({3: "tee"}, {"tee": 3})
+    row = {"id": 1, "image_id": 1, "category_id": 3, "segmentation": []}
+    one, other = (
+        parse_annotation(row | keys, categories, SIZE)
+        for keys in ({"x11": None, "x1": []}, {"x1": [], "x11": None})
+    )
+    assert one == other
