@@ -21,11 +21,6 @@ LEAST_SHARE = 0.6  # of the garment that must be; else there is no ground
 TONE = (0.12, 0.4)  # log deviation of light: up to the first a crease, then print
 TINT = (0.1, 0.26)  # the same of colour
 BROAD = 0.06  # of the picture: what changes more slowly is the room's light, and stays
-# Under any light a colour stays what it is: so far from the ground's it is print.
-PRINT_TINT = (0.5, 1.0)
-HALF = 0.5  # of the garment: so much must be ground before other colours are print
-SHADE, CAST = 0.7, 0.3  # log deviations of tone and tint within which the ground is lit
-REACH = 5  # pixels around a print that hold some of its colour
 WHITE = 0.88  # linear, of white cotton in a well exposed picture
 LIGHT = (0.5, 0.68)  # linear: light grey cloth, and from where on it is taken for white
 MOST_LACK = 0.35  # log: cameras are not further off
@@ -84,37 +79,6 @@ def _underexposure(ground: Array) -> float:
     light = 1 - _fall(np.array(np.exp(tone)), LIGHT)
     lacks = np.clip(np.log(WHITE) - tone, 0, MOST_LACK)
     return float(lacks * light * _fall(np.array(tint), TINT))
-
-
-def printed(image: NDArray[Any], mask: NDArray[Any]) -> Array:
-    """Tell the print of a garment from its ground by its colour.
-
-    Light darkens a colour, and no fold makes red of white: where more than half of a
-    garment is of one colour, whatever the light on it, other colours are print.
-
-    Args:
-        image: `(H, W, 3)` RGB, 0 to 255.
-        mask: `(H, W)` bool, the garment.
-
-    Returns:
-        `(H, W)` float32, from 0, the ground, to 1, print; 0 outside the mask, and
-        everywhere when there is no such ground.
-
-    Raises:
-        ValueError: When the sizes differ.
-    """
-    check_image(image)
-    check_plane(mask, "mask", image.shape[:2])
-    if not mask.any():
-        return np.zeros(mask.shape, np.float32)
-    logs = np.log(np.maximum(to_linear(image), DARKEST))
-    away = logs - _commonest(logs[mask])
-    tone, tint = _parts(away)
-    lit = (np.abs(tone) < SHADE) & (tint < CAST)
-    if lit[mask].mean() < HALF:
-        return np.zeros(mask.shape, np.float32)
-    other = ndimage.grey_dilation((1 - _fall(tint, PRINT_TINT)) * mask, REACH)
-    return np.asarray(other * mask, np.float32)
 
 
 def _parts(away: Array) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from compositor import mask_box, printed
+from compositor import mask_box
 from compositor.color import LUMINANCE, to_linear
 from compositor.raster import sample_raster
 from cyclegan.data import GAMMA, to_model_range
@@ -19,7 +19,6 @@ Array = NDArray[np.float32]
 RIM = 2  # pixels of the network's picture at the garment's edge that are not trusted
 COARSE = 0.08  # of the frame's side: light that changes more slowly is no fold
 LEAST_GAIN, MOST_GAIN = 0.4, 2.5  # of linear light: beyond, there is noise to brighten
-BRIDGES = (0.06, 0.2)  # of the frame's side: how far a print's light is bridged
 # Folds stand out more on dark cloth, which throws no light into them: deviation of the
 # log of light on rendered tees of these tones (linear).
 TONES, FOLD_CONTRAST = (0.03, 0.7), (0.54, 0.28)
@@ -98,34 +97,8 @@ def read_light(garment: Garment, network: Generator) -> Light:
     trusted = inner if inner.any() else mask
     if not trusted.any():
         return Light(np.zeros_like(logs), frame, garment.alpha.shape)
-    logs = bridge_print(logs, printed(view, trusted), trusted)
     logs = logs - logs[trusted].mean()
     return Light(spread_chart(logs, trusted), frame, garment.alpha.shape)
-
-
-def bridge_print(
-    logs: NDArray[np.floating], share: NDArray[np.floating], mask: NDArray[np.bool_]
-) -> Array:
-    """Take the light on a bold print from the plain cloth around it.
-
-    Args:
-        logs: (S, S, 1), log of the light.
-        share: (S, S), from 0, plain cloth, to 1, print.
-        mask: bool (S, S), the garment.
-
-    Returns:
-        float32 (S, S, 1).
-    """
-    if not share.any():
-        return logs.astype(np.float32)
-    known = (1 - share) * mask
-    total, weight = np.zeros(mask.shape), np.full(mask.shape, 1e-30)
-    for step in BRIDGES:  # near cloth counts far more, where there is any
-        sigma, trust = step * len(mask), 10.0 ** (-40 * step)
-        total += trust * ndimage.gaussian_filter(known * logs[..., 0], sigma)
-        weight += trust * ndimage.gaussian_filter(known, sigma)
-    bridged = logs[..., 0] * (1 - share) + total / weight * share
-    return np.asarray(bridged[..., None], np.float32)
 
 
 def plain_cloth(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from compositor import even_ground, printed
+from compositor import even_ground
 
 SIZE = 120, 100
 MASK = np.zeros(SIZE, bool)
@@ -95,20 +95,3 @@ def test_white_that_a_camera_made_grey_gets_its_level_back(ground, brighter):
     assert evened.max() <= 245 or not brighter
     if not brighter:
         np.testing.assert_allclose(evened, ground, atol=1)
-
-
-def test_other_colours_are_print_and_shadows_are_not():
-    image = tee()
-    image[20:50, 20:50] = (220, 90, 40)
-    image[60:90, 20:50] = (75, 74, 71)  # a shadow
-    share = printed(image, MASK)
-    assert (share[22:48, 22:48] == 1).all()
-    assert (share[65:85, 25:45] == 0).all()
-    assert (share[~MASK] == 0).all()
-
-
-def test_without_a_ground_there_is_no_print():
-    image = tee()
-    image[10:43], image[43:76] = (220, 90, 40), (40, 60, 160)
-    assert not printed(image, MASK).any()
-    assert not printed(image, np.zeros(SIZE, bool)).any()

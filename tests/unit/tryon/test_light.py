@@ -7,7 +7,6 @@ from cyclegan.config import ShadingConfig
 from tryon.frames import Frame
 from tryon.light import (
     Light,
-    bridge_print,
     fold_strength,
     folds_of,
     read_light,
@@ -168,22 +167,3 @@ def test_folds_are_as_strong_as_on_the_new_cloth(mine, theirs, least, most):
 def test_cloth_without_a_pixel_has_folds_too():
     empty = garment(mask=np.zeros(SIZE, bool))
     assert fold_strength(empty, empty) == 1.0
-
-
-def test_the_light_on_a_print_is_that_of_the_cloth_around_it():
-    mask = np.zeros((64, 64), bool)
-    mask[4:60, 4:60] = True
-    true = np.broadcast_to(np.linspace(-0.3, 0.3, 64)[:, None, None], (64, 64, 1))
-    share = np.zeros((64, 64))
-    share[20:40, 20:40] = 1
-    read = true - 0.8 * share[..., None]  # the print looks like shadow
-    bridged = bridge_print(read, share, mask)
-    assert np.abs(bridged - true)[20:40, 20:40].max() < 0.15
-    np.testing.assert_allclose(bridged[share == 0], true[share == 0], atol=1e-6)
-    np.testing.assert_allclose(bridge_print(read, 0 * share, mask), read, atol=1e-6)
-
-
-def test_a_print_without_cloth_around_it_has_even_light():
-    mask = np.ones((16, 16), bool)
-    bridged = bridge_print(np.ones((16, 16, 1)), np.ones((16, 16)), mask)
-    assert np.isfinite(bridged).all()
