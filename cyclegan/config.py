@@ -21,6 +21,7 @@ class CycleGANConfig:
 
     image_size: int = 256  # side of the square pictures, pixels, a multiple of 8
     input_channels: int = 3  # 3: rgb; 4: rgb and the garment mask
+    texture: int = 0  # side of the print's own picture, texels, see networks; 0: none
     filters: int = 32  # channels of the generator's first layer
     blocks: int = 6  # residual blocks at a quarter of the size
     discriminator_filters: int = 32  # channels of the discriminator's first layer
@@ -45,13 +46,15 @@ class CycleGANConfig:
         _check_at_least("blocks", self.blocks, 1)
         _check_at_least("cycle_every", self.cycle_every, 1)
         _check_at_least("pool_size", self.pool_size, 0)
+        _check_at_least("texture", self.texture, 0)
         if not -1.0 <= self.background <= 1.0:
             raise ValueError(f"expected background in [-1, 1], got {self.background}")
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of a generator's input."""
-        return self.image_size, self.image_size, self.input_channels
+        """Height, width and channels of the input of the generator of the pattern."""
+        channels = self.input_channels + 2 * bool(self.texture)
+        return self.image_size, self.image_size, channels
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from itertools import count
 import numpy as np
 
 GAMMA = 2.2  # sRGB is near linear ** (1 / 2.2)
+Places = np.ndarray | None
 Augment = Callable[
-    [np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]
+    [np.ndarray, np.ndarray, Places, np.random.Generator],
+    tuple[np.ndarray, np.ndarray, Places],
 ]
 
 
@@ -22,10 +24,12 @@ class Garments:
     Args:
         images: uint8 (S, S, 3) each.
         masks: bool (S, S) each.
+        places: float32 (S, S, 2) each, x and y on the garment, [0, 1]; None: not known.
     """
 
     images: Sequence[np.ndarray]
     masks: Sequence[np.ndarray]
+    places: Sequence[np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         """Reject unequal or empty lists and wrong shapes."""
@@ -44,11 +48,19 @@ class Garments:
                     f"expected uint8 images and bool masks, "
                     f"got {image.dtype} and {mask.dtype}"
                 )
+        found = None if self.places is None else [np.shape(p) for p in self.places]
+        if found is not None and found != [(*size, 2)] * len(self.images):
+            raise ValueError(f"expected places {(*size, 2)} for each image, got {found}")
 
 
 def to_model_range(image: np.ndarray) -> np.ndarray:
     """Scale uint8 (or float in 0..255) pictures to float32 in [-1, 1]."""
     return np.asarray(image, np.float32) / np.float32(127.5) - np.float32(1.0)
+
+
+def to_places_range(places: np.ndarray) -> np.ndarray:
+    """Scale places in [0, 1] to float32 in [-1, 1]; those beyond are drawn in."""
+    return np.clip(np.asarray(places, np.float32) * 2 - 1, -1, 1)
 
 
 def from_model_range(values: np.ndarray) -> np.ndarray:
@@ -127,15 +139,16 @@ def unpaired_batches(
         side_b: the pattern's S1 cut-outs.
         batch_size: pictures of each side.
         seed: of order and augmentation.
-        augment: `(image uint8, mask bool, rng) -> (image, mask)` of the same shape.
-            With `paired_b` it must only move pixels, as it is called with an equal
-            rng on a picture of `side_a` and on its target.
+        augment: `(image uint8, mask bool, places or None, rng)` -> the first three, of
+            the same shapes. With `paired_b` it is called with an equal rng on a picture
+            of `side_a` and on its target.
         paired_b: the classical warp for each picture of `side_a`, in order.
         start_step: steps to pass over, as after a resume.
 
     Yields:
         `real_a`, `real_b` float32 (B, S, S, 3) in [-1, 1]; `mask_a`, `mask_b`
-        float32 (B, S, S, 1); with `paired_b` also `paired_b`, `paired_mask`.
+        float32 (B, S, S, 1); with `paired_b` also `paired_b`, `paired_mask`; with
+        places `places_a`, `places_b` float32 (B, S, S, 2) in [-1, 1].
     """
     if paired_b is not None and len(paired_b.images) != len(side_a.images):
         raise ValueError(
@@ -145,12 +158,13 @@ def unpaired_batches(
     while True:
         in_a = draw_indices(len(side_a.images), batch_size, seed, step)
         in_b = draw_indices(len(side_b.images), batch_size, seed + 1, step)
-        a = _gather(side_a, in_a, [seed, step, 0], augment)
-        b = _gather(side_b, in_b, [seed, step, 1], augment)
-        batch = {"real_a": a[0], "mask_a": a[1], "real_b": b[0], "mask_b": b[1]}
+        batch = {
+            **_gather(side_a, in_a, [seed, step, 0], augment, "a"),
+            **_gather(side_b, in_b, [seed, step, 1], augment, "b"),
+        }
         if paired_b is not None:
-            pair = _gather(paired_b, in_a, [seed, step, 0], augment)
-            batch.update(paired_b=pair[0], paired_mask=pair[1])
+            pair = _gather(paired_b, in_a, [seed, step, 0], augment, "b")
+            batch.update(paired_b=pair["real_b"], paired_mask=pair["mask_b"])
         yield batch
         step += 1
 
@@ -213,13 +227,24 @@ def drawn_batches(
 
 
 def _gather(
-    side: Garments, chosen: np.ndarray, seed: list[int], augment: Augment | None
-) -> tuple[np.ndarray, np.ndarray]:
-    images, masks = [], []
+    side: Garments,
+    chosen: np.ndarray,
+    seed: list[int],
+    augment: Augment | None,
+    name: str,
+) -> dict[str, np.ndarray]:
+    rows = []
     for place, index in enumerate(chosen):
-        image, mask = side.images[index], side.masks[index]
+        places = None if side.places is None else side.places[index]
+        row = side.images[index], side.masks[index], places
         if augment is not None:
-            image, mask = augment(image, mask, np.random.default_rng([*seed, place]))
-        images.append(to_model_range(image))
-        masks.append(np.asarray(mask, np.float32)[..., None])
-    return np.stack(images), np.stack(masks)
+            row = augment(*row, np.random.default_rng([*seed, place]))
+        rows.append(row)
+    images, masks, places = zip(*rows, strict=True)
+    batch = {
+        f"real_{name}": np.stack([to_model_range(image) for image in images]),
+        f"mask_{name}": np.stack([np.asarray(m, np.float32)[..., None] for m in masks]),
+    }
+    if side.places is not None:
+        batch[f"places_{name}"] = to_places_range(np.stack(places))
+    return batch

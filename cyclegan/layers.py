@@ -50,6 +50,58 @@ class ReflectionPad2D(keras.layers.Layer):
         return {**config, "padding": self.padding}
 
 
+@keras.saving.register_keras_serializable(package="cyclegan")
+class Texture(keras.layers.Layer):
+    """A picture that is learned, read at given places.
+
+    Args:
+        size: side of the square picture, texels.
+        name: layer name.
+        dtype: dtype or policy; None takes the global policy.
+    """
+
+    def __init__(self, size: int, name: str | None = None, dtype: Any = None) -> None:
+        """Keep the size."""
+        super().__init__(name=name, dtype=dtype)
+        if size < 2:
+            raise ValueError(f"expected size >= 2, got {size}")
+        self.size = size
+
+    def build(self, input_shape: tuple) -> None:
+        """Make a mid-grey picture."""
+        del input_shape
+        self.texels = self.add_weight(
+            shape=(self.size, self.size, 3), initializer="zeros", name="texels"
+        )
+
+    def call(self, places: Any) -> Any:
+        """Read (B, H, W, 2) places (x, y), [-1, 1] from edge to edge: (B, H, W, 3)."""
+        last = self.size - 1.0
+        spots = ops.clip((places + 1.0) * (self.size / 2) - 0.5, 0.0, last)
+        first = ops.minimum(ops.floor(spots), last - 1.0)
+        across, down = ops.split(spots - first, 2, axis=-1)
+        column, row = (ops.cast(first[..., i], "int32") for i in (0, 1))
+        flat = ops.reshape(self.texels, (self.size * self.size, 3))
+        corner = row * self.size + column
+        upper = self._between(flat, corner, across)
+        lower = self._between(flat, corner + self.size, across)
+        return upper * (1.0 - down) + lower * down
+
+    def _between(self, flat: Any, index: Any, across: Any) -> Any:
+        left, right = ops.take(flat, index, axis=0), ops.take(flat, index + 1, axis=0)
+        return left * (1.0 - across) + right * across
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Put a colour in the place of each place."""
+        return (*input_shape[:-1], 3)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        config = super().get_config()
+        config.pop("trainable", None)
+        return {**config, "size": self.size}
+
+
 def instance_norm(inputs: Any, name: str) -> Any:
     """Normalise each channel of each picture on its own."""
     return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, name=name)(inputs)

@@ -6,6 +6,7 @@ flat background. All losses count inside the garment masks alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from . import losses, weights
 from .config import CycleGANConfig
 from .data import from_model_range
 from .image_pool import ImagePool
-from .networks import build_discriminator, build_generator
+from .networks import build_discriminator, build_generator, relit
 from .steps import (
     JIT,
     Terms,
@@ -51,7 +52,8 @@ class CycleGAN:
         self.config = config
         self.step = 0  # steps taken
         self.generator_a2b = build_generator(config, "generator_a2b")
-        self.generator_b2a = build_generator(config, "generator_b2a")
+        plain = dataclasses.replace(config, texture=0)  # the shirts have no common print
+        self.generator_b2a = build_generator(plain, "generator_b2a")
         self.discriminator_a = build_discriminator(config, "discriminator_a")
         self.discriminator_b = build_discriminator(config, "discriminator_b")
         self._build_steps()
@@ -67,6 +69,10 @@ class CycleGAN:
         model.load(folder)
         return model
 
+    def set_texture(self, texture: np.ndarray) -> None:
+        """Start the print from a picture on the garment's chart, (T, T, 3) in [-1, 1]."""
+        self.generator_a2b.get_layer("texture").set_weights([texture])
+
     def train_step(self, batch: Batch) -> dict[str, float]:
         """Move the generators, then each discriminator, by one step.
 
@@ -77,7 +83,8 @@ class CycleGAN:
             batch: `real_a`, `real_b` (B, S, S, 3) in [-1, 1]; `mask_a`, `mask_b`
                 (B, S, S, 1) or (B, S, S), 0 or 1; unless `lambda_paired` is 0 also
                 `paired_b` (B, S, S, 3), the wanted fake_b, and `paired_mask`, where
-                it is known. Colours outside the masks are ignored.
+                it is known; with a texture also `places_a`, `places_b`
+                (B, S, S, 2) in [-1, 1]. Colours outside the masks are ignored.
 
         Returns:
             Named losses from before the step, unweighted; `loss` is the
@@ -92,8 +99,8 @@ class CycleGAN:
         return logs
 
     def _paired_step(self, batch: Batch) -> dict[str, float]:
-        keys = ("real_a", "mask_a", "paired_b", "paired_mask")
-        logs = self.paired_step.run({key: batch[key] for key in keys})
+        left_out = ("real_b", "mask_b", "places_b")
+        logs = self.paired_step.run({k: batch[k] for k in batch if k not in left_out})
         return {"paired_b": logs["paired_b"]}
 
     def _full_step(self, batch: Batch) -> dict[str, float]:
@@ -107,25 +114,32 @@ class CycleGAN:
         )
         return logs
 
-    def generate(self, real_a: np.ndarray, mask_a: np.ndarray) -> np.ndarray:
+    def generate(
+        self,
+        real_a: np.ndarray,
+        mask_a: np.ndarray,
+        places_a: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Give shirts the pattern.
 
         Args:
             real_a: (B, S, S, 3) in [-1, 1].
             mask_a: (B, S, S, 1) or (B, S, S), 0 or 1.
+            places_a: (B, S, S, 2) in [-1, 1], with a texture alone.
 
         Returns:
             fake_b (B, S, S, 3) float32 in [-1, 1], background outside the mask.
         """
-        batch = check_batch(
-            {"real_a": real_a, "mask_a": mask_a},
-            {"real_a": 3, "mask_a": 1},
-            self.config.image_size,
-        )
-        mask = batch["mask_a"]
-        image = self._on_background(batch["real_a"], mask)
-        made = self.generator_a2b.predict_on_batch(self._inputs_numpy(image, mask))
-        return self._on_background(made, mask)
+        return self._translate_one(self.generator_a2b, real_a, mask_a, places_a)
+
+    def restore(
+        self,
+        fake_b: np.ndarray,
+        mask_a: np.ndarray,
+        places_a: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Give what `generate` made the shirts' own look back; shapes as there."""
+        return self._translate_one(self.generator_b2a, fake_b, mask_a, places_a)
 
     def sample_sheet(self, batch: Batch) -> np.ndarray:
         """Show real_a, fake_b, real_b and fake_a, one row for each pair.
@@ -161,16 +175,17 @@ class CycleGAN:
         Returns:
             Scalars by name, those with weight 0 left out.
         """
-        real_a, mask_a = batch["real_a"], batch["mask_a"]
-        real_b, mask_b = batch["real_b"], batch["mask_b"]
+        real_a, *where_a = _side(batch, "a")
+        real_b, *where_b = _side(batch, "b")
+        mask_a, mask_b = where_a[0], where_b[0]
         fake_b, identity_b = self._run_both(
-            self.generator_a2b, (real_a, mask_a), (real_b, mask_b)
+            self.generator_a2b, (real_a, *where_a), (real_b, *where_b)
         )
         fake_a, identity_a = self._run_both(
-            self.generator_b2a, (real_b, mask_b), (real_a, mask_a)
+            self.generator_b2a, (real_b, *where_b), (real_a, *where_a)
         )
-        cycled_a = self._run(self.generator_b2a, fake_b, mask_a)
-        cycled_b = self._run(self.generator_a2b, fake_a, mask_b)
+        cycled_a = self._run(self.generator_b2a, fake_b, *where_a)
+        cycled_b = self._run(self.generator_a2b, fake_a, *where_b)
         terms = {
             "adversarial_a": _fooling(self.discriminator_a, fake_a, mask_b),
             "adversarial_b": _fooling(self.discriminator_b, fake_b, mask_a),
@@ -186,7 +201,7 @@ class CycleGAN:
 
     def paired_terms(self, batch: Mapping[str, Any]) -> Terms:
         """Compute the paired error alone."""
-        fake_b = self._run(self.generator_a2b, batch["real_a"], batch["mask_a"])
+        fake_b = self._run(self.generator_a2b, *_side(batch, "a"))
         return {"paired_b": _paired_error(batch, fake_b)}
 
     def _run_both(self, generator: keras.Model, real: tuple, same: tuple) -> tuple:
@@ -194,27 +209,53 @@ class CycleGAN:
         if not self.config.lambda_identity:
             return self._run(generator, *real), None
         # One pass over both is quicker than two.
-        image = ops.concatenate([real[0], same[0]], axis=0)
-        mask = ops.concatenate([real[1], same[1]], axis=0)
-        return tuple(ops.split(self._run(generator, image, mask), 2, axis=0))
+        both = [ops.concatenate(pair, axis=0) for pair in zip(real, same, strict=True)]
+        return tuple(ops.split(self._run(generator, *both), 2, axis=0))
 
-    def _run(self, generator: keras.Model, image: Any, mask: Any) -> Any:
+    def _run(self, generator: keras.Model, image: Any, mask: Any, *places: Any) -> Any:
         """Generate inside the mask, flat background outside."""
-        inputs = image
-        if self.config.input_channels == 4:
-            inputs = ops.concatenate([image, mask], axis=-1)
-        return self._on_background(generator(inputs), mask)
+        planes = [image, mask][: self.config.input_channels - 2]
+        if not self._is_textured(generator):
+            return self._on_background(generator(_joined(planes)), mask)
+        made = relit(generator(_joined([*planes, *places])))
+        return self._on_background(made, mask)
+
+    def _is_textured(self, generator: keras.Model) -> bool:
+        return bool(self.config.texture) and generator is self.generator_a2b
 
     def _on_background(self, image: Any, mask: Any) -> Any:
         return image * mask + self.config.background * (1.0 - mask)
 
-    def _inputs_numpy(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        if self.config.input_channels == 3:
-            return image
-        return np.concatenate([image, mask], axis=-1)
+    def _translate_one(
+        self,
+        generator: keras.Model,
+        image: np.ndarray,
+        mask: np.ndarray,
+        places: np.ndarray | None,
+    ) -> np.ndarray:
+        given = {"real_a": image, "mask_a": mask}
+        given |= {} if places is None else {"places_a": places}
+        channels = {"real_a": 3, "mask_a": 1, **self._places("a")}
+        batch = check_batch(given, channels, self.config.image_size)
+        batch["real_a"] = self._on_background(batch["real_a"], batch["mask_a"])
+        return self._predict(generator, batch, "a")
+
+    def _predict(self, generator: keras.Model, batch: Batch, side: str) -> np.ndarray:
+        """Do what `_run` does, on the arrays of a side of a prepared batch."""
+        image, mask, *places = _side(batch, side)
+        planes = [image, mask][: self.config.input_channels - 2]
+        planes += places if self._is_textured(generator) else []
+        made = generator.predict_on_batch(np.concatenate(planes, axis=-1))
+        made = relit(made) if self._is_textured(generator) else made
+        return self._on_background(np.asarray(ops.convert_to_numpy(made)), mask)
+
+    def _places(self, *sides: str) -> dict[str, int]:
+        """Return the keys of the sides' places, where the generators take them."""
+        return {f"places_{side}": 2 for side in sides if self.config.texture}
 
     def _prepare(self, batch: Batch) -> dict[str, np.ndarray]:
         channels = {"real_a": 3, "mask_a": 1, "real_b": 3, "mask_b": 1}
+        channels |= self._places("a", "b")
         if self.config.lambda_paired:
             channels.update(paired_b=3, paired_mask=1)
         ready = check_batch(batch, channels, self.config.image_size)
@@ -225,13 +266,10 @@ class CycleGAN:
 
     def _translate(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Return fake_b and fake_a of a prepared batch."""
-        made = []
-        for side, generator in (("a", self.generator_a2b), ("b", self.generator_b2a)):
-            mask = batch[f"mask_{side}"]
-            inputs = self._inputs_numpy(batch[f"real_{side}"], mask)
-            fake = np.asarray(generator.predict_on_batch(inputs))
-            made.append(self._on_background(fake, mask))
-        return made[0], made[1]
+        return (
+            self._predict(self.generator_a2b, batch, "a"),
+            self._predict(self.generator_b2a, batch, "b"),
+        )
 
     def _teach(
         self,
@@ -308,6 +346,16 @@ class CycleGAN:
 def _adam(config: CycleGANConfig, rate: float, share: float) -> keras.Optimizer:
     schedule = learning_rate(rate, config.decay_steps, share)
     return keras.optimizers.Adam(schedule, beta_1=config.beta_1)
+
+
+def _joined(planes: list[Any]) -> Any:
+    return ops.concatenate(planes, axis=-1) if len(planes) > 1 else planes[0]
+
+
+def _side(batch: Mapping[str, Any], side: str) -> list[Any]:
+    """Return picture, mask and, where there are any, places of a side."""
+    names = (f"real_{side}", f"mask_{side}", f"places_{side}")
+    return [batch[name] for name in names if name in batch]
 
 
 def _paired_error(batch: Mapping[str, Any], fake_b: Any) -> Any:

@@ -15,6 +15,7 @@ from .config import (
 )
 from .data import GAMMA
 from .layers import (
+    Texture,
     build_settings,
     conv,
     instance_norm,
@@ -29,33 +30,61 @@ MAX_LOG_GAIN = 2.0  # natural log of the brightness factor in linear light
 def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Model:
     """Build a ResNet generator.
 
+    With a texture the pattern's print is a picture of its own, learned with the rest:
+    no network of S2 alone can know which square of a check lies where, and draws their
+    mean. The ResNet then sees S2 and the print on it, and tells light and residual; its
+    heads start at zero, so that an untrained one gives the texture as it is.
+
     Args:
         config: sizes; 4 input channels mean rgb and mask.
         name: model name.
 
     Returns:
-        (B, S, S, 3 or 4) in [-1, 1] -> (B, S, S, 3) float32 in [-1, 1].
+        (B, *config.input_shape) in [-1, 1] -> (B, S, S, 3) float32 in [-1, 1]. With a
+        texture the input's last two channels are where on the garment a pixel lies (x,
+        y), and the output is (B, S, S, 9): print rgb [-1, 1], log gain [-2, 2],
+        residual [-1, 1]; see `relit`.
 
     References:
         Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent
-        Adversarial Networks, ICCV 2017.
+        Adversarial Networks, ICCV 2017; Thies et al., Deferred Neural Rendering: Image
+        Synthesis using Neural Textures, SIGGRAPH 2019.
     """
-    filters = config.filters
     inputs = keras.Input(config.input_shape, name="image")
     with build_settings(name, config.precision, config.seed):
-        x = padded_conv(inputs, filters, 7, "stem")  # (B, S, S, F)
-        x = relu(instance_norm(x, "stem_norm"), "stem_relu")
-        for i in (1, 2):  # (B, S/2, S/2, 2F), (B, S/4, S/4, 4F)
-            x = conv(x, filters * 2**i, 3, f"down{i}", strides=2)
-            x = relu(instance_norm(x, f"down{i}_norm"), f"down{i}_relu")
-        for i in range(config.blocks):
-            x = _instance_block(x, filters * 4, f"block{i + 1}")
-        for i in (1, 2):  # (B, S/2, S/2, 2F), (B, S, S, F)
-            x = resize_conv(x, filters * 4 // 2**i, f"up{i}")
-            x = relu(instance_norm(x, f"up{i}_norm"), f"up{i}_relu")
-        x = padded_conv(x, 3, 7, "rgb")  # (B, S, S, 3)
-        outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
+        if config.texture:
+            outputs = _textured(inputs, config)
+        else:
+            x = padded_conv(_resnet(inputs, config), 3, 7, "rgb")  # (B, S, S, 3)
+            outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
     return keras.Model(inputs, outputs, name=name)
+
+
+def _textured(inputs: Any, config: CycleGANConfig) -> Any:
+    """Return print, log gain and residual, (B, S, S, 9)."""
+    channels = config.input_channels
+    layer = Texture(config.texture, name="texture", dtype="float32")
+    print_ = layer(inputs[..., channels:])
+    join = keras.layers.Concatenate(name="s2_and_print")
+    x = _resnet(join([inputs[..., :channels], print_]), config)
+    heads = [_head(x, "log_gain", 3, MAX_LOG_GAIN), _head(x, "residual", 3, 1.0)]
+    return keras.layers.Concatenate(dtype="float32", name="prediction")([print_, *heads])
+
+
+def _resnet(inputs: Any, config: CycleGANConfig) -> Any:
+    """Return features (B, S, S, F)."""
+    filters = config.filters
+    x = padded_conv(inputs, filters, 7, "stem")  # (B, S, S, F)
+    x = relu(instance_norm(x, "stem_norm"), "stem_relu")
+    for i in (1, 2):  # (B, S/2, S/2, 2F), (B, S/4, S/4, 4F)
+        x = conv(x, filters * 2**i, 3, f"down{i}", strides=2)
+        x = relu(instance_norm(x, f"down{i}_norm"), f"down{i}_relu")
+    for i in range(config.blocks):
+        x = _instance_block(x, filters * 4, f"block{i + 1}")
+    for i in (1, 2):  # (B, S/2, S/2, 2F), (B, S, S, F)
+        x = resize_conv(x, filters * 4 // 2**i, f"up{i}")
+        x = relu(instance_norm(x, f"up{i}_norm"), f"up{i}_relu")
+    return x
 
 
 def build_discriminator(
@@ -156,6 +185,18 @@ def relight(warped: Any, prediction: Any) -> Any:
     """
     log_gain, residual = prediction[..., :3], prediction[..., 3:]
     return (warped + 1.0) * ops.exp(log_gain / GAMMA) - 1.0 + residual
+
+
+def relit(made: Any) -> Any:
+    """Lay a generator's light on its print.
+
+    Args:
+        made: (B, H, W, 9) of a generator with a texture, see `build_generator`.
+
+    Returns:
+        (B, H, W, 3), may leave [-1, 1].
+    """
+    return relight(made[..., :3], made[..., 3:])
 
 
 def apply_prediction(warped: Any, prediction: Any) -> Any:

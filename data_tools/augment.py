@@ -27,6 +27,7 @@ if not hasattr(np, "sctypes"):
 try:
     import cv2
     import imgaug.augmenters as iaa
+    from imgaug.augmentables.heatmaps import HeatmapsOnImage
     from imgaug.augmentables.kps import KeypointsOnImage
     from imgaug.augmentables.segmaps import SegmentationMapsOnImage
 except ImportError as error:
@@ -304,13 +305,15 @@ def _camera_changes() -> iaa.Augmenter:
 
 
 def cutout_augmenter() -> Callable[
-    [np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]
+    [np.ndarray, np.ndarray, np.ndarray | None, np.random.Generator],
+    tuple[np.ndarray, np.ndarray, np.ndarray | None],
 ]:
     """Return a function that mirrors, shifts, turns and scales a cut-out with its mask.
 
     Returns:
-        f(image uint8 (H, W, 3), mask bool (H, W), rng) -> the same two, moved. What
-        comes in from outside repeats the edge of the picture, and is not mask.
+        f(image uint8 (H, W, 3), mask bool (H, W), places float32 (H, W, C) in [0, 1] or
+        None, rng) -> the first three, moved. What comes in from outside repeats the edge
+        of the picture, and is not mask.
     """
     pipeline = iaa.Sequential(
         [
@@ -326,11 +329,20 @@ def cutout_augmenter() -> Callable[
     )
 
     def augment(
-        image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+        image: np.ndarray,
+        mask: np.ndarray,
+        places: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         pipeline.seed_(int(rng.integers(2**31)))
         segments = SegmentationMapsOnImage(mask.astype(np.int32), shape=image.shape)
-        moved, segments = pipeline(image=image, segmentation_maps=segments)
-        return np.asarray(moved), segments.get_arr().astype(bool)
+        if places is None:
+            moved, segments = pipeline(image=image, segmentation_maps=segments)
+            return np.asarray(moved), segments.get_arr().astype(bool), None
+        maps = HeatmapsOnImage(np.clip(places, 0, 1), shape=image.shape)
+        moved, segments, maps = pipeline(
+            image=image, segmentation_maps=segments, heatmaps=maps
+        )
+        return np.asarray(moved), segments.get_arr().astype(bool), maps.get_arr()
 
     return augment

@@ -21,6 +21,8 @@ SPOTS = 1500  # pairs that a warp is fitted to, at most
 MOST_SCALE = 0.08  # expected error, chart units, from which a spot is left out
 LEAST_SHARE = 0.5  # of the user's spots that must have a match
 LEAST_LANDMARKS = 14  # of 25
+LEAST_SPOTS = 30  # of a chart that a map is fitted to
+UNIT = 1024  # places are fitted as pixels of a square so wide
 NECK_SPOTS = 13  # of the curve through them
 NECK_STEPS = 8  # points between two of them, where the curve follows the collar's edge
 NECK_SNAP = 0.1  # of its width: the edge is looked for so far below
@@ -164,6 +166,28 @@ def chart_points(user: Garment, shop: Garment) -> Points | None:
     if share < LEAST_SHARE:
         return None
     return Points(source[found], mine.spots[chosen][found], "chart")
+
+
+@once
+def chart_warp(garment: Garment) -> Warp:
+    """Fit the map from a garment's pixels to where on the garment's front they lie.
+
+    Returns:
+        From the working size to a square of `UNIT` pixels that is the chart's front, its
+        hem below. Where the chart cannot be read the garment's box is taken for it.
+    """
+    chart = garment.found.chart
+    if chart is not None:
+        sure = ~chart.back & (chart.scales < MOST_SCALE)
+        if sure.sum() >= LEAST_SPOTS:
+            upright = np.abs(chart.places[sure] - [0, 1])  # on charts y runs upwards
+            places = upright * UNIT - 0.5
+            everywhere = np.ones((UNIT, UNIT), bool)
+            mask, spots = garment.found.mask, chart.spots[sure]
+            return fit_warp(everywhere, mask, places, spots, "chart")
+    corners = np.array([[0, 0], [UNIT - 1, UNIT - 1]], np.float32)
+    grid = np.stack(np.meshgrid(corners[:, 0], corners[:, 1]), axis=-1)
+    return Warp(grid, garment.box, method="box")
 
 
 def landmark_points(user: Garment, shop: Garment) -> Points | None:

@@ -30,7 +30,7 @@ from tryon.zoo import (
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 MAX_WEIGHTS = 1 << 28  # bytes, unpacked: a zip may promise anything
 # Limits of a config that a zip brings: what is built from it takes 300 MB at most.
-LARGEST = {"image_size": 1024, "filters": 128, "blocks": 16}
+LARGEST = {"image_size": 1024, "filters": 128, "blocks": 16, "texture": 1024}
 _ENDINGS = (".weights.h5", ".json")
 # A zip that is damaged, locked, or packed in a way unknown here.
 _BROKEN = (

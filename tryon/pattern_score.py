@@ -10,10 +10,11 @@ from cyclegan.model import CycleGAN
 from mrcnn.detections import mask_iou
 from tryon.frames import Frame
 from tryon.images import shrink
+from tryon.light import mask_in
 from tryon.pipeline import composite
 from tryon.segment import Segmenter
 from tryon.stages import WORK_SIZE, Garment
-from tryon.transfer import Array, PatternTransfer, pattern_input
+from tryon.transfer import PatternTransfer, pattern_input
 
 HELD_OUT_EVERY = 6  # of the users; none of fewer
 
@@ -76,9 +77,10 @@ class PatternJudge:
 def cycle_error(model: CycleGAN, user: Garment) -> float:
     """Return how far S2 and its way to the pattern and back differ, mean grey levels."""
     frame = Frame.around(user.box, model.config.image_size)
-    s2 = pattern_input(user, frame, model.config.background)
-    mask: Array = (s2 != model.config.background).any(-1, keepdims=True)
-    there = model.generate(s2, mask)
-    back = np.asarray(model.generator_b2a.predict_on_batch(there))
+    seen = pattern_input(user, frame, model.config)
+    s2, mask = seen[..., :3], mask_in(user, frame)[None, ..., None]
+    places = seen[..., -2:] if model.config.texture else None
+    there = model.generate(s2, mask, places)
+    back = model.restore(there, mask, places)
     away = np.abs(back - s2) * mask
     return float(away.sum() / max(mask.sum() * 3, 1) * 127.5)

@@ -224,10 +224,18 @@ def pipeline_cards(pattern: str | None) -> tuple[ModelCard, ...]:
         MissingModel: a model is not there, or not what its card says.
     """
     finders = shipped_card("segmenter"), shipped_card("refiner")
-    if pattern is not None:  # it takes nothing of the shop picture: no chart, no light
-        return *finders, pattern_card(pattern)
+    if pattern is not None:  # it takes nothing of the shop picture, and reads no light
+        card = pattern_card(pattern)
+        charts = (shipped_card("chart"),) if takes_places(card) else ()
+        return *finders, *charts, card
     names = "chart", "shading", "universal"
     return *finders, *map(shipped_card, names)
+
+
+def takes_places(card: ModelCard) -> bool:
+    """Tell whether a pattern has a texture, which lies on the garment's chart."""
+    config = card.values["config"]
+    return isinstance(config, dict) and bool(config.get("texture"))
 
 
 def finders_of(cards: Iterable[ModelCard]) -> list[ModelCard]:

@@ -8,18 +8,20 @@ out; the weights of the epoch that does best on them are kept.
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cyclegan.config import CycleGANConfig, to_dict
-from cyclegan.data import Garments, unpaired_batches
+from cyclegan.data import Garments, to_model_range, unpaired_batches
 from cyclegan.model import CycleGAN
 from cyclegan.train import resume, train
 from cyclegan.weights import load_weights, save_float16
 from data_tools.augment import cutout_augmenter
+from tryon.correspond import UNIT, chart_warp
 from tryon.errors import Refusal, TryOnError
 from tryon.frames import Frame, look
 from tryon.images import read_photo, write_image
@@ -27,11 +29,12 @@ from tryon.pattern_score import PatternJudge, split_users
 from tryon.segment import Segmenter
 from tryon.stages import Garment, work_image
 from tryon.training_run import open_board
-from tryon.transfer import UniversalTransfer
+from tryon.transfer import UniversalTransfer, garment_places, unwrap
 from tryon.zoo import ModelCard, user_home, write_card
 
 SHIPPED_USERS = Path(__file__).parent / "users"
 SCORE = "held_out_score"
+TEXTURE = 512  # texels across the chart
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -113,30 +116,45 @@ def find_garments(
     return garments
 
 
-def frame_all(garments: Sequence[Garment], size: int) -> Garments:
-    """Return all garments as the CycleGAN takes them: pictures and masks in frames."""
-    framed = [(g, Frame.around(g.box, size)) for g in garments]
+def frame_all(garments: Sequence[Garment], config: CycleGANConfig) -> Garments:
+    """Return all garments as the CycleGAN takes them: all of them in frames."""
+    framed = [(g, Frame.around(g.box, config.image_size)) for g in garments]
     images = [_as_picture(look(frame, g.work, 127.0)) for g, frame in framed]
-    return Garments(images, [_mask(g, frame) for g, frame in framed])
+    masks = [_mask(g, frame) for g, frame in framed]
+    if not config.texture:
+        return Garments(images, masks)
+    return Garments(images, masks, [garment_places(g, frame) for g, frame in framed])
 
 
 def frame_targets(
     users: Sequence[Garment],
     shop: Sequence[Garment],
-    size: int,
+    config: CycleGANConfig,
     transfer: UniversalTransfer,
 ) -> Garments:
-    """Return a shop garment on each user, the users' frames as of `frame_all`."""
+    """Return a shop garment on each user, the users' frames as of `frame_all`.
+
+    With a texture the garment lies where the texture will: the universal generator's
+    light is to be learned, not how its warp differs.
+    """
     drawn, masks = [], []
+    unwrapped = cache(lambda index: _unwrap(shop[index], transfer, UNIT))
     for index, user in enumerate(users):
-        frame = Frame.around(user.box, size)
+        frame = Frame.around(user.box, config.image_size)
         out1 = transfer(user, shop[index % len(shop)])
+        if config.texture:
+            style = unwrapped(index % len(shop))
+            out1 = replace(out1, warp=chart_warp(user), style=style)
         # At the working size first: read straight through the frame, prints would alias.
         height, width = user.alpha.shape
         colours = out1.draw(np.arange(height), np.arange(width))
         drawn.append(_as_picture(look(frame, colours, 127.0)))
         masks.append(_mask(user, frame))
     return Garments(drawn, masks)
+
+
+def _unwrap(shop: Garment, transfer: UniversalTransfer, size: int) -> NDArray[np.uint8]:
+    return _as_picture(unwrap(shop, transfer.shading, size))
 
 
 def _as_picture(colours: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -180,15 +198,15 @@ def train_pattern(
     users, held_out = split_users(everyone)
     judge = PatternJudge(held_out, shop[0], segmenter)
     model = CycleGAN(config)
-    if not resume(model, run.out_dir) and run.start is not None:
-        start_from(model, run.start)
+    if not resume(model, run.out_dir):
+        begin(model, run.start, shop[0], transfer)
     batches = unpaired_batches(
-        frame_all(users, config.image_size),
-        frame_all(shop, config.image_size),
+        frame_all(users, config),
+        frame_all(shop, config),
         batch_size=1,
         seed=config.seed,
         augment=cutout_augmenter(),
-        paired_b=frame_targets(users, shop, config.image_size, transfer)
+        paired_b=frame_targets(users, shop, config, transfer)
         if config.lambda_paired
         else None,
         start_step=model.step,
@@ -214,16 +232,30 @@ def train_pattern(
             break
 
 
-def start_from(model: CycleGAN, card: ModelCard) -> None:
-    """Give the generator that makes the pattern another pattern's weights.
+def begin(
+    model: CycleGAN, start: ModelCard | None, shop: Garment, transfer: UniversalTransfer
+) -> None:
+    """Give the generator that makes the pattern its first weights.
+
+    Args:
+        model: the CycleGAN.
+        start: a pattern whose generator it starts from; None leaves it at random.
+        shop: the garment that its texture, if it has one, is taken from.
+        transfer: has the network that relieves the garment of its folds.
 
     Raises:
-        TryOnError: when they do not fit.
+        TryOnError: when the weights do not fit.
     """
-    try:
-        load_weights(model.generator_a2b, card.path)
-    except ValueError as error:
-        raise TryOnError(f"{card.path}: cannot be started from ({error})") from error
+    if start is not None:
+        try:
+            load_weights(model.generator_a2b, start.path)
+        except ValueError as error:
+            raise TryOnError(
+                f"{start.path}: cannot be started from ({error}); use --start none"
+            ) from error
+    if model.config.texture:
+        texture = _unwrap(shop, transfer, model.config.texture)
+        model.set_texture(to_model_range(texture))
 
 
 def read_scores(out_dir: Path) -> list[float]:

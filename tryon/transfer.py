@@ -12,12 +12,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from compositor import (
     Warp,
     even_ground,
     fill_outside,
+    match_places,
     relight,
     shading,
     warp_filled,
@@ -28,8 +29,13 @@ from compositor.blur import blur_widely
 from compositor.raster import sample_raster
 from compositor.repeat import repetition
 from cyclegan.config import CycleGANConfig
-from cyclegan.data import apply_prediction_numpy, to_model_range
-from tryon.correspond import style_of, style_warp
+from cyclegan.data import (
+    apply_prediction_numpy,
+    from_model_range,
+    to_model_range,
+    to_places_range,
+)
+from tryon.correspond import UNIT, chart_warp, front_of, style_of, style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
 from tryon.light import (
@@ -46,6 +52,8 @@ from tryon.stages import Garment, once
 from tryon.zoo import ModelCard, pattern_card
 
 Array = NDArray[np.float32]
+UNWRAP_SPOTS = 160  # a side of the grid of spots by which S1 is laid out on its chart
+UNWRAP_REACH = 0.01  # chart units from such a spot: what lies farther S1 does not show
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
 FOLD_STRENGTH = 0.8  # share of their contrast that is kept
 # Of the frame's side: shifts by which a check is looked for, and how alike fine folds may
@@ -271,10 +279,10 @@ def universal_input(
 
 
 class PatternTransfer:
-    """Gives the shirt one trained pattern; the shop picture is not warped.
+    """Gives the shirt one trained pattern; the shop picture is not looked at.
 
     Args:
-        predictor: the pattern's generator: (B, S, S, C) float32 in [-1, 1] to the same.
+        predictor: the pattern's generator, see `build_generator`.
         config: of the same.
         name: the pattern.
     """
@@ -286,6 +294,7 @@ class PatternTransfer:
         name: str,
     ):
         self.predictor, self.config, self.name = predictor, config, name
+        self.texture = read_texture(predictor, config) if config.texture else None
 
     @classmethod
     def from_card(cls, name: str) -> "PatternTransfer":
@@ -296,21 +305,91 @@ class PatternTransfer:
             raise MissingModel(f"{card.path}: is no pattern; train one")
         return cls(load_generator(card), config, str(card.values["name"]))
 
-    def __call__(self, user: Garment, shop: Garment | None) -> Painted:
+    def __call__(self, user: Garment, shop: Garment | None) -> "Painted | Relit":
         """Translate S2 into the pattern."""
         del shop
         frame = Frame.around(user.box, self.config.image_size)
-        s2 = pattern_input(user, frame, self.config.background)
-        out = (self.predictor(s2)[0] + 1.0) * 127.5
-        return Painted(out.astype(np.float32), frame)
+        made = self.predictor(pattern_input(user, frame, self.config))[0]
+        if self.texture is None:
+            return Painted(((made + 1.0) * 127.5).astype(np.float32), frame)
+        folds = fine_folds(user, frame)
+        return Relit(chart_warp(user), self.texture, frame, made[..., 3:], folds)
 
 
-def pattern_input(user: Garment, frame: Frame, background: float) -> Array:
-    """Return what a pattern's generator sees: S2 on a flat ground, (1, S, S, 3)."""
+def read_texture(
+    predictor: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    config: CycleGANConfig,
+) -> NDArray[np.uint8]:
+    """Read the print out of a generator, piece by piece, whatever runs it.
+
+    Returns:
+        uint8 (`UNIT`, `UNIT`, 3), on the front of the chart.
+    """
+    side, rows = config.image_size, []
+    steps = (np.arange(-(-UNIT // side) * side, dtype=np.float32) + 0.5) / UNIT
+    for ys in steps.reshape(-1, side):
+        row = []
+        for xs in steps.reshape(-1, side):
+            seen = np.zeros((1, *config.input_shape), np.float32)
+            seen[0, ..., -2:] = to_places_range(np.stack(np.meshgrid(xs, ys), axis=-1))
+            row.append(from_model_range(predictor(seen)[0, ..., :3]))
+        rows.append(np.hstack(row))
+    return np.vstack(rows)[:UNIT, :UNIT]
+
+
+def pattern_input(user: Garment, frame: Frame, config: CycleGANConfig) -> Array:
+    """Return what a pattern's generator sees: S2 on a flat ground, (1, S, S, C)."""
+    mask = mask_in(user, frame)[..., None]
     s2 = to_model_range(look(frame, user.work, 0.0))
-    return np.where(mask_in(user, frame)[..., None], s2, np.float32(background)).astype(
-        np.float32
-    )[None]
+    planes = [np.where(mask, s2, np.float32(config.background))]
+    if config.input_channels == 4:
+        planes.append(mask)
+    if config.texture:
+        planes.append(to_places_range(garment_places(user, frame)))
+    return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
+
+
+def garment_places(garment: Garment, frame: Frame) -> Array:
+    """Return where on the chart's front a garment's pixels lie, (S, S, 2) in [0, 1]."""
+    return (chart_warp(garment).coordinates(*frame.places) + 0.5) / np.float32(UNIT)
+
+
+def unwrap(shop: Garment, network: Generator, size: int) -> Array:
+    """Lay S1, relieved of its folds, out on the front of its chart.
+
+    What S1 does not show is continued as in a mirror, see `fill_outside`.
+
+    Args:
+        shop: has S1.
+        network: the shading network.
+        size: texels of a side.
+
+    Returns:
+        float32 (size, size, 3), 0..255.
+    """
+    x1, y1, x2, y2 = shop.box
+    ys, xs = (np.linspace(a, b - 1, UNWRAP_SPOTS) for a, b in ((y1, y2), (x1, x2)))
+    inside = front_of(shop)[ys.astype(int)[:, None], xs.astype(int)]
+    spots = np.stack(np.meshgrid(xs, ys), axis=-1)[inside]
+    places = (chart_warp(shop).coordinates(ys, xs)[inside] + 0.5) / UNIT
+    steps = (np.arange(size) + 0.5) / size
+    texels = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    source = match_places(texels, places, spots, UNWRAP_REACH).reshape(size, size, 2)
+    shown: NDArray[np.bool_] = np.asarray(np.isfinite(source).all(axis=-1))
+    style = bare_style(shop, network)
+    scale = np.array(style.shape[1::-1]) / shop.work.shape[1::-1]
+    source = np.where(shown[..., None], (source + 0.5) * scale - 0.5, 0)
+    # Where a texel takes in several pixels they are blurred first, or stripes alias.
+    lines = np.linalg.norm(np.diff(source, axis=0), axis=-1)[shown[1:] & shown[:-1]]
+    coarse = float(np.median(lines)) if len(lines) else 1.0
+    sigma = 0.5 * float(np.sqrt(max(coarse**2 - 1, 0)))
+    soft = ndimage.gaussian_filter(style.astype(np.float32), (sigma, sigma, 0))
+    at = source[..., ::-1].transpose(2, 0, 1)
+    planes = [
+        ndimage.map_coordinates(soft[..., i], at, order=1, mode="nearest")
+        for i in range(3)
+    ]
+    return fill_outside(np.stack(planes, axis=-1).astype(np.float32), shown)
 
 
 def classical_light(

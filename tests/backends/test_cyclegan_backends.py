@@ -18,27 +18,29 @@ from cyclegan.weights import load_weights, save_float16
 task, folders = sys.argv[1], [Path(name) for name in sys.argv[2:]]
 folder = folders[0]
 small = dict(image_size=32, filters=8, blocks=1, discriminator_filters=8, seed=1)
-config = CycleGANConfig(**small, pool_size=2, cycle_every=2)
+config = CycleGANConfig(**small, pool_size=2, cycle_every=2, texture=8)
 rng = np.random.default_rng(0)
 def picture(channels=3):
     return rng.uniform(-1, 1, (2, 32, 32, channels)).astype("float32")
 mask = np.zeros((2, 32, 32, 1), "float32")
 mask[:, 8:24, 8:24] = 1
-image = picture()
+image, places = picture(), picture(2)
+seen = np.concatenate([image, places], axis=-1)  # what the pattern's generator takes
 if task == "read":
     steps, errors = [], {"full": [], "half": []}
     for folder in folders:
         for name in errors:
             model = build_generator(config)
             load_weights(model, folder / f"{name}.weights.h5")
-            out = model.predict_on_batch(image) - np.load(folder / "written.npy")
+            out = model.predict_on_batch(seen) - np.load(folder / "written.npy")
             errors[name].append(float(np.abs(out).max()))
         steps.append(CycleGAN.from_folder(folder / "state").step)
     print(json.dumps({"steps": steps, **errors}))
     sys.exit()
 gan = CycleGAN(config)
 batch = dict(real_a=image, mask_a=mask, real_b=picture(), mask_b=mask,
-             paired_b=image[..., ::-1].copy(), paired_mask=mask)
+             paired_b=image[..., ::-1].copy(), paired_mask=mask, places_a=places,
+             places_b=places)
 frozen = gan.discriminator_a.get_weights(), gan.generator_a2b.get_weights()
 gan.generator_step.run(gan._prepare(batch))
 still = [np.array_equal(x, y) for x, y in
@@ -59,10 +61,10 @@ lit = [shading.train_step(garment) for _ in range(13)]
 gan.generator_a2b.save_weights(folder / "full.weights.h5")
 save_float16(gan.generator_a2b, folder / "half.weights.h5")
 gan.save(folder / "state")
-np.save(folder / "written.npy", gan.generator_a2b.predict_on_batch(image))
+np.save(folder / "written.npy", gan.generator_a2b.predict_on_batch(seen))
 print(json.dumps({
     "still": all(still), "moved": any(moved),
-    "shape": gan.generate(image, mask).shape,
+    "shape": gan.generate(image, mask, places).shape,
     "cycle": [logs[0]["cycle_a"], logs[-1]["cycle_a"]],
     "paired": [logs[0]["paired_b"], logs[-1]["paired_b"]],
     "truth": [relit[0]["truth"], relit[-1]["truth"]],

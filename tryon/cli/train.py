@@ -112,7 +112,12 @@ def pattern(
         patience,
         None if start == "none" else pattern_card(start),
     )
-    config = CycleGANConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
+    config = CycleGANConfig(
+        texture=training.TEXTURE,
+        seed=seed,
+        decay_steps=epochs * steps,
+        precision=precision,
+    )
     segmenter = Segmenter.from_pretrained(chart=shipped_card("chart"))
     cards = shipped_card("shading"), shipped_card("universal")
     transfer = UniversalTransfer.from_cards(*cards)

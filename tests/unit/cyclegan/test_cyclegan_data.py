@@ -10,6 +10,7 @@ from cyclegan.data import (
     draw_indices,
     from_model_range,
     to_model_range,
+    to_places_range,
     unpaired_batches,
 )
 
@@ -68,9 +69,10 @@ def test_resumed_batches_go_on_where_they_stopped():
         np.testing.assert_array_equal(array, whole[3][key])
 
 
-def _shift(image, mask, rng):
+def _shift(image, mask, places, rng):
     offset = int(rng.integers(16))
-    return np.roll(image, offset, 1), np.roll(mask, offset, 1)
+    where = None if places is None else np.roll(places, offset, 1)
+    return np.roll(image, offset, 1), np.roll(mask, offset, 1), where
 
 
 def test_pair_moves_with_its_picture():
@@ -80,6 +82,31 @@ def test_pair_moves_with_its_picture():
     )
     np.testing.assert_array_equal(batch["paired_b"], batch["real_a"])
     np.testing.assert_array_equal(batch["paired_mask"], batch["mask_a"])
+
+
+def test_places_move_with_their_picture():
+    side = _garments(4)
+    places = [image[..., :2] / np.float32(255) for image in side.images]
+    side = Garments(side.images, side.masks, places)
+    batch = next(unpaired_batches(side, side, 3, 0, augment=_shift, paired_b=side))
+    for name in "ab":
+        assert batch[f"places_{name}"].dtype == np.float32
+        np.testing.assert_allclose(
+            batch[f"places_{name}"], batch[f"real_{name}"][..., :2], atol=1e-6
+        )
+
+
+def test_places_beyond_the_chart_are_drawn_in():
+    np.testing.assert_array_equal(
+        to_places_range([-0.5, 0, 0.25, 1, 2]), [-1, -1, -0.5, 1, 1]
+    )
+
+
+@pytest.mark.parametrize("places", [[np.zeros((16, 16, 2))], [np.zeros((16, 16, 3))] * 2])
+def test_places_fit_their_pictures(places):
+    side = _garments(2)
+    with pytest.raises(ValueError, match=r"expected places \(16, 16, 2\) for each"):
+        Garments(side.images, side.masks, places)
 
 
 def test_as_many_pairs_as_pictures():

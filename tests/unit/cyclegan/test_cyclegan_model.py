@@ -95,6 +95,59 @@ def test_colours_outside_the_masks_do_not_matter(model, gan_batch):
     assert (plain[outside] == model.config.background).all()
 
 
+@pytest.fixture(scope="module")
+def built_textured(gan_config, tmp_path_factory):
+    config = dataclasses.replace(
+        gan_config, lambda_paired=10.0, cycle_every=2, texture=8, pool_size=2
+    )
+    model = CycleGAN(config)
+    folder = tmp_path_factory.mktemp("textured")
+    model.save(folder)
+    return model, folder
+
+
+@pytest.fixture
+def textured(built_textured):
+    model, folder = built_textured
+    model.load(folder)
+    return model
+
+
+@pytest.fixture
+def placed_batch(gan_batch):
+    steps = (np.arange(32, dtype=np.float32) + 0.5) / 16 - 1
+    places = np.broadcast_to(np.stack(np.meshgrid(steps, steps), -1), (2, 32, 32, 2))
+    return {**gan_batch, "places_a": places, "places_b": places[:, :, ::-1]}
+
+
+def test_a_texture_lies_where_the_places_say(textured, placed_batch):
+    texture = np.linspace(-0.8, 0.8, 8, dtype=np.float32)
+    textured.set_texture(np.broadcast_to(texture[:, None, None], (8, 8, 3)))
+    given = [placed_batch[key] for key in ("real_a", "mask_a", "places_a")]
+    upright = textured.generate(*given)[0, 8:24, 16].mean(axis=-1)
+    assert (np.diff(upright) > 0).all(), "it brightens downwards"
+    given[2] = given[2][:, ::-1]
+    turned = textured.generate(*given)[0, 8:24, 16].mean(axis=-1)
+    np.testing.assert_allclose(turned, upright[::-1], atol=1e-5)
+
+
+def test_each_step_moves_texture_and_light(textured, placed_batch):
+    before = _weights(textured)
+    textured.train_step(placed_batch)
+    after = _weights(textured)
+    assert _moved(before, after) == set(NETWORKS)
+    texture = textured.generator_a2b.get_layer("texture").get_weights()[0]
+    textured.train_step(placed_batch)  # towards the paired target alone
+    assert _moved(after, _weights(textured)) == {"generator_a2b"}
+    moved = textured.generator_a2b.get_layer("texture").get_weights()[0] - texture
+    assert np.abs(moved).max() > 0
+
+
+def test_a_texture_needs_places(textured, gan_batch):
+    with pytest.raises(ValueError, match="expected 'places_a' in the batch"):
+        textured.generate(gan_batch["real_a"], gan_batch["mask_a"])
+
+
 def test_sample_sheet_shows_four_columns(model, gan_batch):
     sheet = model.sample_sheet(gan_batch)
     assert (sheet.shape, sheet.dtype) == ((64, 128, 3), np.uint8)

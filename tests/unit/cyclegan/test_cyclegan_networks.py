@@ -12,6 +12,7 @@ from cyclegan.networks import (
     build_generator,
     build_shading_network,
     build_universal_generator,
+    relit,
 )
 
 
@@ -30,6 +31,23 @@ def test_generator_keeps_the_size_and_the_range(gan_config, channels):
     out = build_generator(config).predict_on_batch(_random((2, 32, 32, channels)))
     assert out.shape == (2, 32, 32, 3)
     assert np.abs(out).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_an_untrained_generator_gives_its_texture_as_it_is(gan_config, channels):
+    config = dataclasses.replace(gan_config, input_channels=channels, texture=16)
+    model = build_generator(config)
+    assert model.input_shape == (None, 32, 32, channels + 2)
+    texels = _random((16, 16, 3))
+    model.get_layer("texture").set_weights([texels])
+    batch = _random((2, 32, 32, channels + 2))
+    middles = (np.arange(16, dtype=np.float32) + 0.5) / 16 * 2 - 1
+    batch[:, :16, :16, -2:] = np.stack(np.meshgrid(middles, middles), axis=-1)
+    made = model.predict_on_batch(batch)
+    assert made.shape == (2, 32, 32, 9)
+    assert not made[..., 3:].any()
+    out = keras.ops.convert_to_numpy(relit(made))
+    np.testing.assert_allclose(out[1, :16, :16], texels, atol=1e-5)
 
 
 def test_discriminator_scores_patches(gan_config):

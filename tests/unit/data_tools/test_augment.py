@@ -60,7 +60,7 @@ def test_the_mask_moves_with_its_cutout():
     augment, (image, mask) = cutout_augmenter(), red_square()
     moved = 0
     for seed in range(20):
-        out, out_mask = augment(image, mask, np.random.default_rng(seed))
+        out, out_mask, _ = augment(image, mask, None, np.random.default_rng(seed))
         assert out.shape == image.shape
         assert out.dtype == np.uint8
         assert out_mask.shape == mask.shape
@@ -72,12 +72,26 @@ def test_the_mask_moves_with_its_cutout():
     assert moved > 15
 
 
+def test_places_move_with_the_cutout():
+    """Where the mask was is where the places say so."""
+    augment, (image, mask) = cutout_augmenter(), red_square()
+    ys, xs = np.mgrid[: SIZE[0], : SIZE[1]]
+    places = np.stack([xs / SIZE[1], ys / SIZE[0]], axis=-1).astype(np.float32)
+    for seed in range(8):
+        moved = augment(image, mask, places, np.random.default_rng(seed))
+        plain = augment(image, mask, None, np.random.default_rng(seed))
+        np.testing.assert_array_equal(moved[0], plain[0])
+        x, y = moved[2][..., 0] * SIZE[1], moved[2][..., 1] * SIZE[0]
+        said = (x >= 14.5) & (x < 39.5) & (y >= 14.5) & (y < 44.5)
+        assert (said & moved[1]).sum() / (said | moved[1]).sum() > 0.9
+
+
 def test_the_seed_decides_on_cutouts():
     image, mask = red_square()
     augment = cutout_augmenter()
-    first = augment(image, mask, np.random.default_rng(3))
-    augment(image, mask, np.random.default_rng(4))
-    again = augment(image, mask, np.random.default_rng(3))
+    first = augment(image, mask, None, np.random.default_rng(3))
+    augment(image, mask, None, np.random.default_rng(4))
+    again = augment(image, mask, None, np.random.default_rng(3))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
 

@@ -8,6 +8,8 @@ import pytest
 from mrcnn.read_chart import Chart
 from tryon import correspond
 from tryon.correspond import (
+    UNIT,
+    chart_warp,
     collar_edge,
     find_points,
     front_of,
@@ -68,6 +70,23 @@ def test_pairs_are_read_in_the_large_photos_pixels():
     assert mask.shape == large.shape[:2]
     spots = np.array([[50, 60], [35, 90]])
     assert away(warp, spots, (spots * 0.8 + [-3, 12] + 0.5) * 3 - 0.5) < 3
+
+
+def test_a_garments_pixels_know_their_place_on_the_chart():
+    spots = np.array([[50, 60], [35, 90], [20, 30]])
+    for garment, moved in ((tee(), spots), (tee((-3, 12), 0.8), spots * 0.8 + [-3, 12])):
+        upwards = np.abs(garment.found.chart.places - np.float32([0, 1]))
+        warp = chart_warp(with_chart(garment, places=upwards))
+        assert warp.method == "chart"
+        assert away(warp, moved, spots / 100 * UNIT - 0.5) < 0.01 * UNIT
+
+
+def test_without_a_chart_the_box_stands_in():
+    warp = chart_warp(with_chart(tee()))
+    assert warp.method == "box"
+    x1, y1, x2, y2 = tee().box
+    corners = np.array([[x1, y1], [x2 - 1, y2 - 1]])
+    assert away(warp, corners, np.array([[0, 0], [UNIT - 1, UNIT - 1]])) < 1
 
 
 def with_neck(depth):

@@ -87,6 +87,10 @@ def test_a_config_of_another_version(card, config):
 
 GENERATORS = {
     "pattern": (CycleGANConfig(image_size=32, filters=8, blocks=1), build_generator),
+    "pattern with a texture": (
+        CycleGANConfig(image_size=32, filters=8, blocks=1, texture=16),
+        build_generator,
+    ),
     "universal": (
         UniversalConfig(image_size=32, filters=16, blocks=1, precision="mixed_bfloat16"),
         build_universal_generator,

@@ -39,12 +39,13 @@ class Paints:
 
 
 def model(there=None, back=None):
-    first = Paints(there)
+    first, second = Paints(there), Paints(back)
     return SimpleNamespace(
         config=CycleGANConfig(image_size=SIZE),
         generator_a2b=first,
-        generator_b2a=Paints(back),
-        generate=lambda s2, mask: np.where(mask > 0, first.predict_on_batch(s2), 0),
+        generator_b2a=second,
+        generate=lambda s2, mask, _: np.where(mask > 0, first.predict_on_batch(s2), 0),
+        restore=lambda s2, mask, _: np.where(mask > 0, second.predict_on_batch(s2), 0),
     )
 
 
@@ -117,10 +118,11 @@ def test_the_paired_target_is_the_transfer_in_the_users_frame():
         seen.append((user, mine))
         return Checks()
 
-    made = frame_targets(users, [shop], 16, transfer)
+    config = CycleGANConfig(image_size=16)
+    made = frame_targets(users, [shop], config, transfer)
     assert seen == [(users[0], shop), (users[1], shop)]
     assert [image.shape for image in made.images] == [(16, 16, 3)] * 2
-    own = frame_all(users, 16)
+    own = frame_all(users, config)
     for mask, mine, image in zip(own.masks, made.masks, made.images, strict=True):
         np.testing.assert_array_equal(mask, mine)
         assert np.abs(image[mask].mean() - 127.5) < 20

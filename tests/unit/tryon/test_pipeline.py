@@ -12,7 +12,7 @@ from mrcnn.read_chart import Chart
 from tryon import judge
 from tryon.errors import REASONS, Refusal
 from tryon.frames import Frame, look
-from tryon.pipeline import Options, TryOnPipeline, finders_of
+from tryon.pipeline import Options, TryOnPipeline, finders_of, takes_places
 from tryon.segment import Segmenter
 from tryon.stages import WORK_SIZE, Garment, work_image
 from tryon.transfer import Painted
@@ -204,6 +204,14 @@ def test_models_that_find_are_told_from_those_that_draw():
     assert (
         finders_of([*cards[:2], ModelCard(Path("p"), {"kind": "pattern"})]) == cards[:2]
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"), [({"texture": 512}, True), ({}, False), (None, False)]
+)
+def test_a_patterns_texture_lies_on_the_chart(config, expected):
+    """So the chart network is loaded with it; what the card holds may be anything."""
+    assert takes_places(ModelCard(Path("p"), {"config": config})) is expected
 
 
 def test_every_reason_is_known():

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cyclegan.config import ShadingConfig, UniversalConfig
+from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
 from tryon.frames import LIGHT_MARGIN, Frame
 from tryon.light import Light
 from tryon.stages import Garment
-from tryon.transfer import UniversalTransfer, plain_view
+from tryon.transfer import PatternTransfer, UniversalTransfer, plain_view, unwrap
 from tryon.types import GarmentMask, Instance, Photo
 
 SIZE = (100, 100)
@@ -125,3 +125,54 @@ def test_the_light_on_a_garment_is_read_once():
     again = Counts(FALL)
     UniversalTransfer(again, EvenLight())(user, shop)
     assert again.reads == 2, "another network reads for itself"
+
+
+class Textured:
+    """Stands for a pattern's generator whose print is red at the left, blue below."""
+
+    config = CycleGANConfig(image_size=64, texture=8)
+
+    def __call__(self, batch):
+        made = np.zeros((len(batch), 64, 64, 9), np.float32)
+        made[..., 0], made[..., 2] = -batch[..., -2], batch[..., -1]
+        return made
+
+
+def test_a_patterns_print_lies_on_the_garments_chart():
+    """Without a chart: from edge to edge of the garment's box."""
+    out1 = PatternTransfer(Textured(), Textured.config, "ramp")(
+        garment(np.full((60, 60, 3), 120.0)), None
+    )
+    drawn = out1.draw(np.arange(100), np.arange(100))[22:78:55, 22:78:55]
+    low, high = 2.5 / 60 * 255, 57.5 / 60 * 255
+    np.testing.assert_allclose(drawn[..., 0], [[high, low]] * 2, atol=8)
+    np.testing.assert_allclose(drawn[..., 2], [[low] * 2, [high] * 2], atol=8)
+
+
+def test_a_pattern_is_as_sharp_as_the_photo():
+    """Its print is not drawn at the network's size."""
+
+    class Checks(Textured):
+        def __call__(self, batch):
+            made = super().__call__(batch)
+            fine = np.floor(batch[..., -2:] * 32).sum(axis=-1) % 2
+            made[..., :3] = fine[..., None] * 2 - 1
+            return made
+
+    out1 = PatternTransfer(Checks(), Checks.config, "check")(
+        garment(np.full((60, 60, 3), 120.0)), None
+    )
+    places = 20 + (np.arange(256) + 0.5) / 256 * 60 - 0.5  # four for a square of it
+    drawn = out1.draw(places, places)[100:156, 100:156]
+    assert drawn.std() > 70, "a picture of 64 pixels would show even grey"
+
+
+def test_a_garment_is_unwrapped_on_its_chart():
+    design = np.full((60, 60), 90.0)
+    design[:30] = 180
+    design[:, :30] += 40
+    shop = garment(lit(design, 0 * FALL))
+    texture = unwrap(shop, Knows(0 * FALL), 32)
+    assert texture.shape == (32, 32, 3)
+    quarters = texture[[4, 4, 28, 28], [4, 28, 4, 28]].mean(axis=-1)
+    np.testing.assert_allclose(quarters, [220, 180, 130, 90], atol=8)
