@@ -29,7 +29,8 @@ from tryon.pattern_score import PatternJudge, split_users
 from tryon.segment import Segmenter
 from tryon.stages import Garment, work_image
 from tryon.training_run import open_board
-from tryon.transfer import UniversalTransfer, garment_places, unwrap
+from tryon.transfer import UniversalTransfer, garment_places
+from tryon.unwrap import unwrap
 from tryon.zoo import ModelCard, user_home, write_card
 
 SHIPPED_USERS = Path(__file__).parent / "users"

@@ -12,13 +12,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from PIL import Image
+from scipy import fft
 
 from compositor import (
     Warp,
     even_ground,
     fill_outside,
-    match_places,
     relight,
     shading,
     warp_filled,
@@ -35,7 +35,7 @@ from cyclegan.data import (
     to_model_range,
     to_places_range,
 )
-from tryon.correspond import UNIT, chart_warp, front_of, style_of, style_warp
+from tryon.correspond import UNIT, chart_warp, style_of, style_warp
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
 from tryon.light import (
@@ -52,8 +52,6 @@ from tryon.stages import Garment, once
 from tryon.zoo import ModelCard, pattern_card
 
 Array = NDArray[np.float32]
-UNWRAP_SPOTS = 160  # a side of the grid of spots by which S1 is laid out on its chart
-UNWRAP_REACH = 0.01  # chart units from such a spot: what lies farther S1 does not show
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
 FOLD_STRENGTH = 0.8  # share of their contrast that is kept
 # Of the frame's side: shifts by which a check is looked for, and how alike fine folds may
@@ -325,8 +323,8 @@ def read_texture(
     Returns:
         uint8 (`UNIT`, `UNIT`, 3), on the front of the chart.
     """
-    side, rows = config.image_size, []
-    steps = (np.arange(-(-UNIT // side) * side, dtype=np.float32) + 0.5) / UNIT
+    side, size, rows = config.image_size, config.texture, []
+    steps = (np.arange(-(-size // side) * side, dtype=np.float32) + 0.5) / size
     for ys in steps.reshape(-1, side):
         row = []
         for xs in steps.reshape(-1, side):
@@ -334,7 +332,8 @@ def read_texture(
             seen[0, ..., -2:] = to_places_range(np.stack(np.meshgrid(xs, ys), axis=-1))
             row.append(from_model_range(predictor(seen)[0, ..., :3]))
         rows.append(np.hstack(row))
-    return np.vstack(rows)[:UNIT, :UNIT]
+    texels = Image.fromarray(np.vstack(rows)[:size, :size])
+    return np.asarray(texels.resize((UNIT, UNIT), Image.Resampling.BILINEAR))
 
 
 def pattern_input(user: Garment, frame: Frame, config: CycleGANConfig) -> Array:
@@ -352,44 +351,6 @@ def pattern_input(user: Garment, frame: Frame, config: CycleGANConfig) -> Array:
 def garment_places(garment: Garment, frame: Frame) -> Array:
     """Return where on the chart's front a garment's pixels lie, (S, S, 2) in [0, 1]."""
     return (chart_warp(garment).coordinates(*frame.places) + 0.5) / np.float32(UNIT)
-
-
-def unwrap(shop: Garment, network: Generator, size: int) -> Array:
-    """Lay S1, relieved of its folds, out on the front of its chart.
-
-    What S1 does not show is continued as in a mirror, see `fill_outside`.
-
-    Args:
-        shop: has S1.
-        network: the shading network.
-        size: texels of a side.
-
-    Returns:
-        float32 (size, size, 3), 0..255.
-    """
-    x1, y1, x2, y2 = shop.box
-    ys, xs = (np.linspace(a, b - 1, UNWRAP_SPOTS) for a, b in ((y1, y2), (x1, x2)))
-    inside = front_of(shop)[ys.astype(int)[:, None], xs.astype(int)]
-    spots = np.stack(np.meshgrid(xs, ys), axis=-1)[inside]
-    places = (chart_warp(shop).coordinates(ys, xs)[inside] + 0.5) / UNIT
-    steps = (np.arange(size) + 0.5) / size
-    texels = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    source = match_places(texels, places, spots, UNWRAP_REACH).reshape(size, size, 2)
-    shown: NDArray[np.bool_] = np.asarray(np.isfinite(source).all(axis=-1))
-    style = bare_style(shop, network)
-    scale = np.array(style.shape[1::-1]) / shop.work.shape[1::-1]
-    source = np.where(shown[..., None], (source + 0.5) * scale - 0.5, 0)
-    # Where a texel takes in several pixels they are blurred first, or stripes alias.
-    lines = np.linalg.norm(np.diff(source, axis=0), axis=-1)[shown[1:] & shown[:-1]]
-    coarse = float(np.median(lines)) if len(lines) else 1.0
-    sigma = 0.5 * float(np.sqrt(max(coarse**2 - 1, 0)))
-    soft = ndimage.gaussian_filter(style.astype(np.float32), (sigma, sigma, 0))
-    at = source[..., ::-1].transpose(2, 0, 1)
-    planes = [
-        ndimage.map_coordinates(soft[..., i], at, order=1, mode="nearest")
-        for i in range(3)
-    ]
-    return fill_outside(np.stack(planes, axis=-1).astype(np.float32), shown)
 
 
 def classical_light(

@@ -7,8 +7,9 @@ from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
 from tryon.frames import LIGHT_MARGIN, Frame
 from tryon.light import Light
 from tryon.stages import Garment
-from tryon.transfer import PatternTransfer, UniversalTransfer, plain_view, unwrap
+from tryon.transfer import PatternTransfer, UniversalTransfer, plain_view
 from tryon.types import GarmentMask, Instance, Photo
+from tryon.unwrap import unwrap
 
 SIZE = (100, 100)
 # Logs of light, from the left to the right of a tee: a slow fall, and five folds.
@@ -153,6 +154,8 @@ def test_a_pattern_is_as_sharp_as_the_photo():
     """Its print is not drawn at the network's size."""
 
     class Checks(Textured):
+        config = CycleGANConfig(image_size=64, texture=256)
+
         def __call__(self, batch):
             made = super().__call__(batch)
             fine = np.floor(batch[..., -2:] * 32).sum(axis=-1) % 2
