@@ -3,8 +3,8 @@
     python benchmarks/places.py
 
 The shipped pairs are done with warps between that of the charts (share 1) and one fitted
-to the true charts (share 0), under the universal generator's light: what a better chart
-network would bring, and what no chart can.
+to the true charts (share 0), across and down the shop picture, under the universal
+generator's light: what a better chart network would bring, and what no chart can.
 """
 
 from dataclasses import replace
@@ -24,15 +24,17 @@ from tryon.pipeline import Options, TryOnPipeline, composite
 from tryon.stages import Garment
 from tryon.transfer import Relit
 
-SHARES = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
+# Of our own warp, across and down.
+SHARES = [(share, share) for share in (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)]
+SHARES += [(1.0, 0.0), (0.0, 1.0)]
 FIGURES = ("SSIM inside", "dE inside", "gradients inside")
 
 
 @click.command()
 def main() -> None:
-    """Print a row for each share."""
+    """Print a row for each pair of shares."""
     pipeline = TryOnPipeline.from_pretrained()
-    rows: dict[float, list[list[float]]] = {share: [] for share in SHARES}
+    rows: dict[tuple[float, float], list[list[float]]] = {both: [] for both in SHARES}
     for pair in find_pairs(SHIPPED_PAIRS):
         user_photo, shop_photo, true_photo, truth = read_pair(pair)
         user, shop, _ = pipeline.find_pair(user_photo, shop_photo, Options())
@@ -40,16 +42,18 @@ def main() -> None:
         assert isinstance(ours, Relit)
         true_warp, _, _ = fit_style(user, shop, true_points(user, shop, truth))
         parts = zones(truth.tee)
-        for share in SHARES:
-            grid = (1 - share) * true_warp.grid + share * ours.warp.grid
+        for both in SHARES:
+            grid = true_warp.grid + np.array(both) * (ours.warp.grid - true_warp.grid)
             drawn = replace(ours, warp=replace(ours.warp, grid=grid.astype(np.float32)))
             figures = compare(composite(user, drawn), true_photo.image, parts)
             away = placed(user, drawn, truth)
-            rows[share].append([away, *(figures[name] for name in FIGURES)])
-    print(f"{'share':<8}{'coordinates':>12}{'SSIM':>8}{'dE':>8}{'gradients':>11}")
-    for share, found in rows.items():
+            rows[both].append([away, *(figures[name] for name in FIGURES)])
+    head = ("across", "down", "coordinates", "SSIM", "dE", "gradients")
+    print("{:<8}{:<8}{:>12}{:>8}{:>8}{:>11}".format(*head))
+    for (across, down), found in rows.items():
         away, ssim, difference, gradients = np.mean(found, axis=0)
-        print(f"{share:<8}{away:12.4f}{ssim:8.3f}{difference:8.1f}{gradients:11.3f}")
+        figures = f"{away:12.4f}{ssim:8.3f}{difference:8.1f}{gradients:11.3f}"
+        print(f"{across:<8}{down:<8}{figures}")
 
 
 def true_points(user: Garment, shop: Garment, truth: Truth) -> Points:

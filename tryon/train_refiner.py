@@ -34,7 +34,7 @@ SOURCE_SHARES = {
     "shop-other": 0.05,
     "rendered": 0.1,
 }
-TOPS_SHARE = 0.18  # of photos without masks that show a short-sleeve top
+TOPS_SHARE = 0.14  # of photos without masks that show a short-sleeve top
 WORST = 8  # cases in a picture
 FINDS = "finds.npz"
 
