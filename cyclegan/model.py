@@ -214,11 +214,14 @@ class CycleGAN:
 
     def _run(self, generator: keras.Model, image: Any, mask: Any, *places: Any) -> Any:
         """Generate inside the mask, flat background outside."""
-        planes = [image, mask][: self.config.input_channels - 2]
+        planes = self._seen(image, mask)
         if not self._is_textured(generator):
             return self._on_background(generator(_joined(planes)), mask)
         made = relit(generator(_joined([*planes, *places])))
         return self._on_background(made, mask)
+
+    def _seen(self, image: Any, mask: Any) -> list[Any]:
+        return [image, mask] if self.config.input_channels == 4 else [image]
 
     def _is_textured(self, generator: keras.Model) -> bool:
         return bool(self.config.texture) and generator is self.generator_a2b
@@ -243,7 +246,7 @@ class CycleGAN:
     def _predict(self, generator: keras.Model, batch: Batch, side: str) -> np.ndarray:
         """Do what `_run` does, on the arrays of a side of a prepared batch."""
         image, mask, *places = _side(batch, side)
-        planes = [image, mask][: self.config.input_channels - 2]
+        planes = self._seen(image, mask)
         planes += places if self._is_textured(generator) else []
         made = generator.predict_on_batch(np.concatenate(planes, axis=-1))
         made = relit(made) if self._is_textured(generator) else made
