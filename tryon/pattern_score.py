@@ -49,16 +49,20 @@ class PatternJudge:
             back misses S2 by; and "held_out_score" in [0, 1]: the shape times the share
             of the way from S2's own colours to the pattern's. Nothing without users.
         """
-        rows = [self._judge(model, user) for user in self.users]
-        names = rows[0] if rows else ()
-        return {name: float(np.mean([row[name] for row in rows])) for name in names}
-
-    def _judge(self, model: CycleGAN, user: Garment) -> dict[str, float]:
+        if not self.users:
+            return {}
+        # Once for all users: it reads the texture out of the generator.
         transfer = PatternTransfer(
             lambda s2: np.asarray(model.generator_a2b.predict_on_batch(s2)),
             model.config,
             "held out",
         )
+        rows = [self._judge(model, transfer, user) for user in self.users]
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+    def _judge(
+        self, model: CycleGAN, transfer: PatternTransfer, user: Garment
+    ) -> dict[str, float]:
         image = composite(user, transfer(user, None))
         theirs = self.shop.work, self.shop.alpha
         alpha = user.full_alpha.astype(np.float32) / np.float32(255)

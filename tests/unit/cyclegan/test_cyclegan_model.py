@@ -23,16 +23,19 @@ def _moved(before, after):
     }
 
 
+def _untrained(config, folder):
+    model = CycleGAN(config)
+    model.save(folder)
+    return model, folder
+
+
 @pytest.fixture(scope="module")
 def built(gan_config, tmp_path_factory):
     """One model for all tests, as each new one is compiled anew."""
     config = dataclasses.replace(
         gan_config, lambda_paired=10.0, cycle_every=3, input_channels=4, decay_steps=99
     )
-    model = CycleGAN(config)
-    folder = tmp_path_factory.mktemp("untrained")
-    model.save(folder)
-    return model, folder
+    return _untrained(config, tmp_path_factory.mktemp("untrained"))
 
 
 @pytest.fixture
@@ -100,10 +103,7 @@ def built_textured(gan_config, tmp_path_factory):
     config = dataclasses.replace(
         gan_config, lambda_paired=10.0, cycle_every=2, texture=8, pool_size=2
     )
-    model = CycleGAN(config)
-    folder = tmp_path_factory.mktemp("textured")
-    model.save(folder)
-    return model, folder
+    return _untrained(config, tmp_path_factory.mktemp("textured"))
 
 
 @pytest.fixture
