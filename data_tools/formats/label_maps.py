@@ -46,9 +46,10 @@ _OTHER_GARMENTS = {
     10: ("dress", "romper"),
 }
 # Photo, classes of its map and DeepFashion2's label of what they show, seen by eye: the
-# maps name a skirt "dress" and a tee "sweater". Sleeves to the elbow count as short, as
-# in short_sleeve.csv. Label 0 is what nobody can name for sure: sleeves to below the
-# elbow, tops under others. No classes: the map is wrong.
+# maps name a skirt "dress" and a tee "sweater", and short_sleeve.csv lists, as not sure,
+# sleeves that cover the elbow; those that end at it count as short. Label 0 is what
+# nobody can name for sure: sleeves to just below the elbow, tops under others. No
+# classes: the map is wrong.
 _SEEN = Path(__file__).with_name("clothing_co_parsing.csv")
 _MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
 _EITHER = "shirt"  # folder of garments that may be short-sleeve tops or not
@@ -94,10 +95,11 @@ def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
         if image.stem in wrong:
             continue
         worn = short.get(image.stem)
-        wanted = other | seen[image.stem]
+        wanted = other
         if worn is not None:
             wanted = lower | dict.fromkeys(map(names.index, worn), SHORT_SLEEVE_TOP)
-        is_top = worn is not None or SHORT_SLEEVE_TOP in wanted.values()
+        wanted = wanted | seen[image.stem]
+        is_top = SHORT_SLEEVE_TOP in wanted.values()
         source = "people" if is_top else "people-other"
         reader = partial(_joined_classes, wanted, mask)
         marked, parts = partial(_marked, mask), partial(_masks_of, things, mask)

@@ -148,6 +148,18 @@ def test_sleeves_seen_by_eye_go_before_the_map(people):
     assert photos["0133"].source == "people", "it shows a short-sleeve top"
 
 
+def test_sleeves_seen_by_eye_go_before_the_list_of_short_ones(people):
+    pair(people / "train", "0036", (2, 5, 15, 5, 20))
+    pair(people / "train", "0489", (2, 5, 15, 5, 20))
+    with (people / "short_sleeve.csv").open("a", newline="") as file:
+        rows = [("0036", "train", 0, "t-shirt"), ("0489", "train", 0, "t-shirt")]
+        csv.writer(file).writerows(rows)
+    photos = {p.image_path.stem: p for p in read_folder(people, "train")}
+    assert area(photos["0036"]) == {2: 150}, "its sleeves cover the elbow"
+    assert photos["0036"].source == "people-other"
+    assert area(photos["0489"]) == {1: 150}
+
+
 def test_labels_seen_by_eye_name_photos_once_and_known_categories():
     path = Path(label_maps.__file__).with_name("clothing_co_parsing.csv")
     with path.open(newline="") as file:
