@@ -11,6 +11,7 @@ from compositor.collar import find_labels, snap_curve
 from compositor.color import relight, seam_energy, shading, style_distance
 from compositor.contour import ControlPoints, complete_mask, control_points
 from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
+from compositor.front import part_from_front
 from compositor.ground import even_ground
 from compositor.layers import estimate_foreground_background
 from compositor.matte import clean_mask, enlarge_alpha, refine_alpha
@@ -47,6 +48,7 @@ __all__ = [
     "mask_box",
     "match_places",
     "pad_box",
+    "part_from_front",
     "refine_alpha",
     "relight",
     "sample_raster",

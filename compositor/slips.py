@@ -149,7 +149,7 @@ def _alike_notches(
     mask: NDArray[np.bool_], image: NDArray[Any], radius: float
 ) -> NDArray[np.bool_]:
     """Return the pixels of notches, up to twice the radius wide, that are like cloth."""
-    notches = _close(mask, radius) & ~mask
+    notches = close_mask(mask, radius) & ~mask
     inner = ndimage.binary_erosion(mask, border_value=1)  # the rim holds other colours
     alike = np.zeros_like(mask)
     parts, _ = ndimage.label(notches)
@@ -165,8 +165,8 @@ def _alike_notches(
     return np.asarray(ndimage.binary_fill_holes(joined) & notches, bool)
 
 
-def _close(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
-    """Close a mask by a disc; the frame repeats its last pixel."""
+def close_mask(mask: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
+    """Close a mask by a disc of a radius in pixels; the frame repeats its last pixel."""
     margin = int(radius) + 1
     padded = np.pad(mask, margin, mode="edge")
     grown = ndimage.distance_transform_edt(~padded) <= radius

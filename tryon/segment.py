@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from compositor import clean_mask, fill_alike, fill_notches, fill_prints
+from compositor import (
+    clean_mask,
+    fill_alike,
+    fill_notches,
+    fill_prints,
+    part_from_front,
+)
 from mrcnn.config import CLASS_NAMES
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.predictor import Predictor, detect
@@ -159,6 +165,7 @@ class Segmenter:
         (reading,) = refine(self.refiner, image, first[None], mirror=True)
         mask = clean_mask(reading.mask >= self.config.mask_threshold)
         mask = fill_slips(mask, image, reading.landmarks)
+        mask = part_from_front(mask, image)
         if not mask.any():
             return None
         instances = list(describe(found))
