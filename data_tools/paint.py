@@ -1,7 +1,7 @@
 """Paint designs on rendered people: truth for free, in milliseconds.
 
 A rendered tee has a chart: every pixel knows its place (u, v) on a flat texture, and how
-much light falls on it. Colour = texture[chart] x light, then gamma.
+much light falls on it. Colour = texture[chart] x light, then gamma, or a camera's curve.
 """
 
 from pathlib import Path
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
+
+from data_tools import camera
 
 Array = NDArray[np.float32]
 GAMMA = 2.2
@@ -61,13 +63,20 @@ def read_texture(path: Path) -> NDArray[np.uint8]:
         return np.asarray(small)
 
 
-def paint(texture: NDArray[np.uint8], chart: Array, light: NDArray[np.floating]) -> Array:
+def paint(
+    texture: NDArray[np.uint8],
+    chart: Array,
+    light: NDArray[np.floating],
+    filmed: bool = False,
+) -> Array:
     """Paint a design on a chart.
 
     Args:
         texture: uint8 (h, w, 3); row (1 - v) * h, column u * w.
         chart: (H, W, 2), u and v in [0, 1].
         light: (H, W, 1) or (H, W, 3) linear light, 1 leaves the design as it is.
+        filmed: the camera of the rendered people sees it (`data_tools.camera`), and
+            else one whose colours are a power of light.
 
     Returns:
         float32 (H, W, 3), sRGB-like 0..255.
@@ -76,6 +85,8 @@ def paint(texture: NDArray[np.uint8], chart: Array, light: NDArray[np.floating])
     column = np.clip(chart[..., 0] * width, 0, width - 1).astype(np.intp)
     row = np.clip((1.0 - chart[..., 1]) * height, 0, height - 1).astype(np.intp)
     colours = texture[row, column].astype(np.float32)
+    if filmed:
+        return camera.develop(camera.reflectance(colours) * np.maximum(light, 0.0))
     lit = colours * np.power(np.maximum(light, 0.0), 1.0 / GAMMA).astype(np.float32)
     return np.clip(lit, 0.0, 255.0)
 

@@ -9,6 +9,7 @@ colours are nearly their light.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from scipy import ndimage
 
 from compositor import fit_warp
 from compositor.color import to_linear
-from data_tools import paint
+from data_tools import camera, paint
 from data_tools.annotations import AnnotatedPhoto
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.rendered_pairs import RenderedPair, pairs_of, read_truth
@@ -33,6 +34,7 @@ LEAST_TONE, MOST_TONE = 8, 247  # of channels that can tell the light
 LEAST_LIGHT = 0.02  # linear
 LEAST_DYE = 40  # of a design's channel that tells the light's colour
 MOST_TINT = 0.5  # log of a channel's light over the mean of all
+SPOTS = 1500  # pixels of a render that tell its light
 LEAST_SPOTS = 200  # pixels that tell a channel's light
 TOPS = (1, 2)  # categories whose plain ones are painted in photos
 PLAIN_LIGHT, PLAIN_CHROMA, PLAIN_SPREAD = 0.25, 0.15, 0.4
@@ -51,6 +53,7 @@ class PaintedPair:
         mask: bool, the shirt.
         chart: float16, u and v of the shirt on its own design.
         light: float16, 3 channels, linear: design x light is the photo.
+        filmed: whether that is so for the camera of the renders, see `paint.paint`.
         shop: uint8, 3 channels, the shop picture as warped.
         shop_chart: float16, u and v of the shop's tee on its design, warped.
         places: float16, x and y in the shop picture, shares.
@@ -70,6 +73,7 @@ class PaintedPair:
     valid: NDArray[np.bool_]
     own_design: Picture
     shop_design: Picture
+    filmed: bool = False
     truth: Picture | None = None
 
 
@@ -82,6 +86,7 @@ class Worn:
     chart: Array
     light: Array
     design: Picture
+    filmed: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def make_pairs(
     for pair in _true_pairs(stems):
         yield _make_true_pair(pair, size, rng)
     for stem in stems:
-        worn = read_worn(stem)
+        worn = read_filmed(stem)
         for number in range(looks if worn.mask.any() else 0):
             shop = stem if number == 0 else stems[int(rng.integers(len(stems)))]
             yield make_pair(worn, read_shop(shop), size, rng)
@@ -149,8 +154,46 @@ def _true_pairs(stems: Sequence[Path]) -> list[RenderedPair]:
     return [pair for folder, name in both for pair in pairs_of(folder, name)]
 
 
+def read_filmed(stem: Path) -> Worn:
+    """Read a worn render with the light on its shirt, as its own camera saw it.
+
+    The light's level is told by all pictures of the person in that folder.
+    """
+    light = paint.read_light(_file(stem, ".shade.png"))[..., None]
+    level = _person_levels(stem.parent, stem.name.split("_")[0])[stem.name]
+    return replace(read_worn(stem), light=light * level, filmed=True)
+
+
+@cache
+def _person_levels(folder: Path, person: str) -> dict[str, Array]:
+    """Return the level of light, (3,), of each worn picture of a person."""
+    ending = ".shade.png"
+    names = [p.name.removesuffix(ending) for p in folder.glob(f"{person}_?{ending}")]
+    looks = [_lit_pixels(folder / name) for name in sorted(names)]
+    return dict(zip(sorted(names), camera.fit_levels(looks), strict=True))
+
+
+def _lit_pixels(stem: Path) -> camera.Lit:
+    """Return pixels of a worn render's tee, its designs and photo without their grain."""
+    worn = read_worn(stem)
+    light = paint.read_light(_file(stem, ".shade.png"))
+    flat = paint.paint(worn.design, worn.chart, np.ones_like(light[..., None]))
+    dye, photo = (
+        ndimage.gaussian_filter(plane.astype(np.float32), (1, 1, 0))
+        for plane in (flat, worn.photo)
+    )
+    inner = ndimage.binary_erosion(worn.mask, iterations=4) & (light > LEAST_LIGHT)
+    spots = np.flatnonzero(inner)
+    spots = spots[:: -(-len(spots) // SPOTS) or 1]
+    return camera.Lit(
+        camera.reflectance(dye).reshape(-1, 3)[spots],
+        light.ravel()[spots],
+        photo.reshape(-1, 3)[spots] / 255,
+    )
+
+
 def read_worn(stem: Path) -> Worn:
-    """Read a worn render with the light on its shirt."""
+    """Read a worn render with the light on its shirt, as a power of colours tells it."""
     photo = _read(stem, ".jpg")
     mask = paint.read_tee(_file(stem, ".labels.png"))
     chart = paint.read_chart(_file(stem, ".uv.png"))
@@ -252,7 +295,7 @@ def _make_true_pair(
     pair: RenderedPair, size: int, rng: np.random.Generator
 ) -> PaintedPair:
     """Lay the shop's tee where it truly lies, with the photo of the person in it."""
-    worn = read_worn(pair.folder / pair.user)
+    worn = read_filmed(pair.folder / pair.user)
     shop = read_shop(pair.folder / pair.shop.removesuffix("_shop"))
     frame = shaken_frame(worn.mask, size, LIGHT_MARGIN, rng)
     spots = read_nearest(true_places(read_truth(pair)), frame)
@@ -276,6 +319,7 @@ def _look(worn: Worn, shop: ShopTee, spots: Array, frame: Frame) -> PaintedPair:
         valid=shop.mask[row, column],
         own_design=worn.design,
         shop_design=shop.design,
+        filmed=worn.filmed,
     )
 
 

@@ -111,15 +111,20 @@ def _wear(
     chart = pair.shop_chart.astype(np.float32)
     if rng.random() < SHOP_PHOTO:
         exposure = rng.uniform(0.9, 1.15) ** (1 / paint.GAMMA)
-        return pair.shop * exposure, paint.paint(pair.shop_design, chart, light)
-    return paint.paint(design, chart, flat), paint.paint(design, chart, light)
+        return pair.shop * exposure, _worn(pair, pair.shop_design, chart, light)
+    return paint.paint(design, chart, flat), _worn(pair, design, chart, light)
+
+
+def _worn(pair: PaintedPair, design: Picture, chart: Array, light: Array) -> Array:
+    """Paint a design as the camera of the pair's photo would see it worn."""
+    return paint.paint(design, chart, light, pair.filmed)
 
 
 def _repaint(
     pair: PaintedPair, design: Picture, light: Array, rng: np.random.Generator
 ) -> Array:
     """Give the shirt in the photo another design."""
-    shirt = paint.paint(design, pair.chart.astype(np.float32), light)
+    shirt = _worn(pair, design, pair.chart.astype(np.float32), light)
     shirt += rng.normal(0, 2.0, shirt.shape).astype(np.float32)
     return np.where(pair.mask[..., None], shirt, pair.photo)
 

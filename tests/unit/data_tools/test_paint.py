@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_tools import camera
 from data_tools import paint as painting
 
 
@@ -75,3 +76,11 @@ def test_designs_vary_by_their_seed():
         found.add(design.tobytes())
     assert 3 <= plain <= 20
     assert len(found) == 40
+
+
+def test_a_filmed_design_is_developed_by_the_camera_of_the_renders():
+    texture = np.full((2, 2, 3), (200, 40, 40), np.uint8)
+    filmed = painting.paint(texture, chart_of(0.5, 0.5), LIT * 0.5, filmed=True)
+    dye = camera.reflectance(texture[0, 0])
+    np.testing.assert_allclose(filmed[0, 0], camera.develop(dye * 0.5), rtol=1e-5)
+    assert painting.paint(texture, chart_of(0, 0), -LIT, filmed=True).max() < 1

@@ -6,7 +6,9 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
+from data_tools import paint
 from data_tools.annotations import AnnotatedPhoto, Garment
 from tryon import painted_pairs, painted_samples
 from tryon.painted_pairs import find_plain, find_renders, light_level, make_pairs
@@ -56,6 +58,20 @@ def test_light_that_nothing_tells_is_left_as_it_is():
         black.astype(np.uint8), black, np.ones((9, 9, 1)), np.ones((9, 9), bool)
     )
     assert (found == 1).all()
+
+
+def test_a_render_is_painted_in_the_light_of_all_its_pictures(renders):
+    """Its own design in that light is its photo."""
+    worn = painted_pairs.read_filmed(stems(renders)[0])
+    assert worn.filmed
+    painted = paint.paint(worn.design, worn.chart, worn.light, worn.filmed)
+    inner = ndimage.binary_erosion(worn.mask, iterations=3)
+    error = np.abs(painted - worn.photo)[inner]
+    assert np.median(error) < 6
+    level = worn.light / paint.read_light(stems(renders)[0].with_suffix(".shade.png"))[
+        ..., None
+    ].clip(1e-6)
+    assert np.ptp(level[inner], axis=0).max() < 1e-3, "one level everywhere"
 
 
 def test_a_painted_sample_is_its_own_truth(renders, paint_all):
