@@ -41,7 +41,7 @@ PLAIN_LIGHT, PLAIN_CHROMA, PLAIN_SPREAD = 0.25, 0.15, 0.4
 MOST_LIGHT = 60.0  # what float16 and the eye can do with
 WHITE = 0.8  # reflectance of white cotton
 LEAST_AREA = 6000  # pixels of such a top
-PHOTO_LOOKS = 3  # times as many as of a render: there are few
+PHOTO_LOOKS = 8  # times as many as of a render: they are few, and other cameras saw them
 
 
 @dataclass(frozen=True)

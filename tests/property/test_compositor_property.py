@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from scipy import ndimage
 
 from compositor import (
     Warp,
@@ -9,7 +10,9 @@ from compositor import (
     composite,
     composite_strips,
     cutout_rgba,
+    front,
     mask_box,
+    part_from_front,
     refine_alpha,
     warp_image,
 )
@@ -95,3 +98,19 @@ def test_matte_stays_within_its_band(scene):
     assert (matte[~near] == 0).all()
     assert matte.min() >= 0
     assert matte.max() <= 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3))
+def test_only_what_is_near_the_outline_is_parted_anew(seed, colours):
+    rng = np.random.default_rng(seed)
+    blocks = rng.random((9, 8)) < 0.7
+    mask = blocks.repeat(12, 0).repeat(12, 1)
+    dyes = rng.integers(0, 256, (colours, 3))
+    image = dyes[rng.integers(0, colours, mask.shape)].astype(np.uint8)
+    before = mask.copy()
+    changed = part_from_front(mask, image) ^ mask
+    assert np.array_equal(mask, before)
+    inside, outside = (ndimage.distance_transform_edt(m) for m in (mask, ~mask))
+    most = (front.INLET + front.REACH) * np.sqrt(mask.sum()) + 2
+    assert (np.maximum(inside, outside)[changed] <= most).all()
