@@ -28,7 +28,7 @@ NECK_STEPS = 8  # points between two of them, where the curve follows the collar
 NECK_SNAP = 0.1  # of its width: the edge is looked for so far below
 NECK_RIM = 0.05  # of its width: so near to the background no edge counts
 NECK_NEAR = 0.3  # of its width: pairs this near to it tell where it would come from
-NECK_REACH, NECK_SPREAD = 0.6, 1.6  # how far around it spots move: of width, of the move
+NECK_REACH, NECK_SPREAD = 1.2, 1.6  # how far around it spots move: of width, of the move
 RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
 
 
