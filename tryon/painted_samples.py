@@ -19,6 +19,8 @@ Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 # How often a sample shows the user's photo as it is, the shop's, and the true photo.
 OWN_PHOTO, SHOP_PHOTO, TRUE_PHOTO = 0.5, 0.6, 0.6
+# Cameras meter: most photos are about as bright as the light on the user is, few are not.
+ODD, EXPOSURE, ODD_EXPOSURE, TINT = 0.3, (0.85, 1.15), (0.5, 1.3), (0.88, 1.12)
 PLAIN = 0.8  # how often the network sees the shirt as plain cloth
 MISREAD, SHRUNK = 0.15, (0.6, 1.05)  # log light: spread of errors; how much is seen
 
@@ -57,7 +59,8 @@ def paint_sample(
         light = change_contrast(light, pair.mask, rng.uniform(0.7, 1.4))
     own = design_a if repaint else pair.own_design
     exemplar, truth = _wear(pair, light, given, design_b, flat, rng)
-    room = (rng.uniform(0.55, 1.3) * rng.uniform(0.88, 1.12, 3)) ** (1 / paint.GAMMA)
+    exposure = rng.uniform(*(ODD_EXPOSURE if rng.random() < ODD else EXPOSURE))
+    room = (exposure * rng.uniform(*TINT, 3)) ** (1 / paint.GAMMA)
     photo = _repaint(pair, own, light, rng) * room if repaint else pair.photo * room
     photo = np.clip(photo, 0, 255)
     logs = spoil_light(light, pair.mask, rng)
