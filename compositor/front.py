@@ -26,7 +26,7 @@ MOST_CLOTH = 0.02  # of the mask's area: larger pieces are no cloth between fing
 SURE = 3  # cells inside a thing's outline from which its colours are taken
 FAR = 10.0  # from all colours of the cloth: a thing's own colour
 NEAR = 8.0  # to the colours that decide
-GRID = 240  # cells: the least square root of the area of a mask on a coarser grid
+GRID = 280  # cells: about the square root of the area of a mask that is larger
 CELL = 1.5  # CIELAB: distances are worked out for so large a step
 SAMPLE = 300  # colours of a side that are compared
 RARE, COMMON = 0.005, 0.05  # of them: so many must be near to count at all, or as usual
@@ -50,7 +50,7 @@ def part_from_front(mask: NDArray[np.bool_], image: NDArray[Any]) -> NDArray[np.
     check_plane(mask)
     check_image(image)
     parted = mask.copy()
-    step = int(max(np.sqrt(mask.sum()) // GRID, 1))
+    step = max(round(float(np.sqrt(mask.sum())) / GRID), 1)
     part, size = _around(mask, step)
     if 0 in size:
         return parted
@@ -86,9 +86,10 @@ def _part_all(mask: NDArray[np.bool_], lab: NDArray[np.float32]) -> NDArray[np.b
     for number, part in enumerate(ndimage.find_objects(inlets), 1):
         near = tuple(slice(max(s.start - margin, 0), s.stop + margin) for s in part)
         inlet, beyond = inlets[near] == number, ~closed[near]
+        if inlet.sum() < LEAST_AREA * scale**2:
+            continue
         # What the garment surrounds is more often a print or a pendant than an arm.
-        comes_in = (ndimage.binary_dilation(inlet) & beyond).any()
-        if comes_in and inlet.sum() >= LEAST_AREA * scale**2:
+        if (ndimage.binary_dilation(inlet) & beyond).any():
             parted[near] = _part_one(parted[near], inlet, beyond, lab[near], scale)
     return parted
 
