@@ -94,7 +94,7 @@ def test_shipped_files_stay_small():
                 "enlarge_alpha", "estimate_foreground_background", "even_ground",
                 "fill_alike", "fill_notches", "fill_prints",
                 "find_labels", "fit_warp", "mask_box", "match_places",
-                "pad_box", "refine_alpha", "relight", "sample_raster",
+                "pad_box", "part_from_front", "refine_alpha", "relight", "sample_raster",
                 "seam_energy", "shading", "snap_curve", "style_distance", "fill_outside",
                 "warp_filled", "warp_image", "warp_mask",
             },
