@@ -159,29 +159,29 @@ def read_filmed(stem: Path) -> Worn:
 
     The light's level is told by all pictures of the person in that folder.
     """
-    light = paint.read_light(_file(stem, ".shade.png"))[..., None]
+    worn = _read_unlevelled(stem)
     level = _person_levels(stem.parent, stem.name.split("_")[0])[stem.name]
-    return replace(read_worn(stem), light=light * level, filmed=True)
+    return replace(worn, light=worn.light * level, filmed=True)
 
 
 @cache
 def _person_levels(folder: Path, person: str) -> dict[str, Array]:
     """Return the level of light, (3,), of each worn picture of a person."""
     ending = ".shade.png"
-    names = [p.name.removesuffix(ending) for p in folder.glob(f"{person}_?{ending}")]
-    looks = [_lit_pixels(folder / name) for name in sorted(names)]
-    return dict(zip(sorted(names), camera.fit_levels(looks), strict=True))
+    found = sorted(folder.glob(f"{person}_?{ending}"))
+    names = [path.name.removesuffix(ending) for path in found]
+    looks = [_lit_pixels(_read_unlevelled(folder / name)) for name in names]
+    return dict(zip(names, camera.fit_levels(looks), strict=True))
 
 
-def _lit_pixels(stem: Path) -> camera.Lit:
-    """Return pixels of a worn render's tee, its designs and photo without their grain."""
-    worn = read_worn(stem)
-    light = paint.read_light(_file(stem, ".shade.png"))
-    flat = paint.paint(worn.design, worn.chart, np.ones_like(light[..., None]))
+def _lit_pixels(worn: Worn) -> camera.Lit:
+    """Return pixels of a worn render's tee, its design and photo without their grain."""
+    flat = paint.paint(worn.design, worn.chart, np.ones_like(worn.light))
     dye, photo = (
         ndimage.gaussian_filter(plane.astype(np.float32), (1, 1, 0))
         for plane in (flat, worn.photo)
     )
+    light = worn.light[..., 0]
     inner = ndimage.binary_erosion(worn.mask, iterations=4) & (light > LEAST_LIGHT)
     spots = np.flatnonzero(inner)
     spots = spots[:: -(-len(spots) // SPOTS) or 1]
@@ -194,14 +194,21 @@ def _lit_pixels(stem: Path) -> camera.Lit:
 
 def read_worn(stem: Path) -> Worn:
     """Read a worn render with the light on its shirt, as a power of colours tells it."""
-    photo = _read(stem, ".jpg")
-    mask = paint.read_tee(_file(stem, ".labels.png"))
-    chart = paint.read_chart(_file(stem, ".uv.png"))
-    light = paint.read_light(_file(stem, ".shade.png"))[..., None]
-    design = paint.read_texture(_file(stem, ".tex.jpg"))
-    colours = paint.paint(design, chart, np.ones_like(light))
-    level = light_level(photo, colours, light, mask)
-    return Worn(photo, mask, chart, light * level, design)
+    worn = _read_unlevelled(stem)
+    colours = paint.paint(worn.design, worn.chart, np.ones_like(worn.light))
+    level = light_level(worn.photo, colours, worn.light, worn.mask)
+    return replace(worn, light=worn.light * level)
+
+
+def _read_unlevelled(stem: Path) -> Worn:
+    """Read a worn render; its light (H, W, 1) is known up to level and tint."""
+    return Worn(
+        _read(stem, ".jpg"),
+        paint.read_tee(_file(stem, ".labels.png")),
+        paint.read_chart(_file(stem, ".uv.png")),
+        paint.read_light(_file(stem, ".shade.png"))[..., None],
+        paint.read_texture(_file(stem, ".tex.jpg")),
+    )
 
 
 def light_level(
