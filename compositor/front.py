@@ -51,29 +51,29 @@ def part_from_front(mask: NDArray[np.bool_], image: NDArray[Any]) -> NDArray[np.
     check_image(image)
     parted = mask.copy()
     step = max(round(float(np.sqrt(mask.sum())) / GRID), 1)
-    part, size = _around(mask, step)
-    if 0 in size:
-        return parted
+    part = _around(mask, step)
     near = mask[part]
+    if not near.size:
+        return parted
     picture = block_mean(image[part].astype(np.float32), step)
     coarse = block_mean(near.astype(np.float32), step) > 0.5
     lab = np.asarray(skcolor.rgb2lab(picture / np.float32(255)), np.float32)
     changed = _part_all(coarse, lab) ^ coarse
-    parted[part] ^= changed.repeat(step, 0).repeat(step, 1)[: size[0], : size[1]]
+    parted[part] ^= changed.repeat(step, 0).repeat(step, 1)
     return parted
 
 
-def _around(
-    mask: NDArray[np.bool_], step: int
-) -> tuple[tuple[slice, slice], tuple[int, int]]:
-    """Return rows and columns around a mask, and their numbers, multiples of `step`."""
+def _around(mask: NDArray[np.bool_], step: int) -> tuple[slice, slice]:
+    """Return the rows and columns around a mask, multiples of `step` of them."""
     margin = int(INLET * np.sqrt(mask.sum())) + 1
     x1, y1, x2, y2 = mask_box(mask)
-    first = max(y1 - margin, 0), max(x1 - margin, 0)
-    last = min(y2 + margin, mask.shape[0]), min(x2 + margin, mask.shape[1])
-    counts = [(b - a) // step * step for a, b in zip(first, last, strict=True)]
-    rows, columns = (slice(a, a + n) for a, n in zip(first, counts, strict=True))
-    return (rows, columns), (counts[0], counts[1])
+    top, left = max(y1 - margin, 0), max(x1 - margin, 0)
+    height = min(y2 + margin, mask.shape[0]) - top
+    width = min(x2 + margin, mask.shape[1]) - left
+    return (
+        slice(top, top + height // step * step),
+        slice(left, left + width // step * step),
+    )
 
 
 def _part_all(mask: NDArray[np.bool_], lab: NDArray[np.float32]) -> NDArray[np.bool_]:
