@@ -266,6 +266,7 @@ class AnnotatedPhoto:
             None where that is not known.
         read_things: reads what is worn or held and is no garment, bags and hair, bool
             (H, W) each; None where that is not known.
+        read_skin: reads where bare skin is, bool (H, W); None where that is not known.
         open_image: opens the photo's bytes; None opens `image_path`.
         read_facts: reads labels and attributes alone; None goes through the garments.
     """
@@ -275,6 +276,7 @@ class AnnotatedPhoto:
     read_garments: Callable[[], list[Garment]] = no_garments
     read_foreground: Callable[[], NDArray[np.bool_]] | None = None
     read_things: Callable[[], list[NDArray[np.bool_]]] | None = None
+    read_skin: Callable[[], NDArray[np.bool_]] | None = None
     open_image: Callable[[], IO[bytes]] | None = None
     read_facts: Callable[[], Facts] | None = None
 
@@ -315,6 +317,15 @@ class AnnotatedPhoto:
         """
         with self._named():
             return [] if self.read_things is None else self.read_things()
+
+    def skin(self) -> NDArray[np.bool_] | None:
+        """Return where bare skin is, bool (H, W), or None.
+
+        Raises:
+            BadPhotoError: when the annotation cannot be read.
+        """
+        with self._named():
+            return None if self.read_skin is None else self.read_skin()
 
     def facts(self) -> Facts:
         """Return labels and attributes.

@@ -53,7 +53,8 @@ _OTHER_GARMENTS = {
 _SEEN = Path(__file__).with_name("clothing_co_parsing.csv")
 _MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
 _EITHER = "shirt"  # folder of garments that may be short-sleeve tops or not
-_RENDERED_TEE = 2
+_RENDERED_BODY, _RENDERED_TEE = 1, 2
+_SKIN = "skin"
 RENDERED_VAL = (*range(300, 310), 1023, 9019)  # people whom no training sees
 
 
@@ -103,7 +104,8 @@ def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
         source = "people" if is_top else "people-other"
         reader = partial(_joined_classes, wanted, mask)
         marked, parts = partial(_marked, mask), partial(_masks_of, things, mask)
-        photos.append(AnnotatedPhoto(image, source, reader, marked, parts))
+        skin = partial(_is, names.index(_SKIN), mask) if _SKIN in names else None
+        photos.append(AnnotatedPhoto(image, source, reader, marked, parts, skin))
     return photos
 
 
@@ -141,8 +143,9 @@ def read_rendered(folder: Path, split: str) -> list[AnnotatedPhoto]:
         if (int(name[1:].split("_")[0]) in RENDERED_VAL) == (split == "val"):
             image = mask.with_name(name + ".jpg")
             reader = partial(_rendered_garments, mask, mask.with_name(name + ".json"))
+            marked, skin = partial(_marked, mask), partial(_is, _RENDERED_BODY, mask)
             photos.append(
-                AnnotatedPhoto(image, "rendered", reader, partial(_marked, mask))
+                AnnotatedPhoto(image, "rendered", reader, marked, read_skin=skin)
             )
     return photos
 
@@ -158,6 +161,10 @@ def _lit(path: Path) -> NDArray[np.bool_]:
 
 def _marked(path: Path) -> NDArray[np.bool_]:
     return read_map(path) > 0
+
+
+def _is(value: int, path: Path) -> NDArray[np.bool_]:
+    return read_map(path) == value
 
 
 def _shop_garments(path: Path) -> list[Garment]:

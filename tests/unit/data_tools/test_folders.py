@@ -135,6 +135,20 @@ def test_bags_are_things_and_skirts_garments(people):
     assert AnnotatedPhoto(folder / "0001.jpg", "user").things() == []
 
 
+def test_skin_is_read_where_a_map_names_it(people, rendered, shop):
+    folder = people / "train"
+    pair(folder, "0009", (2, 5, 9, 5, 20), (1, 9, 14, 5, 8))
+    photos = {p.image_path.stem: p for p in read_folder(people, "train")}
+    assert photos["0009"].skin().sum() == 15
+    assert not photos["0001"].skin().any()
+    body = read_folder(rendered, "train")[0].skin()
+    assert body[0].all()
+    assert not body[6, 6], "the tee"
+    assert read_folder(shop, "train")[0].skin() is None
+    (people / "labels.json").write_text(json.dumps(["null", "body", *LABELS[2:]]))
+    assert read_folder(people, "train")[0].skin() is None
+
+
 def test_sleeves_seen_by_eye_go_before_the_map(people):
     folder = people / "train"
     pair(folder, "0133", (7, 5, 15, 5, 20))  # a tee called sweater
