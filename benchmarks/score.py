@@ -19,7 +19,7 @@ from compositor import fill_outside
 from data_tools.rendered_pairs import RenderedPair, find_pairs
 from mrcnn.read_chart import read_chart
 from tryon.cli.evaluate import SHIPPED_PAIRS
-from tryon.correspond import StyleWarp, find_points, fit_style
+from tryon.correspond import StyleWarp, find_points, fit_style, landmark_distance
 from tryon.evaluate_tryon import read_pair
 from tryon.fidelity import compare, zones
 from tryon.pipeline import Options, TryOnPipeline, composite, distance, measure
@@ -128,7 +128,9 @@ def _warped(
     """Draw the garment through a given warp."""
     warp, style, mask = way
     filled = fill_outside(style, mask)
-    return replace(_relit(pipeline, user, shop), warp=warp, style=filled)
+    away = landmark_distance(user, shop, warp)
+    drawn = _relit(pipeline, user, shop)
+    return replace(drawn, warp=warp, style=filled, landmark_distance=away)
 
 
 def _relit(pipeline: TryOnPipeline, user: Garment, shop: Garment) -> Relit:

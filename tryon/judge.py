@@ -14,6 +14,10 @@ from tryon.types import GarmentMask
 
 # How far a print is trusted to lie right, by what its warp was fitted to.
 TRUST, LEAST_TRUST = {"chart": 1.0, "landmarks": 0.85}, 0.7
+# Where landmarks come to lie, see `correspond.landmark_distance`: what is usual, and how
+# much more than that takes the score to its e-th part.
+PLACED, MISPLACED = 0.05, 0.1
+FAR = 0.2  # and from where on the user is told
 TUCKED = 0.3  # of a garment's length: so much may be tucked in
 
 
@@ -119,16 +123,19 @@ def total_score(
     distortion: float,
     style_distance: float,
     way: str = "chart",
+    landmark_distance: float = 0.0,
 ) -> float:
     """Return one figure in [0, 1] for a result.
 
     The product of how sure the segmenter is of both garments (class score times the
     agreement of its two looks, their geometric mean), how much of them was found, how
-    evenly the print was warped and by what (`TRUST`), and how near the colours of out1
-    are to the shop's. 0.5 is usual, below 0.2 look twice.
+    evenly the print was warped, by what (`TRUST`) and how near to landmarks, and how near
+    the colours of out1 are to the shop's. 0.5 is usual, below 0.2 look twice.
     """
     sure = np.sqrt(
         user.instance.score * user.agreement * shop.instance.score * shop.agreement
     )
     whole = completeness(user) * completeness(shop) * TRUST.get(way, LEAST_TRUST)
-    return float(sure * whole * np.exp(-distortion / 2) * np.exp(-style_distance / 25))
+    misplaced = max(landmark_distance - PLACED, 0.0) / MISPLACED
+    doubts = distortion / 2 + style_distance / 25 + misplaced
+    return float(sure * whole * np.exp(-doubts))

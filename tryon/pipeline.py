@@ -265,12 +265,18 @@ def _others(instances: tuple[Instance, ...]) -> str:
 
 
 def doubts(out1: Transferred) -> list[str]:
-    """Say when the cloth was not placed by the charts, but by what is less sure."""
+    """Say when the charts did not place the cloth, or landmarks speak against it."""
     way = out1.warp.method if out1.warp else "chart"
-    if way == "chart":
-        return []
-    by = "landmarks" if way == "landmarks" else "outlines"
-    return [f"the print was placed by {by}: the cloth's own places could not be read"]
+    said = []
+    if way != "chart":
+        by = "landmarks" if way == "landmarks" else "outlines"
+        line = f"the print was placed by {by}: the cloth's own places could not be read"
+        said.append(line)
+    if out1.landmark_distance > judge.FAR:
+        said.append(
+            "the print may lie off: collar, sleeves and hem do not meet the shop's"
+        )
+    return said
 
 
 def composite(user: Garment, out1: Drawable) -> NDArray[np.uint8]:
@@ -337,8 +343,11 @@ def measure(
     distortion = out1.warp.distortion if out1.warp else 0.0
     way = out1.warp.method if out1.warp else "chart"
     return {
-        "score": judge.total_score(user.found, shop.found, distortion, away, way),
+        "score": judge.total_score(
+            user.found, shop.found, distortion, away, way, out1.landmark_distance
+        ),
         "warp_distortion": float(distortion),
+        "landmark_distance": out1.landmark_distance,
         "style_distance": away,
         "seam_energy": seam_energy(result, user.work, user.alpha),
     }

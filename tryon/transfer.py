@@ -35,7 +35,13 @@ from cyclegan.data import (
     to_model_range,
     to_places_range,
 )
-from tryon.correspond import UNIT, chart_warp, style_of, style_warp
+from tryon.correspond import (
+    UNIT,
+    chart_warp,
+    landmark_distance,
+    style_of,
+    style_warp,
+)
 from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
 from tryon.light import (
@@ -68,6 +74,7 @@ class Relit:
     frame: Frame
     prediction: Array  # (S, S, 6): log gain, residual
     folds: Array  # (h, w, 1): log gain of fine folds, at the user's working size
+    landmark_distance: float = 0.0  # how far off the warp may be, see `correspond`
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
@@ -97,6 +104,7 @@ class Painted:
     colours: Array  # (S, S, 3), 0..255
     frame: Frame
     warp: Warp | None = None
+    landmark_distance: float = 0.0
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
@@ -149,7 +157,8 @@ class UniversalTransfer:
             style = bare.result()
         warp, _, style_mask = style_warp(user, shop)
         batch = universal_input(user, frame, view, warp, style, style_mask)
-        return Relit(warp, style, frame, self.predictor(batch)[0], folds)
+        away = landmark_distance(user, shop, warp)
+        return Relit(warp, style, frame, self.predictor(batch)[0], folds, away)
 
 
 @once

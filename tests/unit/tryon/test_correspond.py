@@ -13,6 +13,7 @@ from tryon.correspond import (
     collar_edge,
     find_points,
     front_of,
+    landmark_distance,
     neckline,
     style_warp,
 )
@@ -98,6 +99,44 @@ def with_neck(depth):
     )
     points[1:6, 2] = 1
     return points
+
+
+def marked(shift=(0, 0), scale=1.0, off=0.0, seen=8):
+    """A tee with landmarks at its corners, which lie off to the right."""
+    points = np.zeros((25, 3), np.float32)
+    points[7:15, :2] = [(30, 99), (69, 99), (10, 20), (89, 20), (10, 44), (89, 44)] + [
+        (30, 45),
+        (69, 45),
+    ]
+    points[:, :2] = points[:, :2] * scale + shift + np.float32([off, 0])
+    points[7 : 7 + seen, 2] = 1
+    return tee(shift, scale, points)
+
+
+def test_landmarks_tell_whether_the_charts_are_right():
+    user, large = marked(), marked((-3, 12), 0.8)
+    warp, _, mask = style_warp(user, large)
+    assert landmark_distance(user, large, warp) < 0.03
+    shifted = replace(warp, grid=warp.grid + np.float32([0, 7]))
+    area = np.sqrt(mask.sum())
+    assert landmark_distance(user, large, shifted) == pytest.approx(7 / area, abs=0.03)
+    off = marked((-3, 12), 0.8, off=9)
+    assert landmark_distance(user, off, warp) == pytest.approx(9 / area, abs=0.03)
+
+
+def test_landmarks_are_compared_in_the_large_photos_pixels():
+    user, shop = marked(), marked((-3, 12), 0.8)
+    large = shop.photo.image.repeat(3, axis=0).repeat(3, axis=1)
+    shop = replace(shop, photo=Photo(large))
+    assert landmark_distance(user, shop, style_warp(user, shop)[0]) < 0.02
+
+
+@pytest.mark.parametrize("count", [0, 5, 6])
+def test_few_landmarks_tell_nothing(count):
+    user, shop = marked(seen=count), marked(off=30)
+    warp, _, _ = style_warp(user, shop)
+    assert (landmark_distance(user, shop, warp) > 0.1) is (count == 6)
+    assert landmark_distance(tee(), shop, warp) == 0
 
 
 def test_a_low_neckline_meets_a_high_one():

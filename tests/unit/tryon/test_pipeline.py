@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from compositor import Warp
 from mrcnn.detections import Detections
 from mrcnn.read_chart import Chart
 from tryon import judge
 from tryon.errors import REASONS, Refusal
 from tryon.frames import Frame, look
-from tryon.pipeline import Options, TryOnPipeline, finders_of, takes_places
+from tryon.pipeline import Options, TryOnPipeline, doubts, finders_of, takes_places
 from tryon.segment import Segmenter
 from tryon.stages import WORK_SIZE, Garment, work_image
 from tryon.transfer import Painted
@@ -235,8 +236,29 @@ def test_total_score_falls_with_each_fault():
     assert judge.total_score(replace(good, agreement=0.5), good, 0.0, 0.0) < best
     assert judge.total_score(good, good, 1.0, 0.0) < best
     assert judge.total_score(good, good, 0.0, 20.0) < best
+    assert judge.total_score(good, good, 0.0, 0.0, landmark_distance=0.05) == best
+    misplaced = judge.total_score(good, good, 0.0, 0.0, landmark_distance=0.15)
+    assert misplaced == pytest.approx(best / np.e)
     by_landmarks = judge.total_score(good, good, 0.0, 0.0, "landmarks")
     assert judge.total_score(good, good, 0.0, 0.0, "corners") < by_landmarks < best
+
+
+@pytest.mark.parametrize(
+    ("way", "away", "words"),
+    [
+        ("chart", 0.05, []),
+        ("landmarks", 0.0, ["placed by landmarks"]),
+        ("corners", 0.3, ["placed by outlines", "may lie off"]),
+        ("chart", 0.3, ["may lie off"]),
+    ],
+)
+def test_doubts_about_the_print_are_told(way, away, words):
+    frame = Frame((5.0, 5.0), 10.0, 4)
+    warp = Warp(np.zeros((2, 2, 2), np.float32), (0, 0, 9, 9), method=way)
+    out1 = Painted(np.zeros((4, 4, 3), np.float32), frame, warp, away)
+    said = doubts(out1)
+    assert len(said) == len(words)
+    assert all(word in line for word, line in zip(words, said, strict=True))
 
 
 @pytest.mark.parametrize(
