@@ -25,6 +25,8 @@ from .layers import (
 )
 
 MAX_LOG_GAIN = 2.0  # natural log of the brightness factor in linear light
+SPOTS, METER_UNITS = 16, 64  # of the light meter
+METER_FLOOR = 0.02  # share of white that is added to colours before their log
 
 
 def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Model:
@@ -122,10 +124,10 @@ def build_universal_generator(
 ) -> keras.Model:
     """Build the generator that relights and mends a warped S1.
 
-    A U-Net with residual blocks at an eighth of the size and one summary of the
-    whole picture, so that the level of light is seen. Group normalisation keeps
-    levels that instance normalisation would remove. The two heads start at zero:
-    an untrained network returns the warped S1 as it is.
+    A U-Net with residual blocks at an eighth of the size and one summary of the whole
+    picture. Its group normalisation hides how bright a picture is as a whole, so a light
+    meter reads colours past it (`_light_meter`). The heads start at zero: an untrained
+    network returns the warped S1 as it is.
 
     Args:
         config: sizes.
@@ -140,9 +142,10 @@ def build_universal_generator(
     """
     inputs = keras.Input(config.input_shape, name="view_and_exemplar")
     with build_settings(name, config.precision, config.seed):
-        x = _unet(inputs, config)  # (B, S, S, F/2)
+        deep, skips = _encode(inputs, config)
+        x = _decode(deep, skips, config)  # (B, S, S, F/2)
         heads = [
-            _head(x, "log_gain", 3, MAX_LOG_GAIN),
+            _head(x, "log_gain", 3, MAX_LOG_GAIN, _light_meter(inputs, deep)),
             _head(x, "residual", 3, 1.0),
         ]
         join = keras.layers.Concatenate(dtype="float32", name="prediction")
@@ -166,7 +169,7 @@ def build_shading_network(config: ShadingConfig, name: str = "shading") -> keras
     """
     inputs = keras.Input(config.input_shape, name="garment")
     with build_settings(name, config.precision, config.seed):
-        x = _unet(inputs, config)  # (B, S, S, F/2)
+        x = _decode(*_encode(inputs, config), config)  # (B, S, S, F/2)
         return keras.Model(inputs, _head(x, "log_light", 1, MAX_LOG_GAIN), name=name)
 
 
@@ -236,26 +239,22 @@ def _conv_norm(
     return norm(x)
 
 
-def _unet(inputs: Any, config: UNetConfig) -> Any:
-    """Return features (B, S, S, F/2) that have seen the whole picture."""
-    skips = _encode(inputs, config)
-    x = skips.pop()  # (B, S/8, S/8, 4F)
-    for i in range(config.blocks):
-        x = _group_block(x, config, f"block{i + 1}")
-        if i == config.blocks // 2:
-            x = _add_context(x)
-    return _decode(x, skips, config)
+def _encode(inputs: Any, config: UNetConfig) -> tuple[Any, list[Any]]:
+    """Return features (B, S/8, S/8, 4F) that saw the whole picture, and those before.
 
-
-def _encode(inputs: Any, config: UNetConfig) -> list[Any]:
-    """Return features at a half, a quarter and an eighth of the size."""
-    levels = []
+    The latter are at a half and a quarter of the size.
+    """
+    skips = []
     x = inputs
     for i in range(3):
         x = _conv_norm(x, config.filters * 2**i, config, f"down{i + 1}", strides=2)
         x = relu(x, f"down{i + 1}_relu")
-        levels.append(x)
-    return levels
+        skips.append(x)
+    for i in range(config.blocks):
+        x = _group_block(x, config, f"block{i + 1}")
+        if i == config.blocks // 2:
+            x = _add_context(x)
+    return x, skips[:-1]
 
 
 def _group_block(inputs: Any, config: UNetConfig, name: str) -> Any:
@@ -272,6 +271,38 @@ def _add_context(inputs: Any) -> Any:
     x = keras.layers.Dense(channels, activation="relu", name="context_hidden")(x)
     x = keras.layers.Dense(channels, name="context")(x)  # (B, 1, 1, C)
     return keras.layers.Add(name="context_add")([inputs, x])
+
+
+def _light_meter(inputs: Any, features: Any) -> Any:
+    """Tell the level and the tint of the light from colours as the camera gave them.
+
+    As a photographer does, it measures spots: each of `SPOTS` maps, drawn from the
+    features, says how much every place of the picture counts.
+
+    Args:
+        inputs: (B, S, S, C), the network's own.
+        features: (B, S/8, S/8, D), of the same picture.
+
+    Returns:
+        (B, 1, 1, 3), to be added to the log gain; 0 of an untrained network.
+    """
+    cells, channels = features.shape[1] * features.shape[2], inputs.shape[-1]
+    maps = keras.layers.Conv2D(SPOTS, 1, name="meter_spots")(features)
+    maps = keras.layers.Reshape((cells, SPOTS), name="meter_cells")(maps)
+    shares = keras.layers.Softmax(axis=1, dtype="float32", name="meter_shares")(maps)
+    seen = keras.layers.AveragePooling2D(8, dtype="float32", name="meter_pool")(inputs)
+    in_cells = keras.layers.Reshape((cells, channels), dtype="float32", name="meter_seen")
+    read = keras.layers.Dot(1, dtype="float32", name="meter_read")
+    flat = keras.layers.Flatten(dtype="float32", name="meter_flat")
+    means = flat(read([shares, in_cells(seen)]))  # (B, SPOTS * C)
+    # Light is a ratio of colours: logs make it a difference. Channels are in [-1, 1].
+    logs = ops.log(means / 2 + (0.5 + METER_FLOOR))
+    x = keras.layers.Concatenate(dtype="float32", name="meter_join")([means, logs])
+    x = keras.layers.Dense(METER_UNITS, "relu", dtype="float32", name="meter_hidden")(x)
+    level = keras.layers.Dense(
+        3, kernel_initializer="zeros", dtype="float32", name="meter_level"
+    )
+    return keras.layers.Reshape((1, 1, 3), dtype="float32", name="meter")(level(x))
 
 
 def _decode(inputs: Any, skips: list[Any], config: UNetConfig) -> Any:
@@ -293,10 +324,22 @@ def _double(inputs: Any, name: str) -> Any:
     return layer(inputs)
 
 
-def _head(features: Any, name: str, channels: int, scale: float) -> Any:
-    """Predict values in [-scale, scale]; they start at zero."""
+def _head(
+    features: Any, name: str, channels: int, scale: float, level: Any = None
+) -> Any:
+    """Predict values in [-scale, scale]; they start at zero.
+
+    Args:
+        features: (B, S, S, F).
+        name: of the head.
+        channels: of the values.
+        scale: their bound.
+        level: (B, 1, 1, channels), added everywhere; None adds nothing.
+    """
     x = keras.layers.Conv2D(
         channels, 3, padding="same", kernel_initializer="zeros", name=f"{name}_conv"
     )(features)
+    if level is not None:
+        x = keras.layers.Add(dtype="float32", name=f"{name}_level")([x, level])
     x = keras.layers.Activation("tanh", dtype="float32", name=f"{name}_tanh")(x)
     return keras.layers.Rescaling(scale, dtype="float32", name=name)(x)

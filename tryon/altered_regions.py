@@ -20,7 +20,7 @@ SHORT_TOP, LONG_TOP, SKIRT, SHORT_DRESS = 1, 2, 9, 10
 TOP_OF = {SHORT_DRESS: SHORT_TOP, 11: LONG_TOP, 12: 5, 13: 6}
 # How often a top's sleeves are lengthened, how many of these become long ones; how often
 # a top becomes a dress where a skirt is worn with it, and a dress a top.
-LENGTHEN, MAKE_LONG, MAKE_DRESS, PART_DRESS = 0.4, 0.6, 0.4, 0.4
+LENGTHEN, MAKE_LONG, MAKE_DRESS, PART_DRESS = 0.5, 0.5, 0.4, 0.4
 # Shares of the shirt's height that stay bare from the fingers up, of a long sleeve and of
 # one that ends above the elbow.
 LONG_BARE, SHORT_BARE = (0.22, 0.42), (0.72, 1.0)

@@ -41,6 +41,7 @@ PLAIN_LIGHT, PLAIN_CHROMA, PLAIN_SPREAD = 0.25, 0.15, 0.4
 MOST_LIGHT = 60.0  # what float16 and the eye can do with
 WHITE = 0.8  # reflectance of white cotton
 LEAST_AREA = 6000  # pixels of such a top
+TRUE_LOOKS = 8  # pairs of a photo and the shop's tee that it was taken in as well
 PHOTO_LOOKS = 8  # times as many as of a render: they are few, and other cameras saw them
 
 
@@ -131,7 +132,7 @@ def make_pairs(
         The pairs; renders without a visible tee are passed over.
     """
     rng = np.random.default_rng(seed)
-    for pair in _true_pairs(stems):
+    for pair in _true_pairs(stems) * TRUE_LOOKS:
         yield _make_true_pair(pair, size, rng)
     for stem in stems:
         worn = read_filmed(stem)

@@ -20,7 +20,7 @@ Picture = NDArray[np.uint8]
 # How often a sample shows the user's photo as it is, the shop's, and the true photo.
 OWN_PHOTO, SHOP_PHOTO, TRUE_PHOTO = 0.5, 0.6, 0.6
 # Cameras meter: most photos are about as bright as the light on the user is, few are not.
-ODD, EXPOSURE, ODD_EXPOSURE, TINT = 0.3, (0.85, 1.15), (0.5, 1.3), (0.88, 1.12)
+ODD, EXPOSURE, ODD_EXPOSURE, TINT = 0.2, (0.85, 1.15), (0.5, 1.3), (0.88, 1.12)
 PLAIN = 0.8  # how often the network sees the shirt as plain cloth
 MISREAD, SHRUNK = 0.15, (0.6, 1.05)  # log light: spread of errors; how much is seen
 

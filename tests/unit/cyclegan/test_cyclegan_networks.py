@@ -101,6 +101,33 @@ def test_universal_generator_starts_as_the_identity(universal_config):
     np.testing.assert_allclose(out, inputs[..., 4:7], atol=1e-6)
 
 
+def test_the_light_meter_sees_how_bright_a_picture_is(universal_config):
+    """Two pictures that differ in nothing else; only the meter's head has weights."""
+    model = build_universal_generator(universal_config)
+    head = model.get_layer("meter_level")
+    weights = [_random(w.shape, k) for k, w in enumerate(head.get_weights())]
+    head.set_weights(weights)
+    views = np.zeros((3, 32, 32, 10), np.float32)
+    for view, tone in zip(views, (-0.98, -0.5, 0.9), strict=True):
+        view[..., :3] = tone
+    gains = model.predict_on_batch(views)[..., :3]
+    np.testing.assert_allclose(gains, np.broadcast_to(gains[:, :1, :1], gains.shape))
+    steps = np.abs(np.diff(gains[:, 0, 0], axis=0)).max(axis=-1)
+    assert (steps > 0.05).all()
+
+
+def test_the_light_meter_reads_means_of_the_colours(universal_config):
+    model = build_universal_generator(universal_config)
+    layers = [model.get_layer(f"meter_{name}") for name in ("shares", "read")]
+    probe = keras.Model(model.input, [layer.output for layer in layers])
+    inputs = _random((2, 32, 32, 10))
+    shares, read = probe.predict_on_batch(inputs)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    cells = inputs.reshape(2, 4, 8, 4, 8, 10).mean(axis=(2, 4)).reshape(2, 16, 10)
+    expected = np.einsum("bnk,bnc->bkc", shares, cells)
+    np.testing.assert_allclose(read, expected, atol=1e-5)
+
+
 def test_universal_prediction_stays_in_range(universal_config):
     model = build_universal_generator(universal_config)
     for name in ("log_gain_conv", "residual_conv"):
