@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from data_tools.paint import spread_chart
+
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 SHADE = (0.4, 1.7)  # of cloth, as the light on what it covers has it
@@ -38,9 +40,13 @@ def lay_cloth(
     Returns:
         uint8 (H, W, 3), a new picture.
     """
-    offset = rng.integers(0, 2 * max(cloth.shape), 2)
-    ys, xs = np.indices(where.shape) + offset[:, None, None]
-    colours = cloth[_fold(ys, cloth.shape[0]), _fold(xs, cloth.shape[1])]
+    top, left = rng.integers(0, 2 * max(cloth.shape), 2)
+    sides = [
+        (0, max(first + count - side, 0))
+        for first, count, side in zip((top, left), where.shape, cloth.shape, strict=False)
+    ]
+    folded = np.pad(cloth, [*sides, (0, 0)], mode="symmetric")
+    colours = folded[top : top + where.shape[0], left : left + where.shape[1]]
     colours = np.clip(colours * _light_on(image, lit), 0, 255)
     alpha = ndimage.gaussian_filter(where.astype(np.float32), SOFT)[..., None]
     return np.rint(image * (1 - alpha) + colours * alpha).astype(np.uint8)
@@ -48,14 +54,6 @@ def lay_cloth(
 
 def _light_on(image: Picture, lit: Mask) -> NDArray[np.float32]:
     """Return the light (H, W, 1) on a part of a picture, about 1, continued around it."""
-    nearest = ndimage.distance_transform_edt(
-        ~lit, return_distances=False, return_indices=True
-    )
-    light = image.mean(axis=2, dtype=np.float32)[tuple(nearest)] + TONE
-    return np.clip(light / np.median(light[lit]), *SHADE)[..., None]
-
-
-def _fold(places: NDArray[np.integer], count: int) -> NDArray[np.integer]:
-    """Fold places back and forth into 0 .. count - 1."""
-    there = places % (2 * count)
-    return np.minimum(there, 2 * count - 1 - there)
+    grey = image.mean(axis=2, dtype=np.float32, keepdims=True)
+    light = spread_chart(grey, lit) + np.float32(TONE)
+    return np.clip(light / np.median(light[lit]), *SHADE)

@@ -31,11 +31,11 @@ def spread_chart(chart: Array, mask: NDArray[np.bool_]) -> Array:
     """Continue a chart, or what else is known of pixels, with the nearest ones' values.
 
     Args:
-        chart: (H, W, 2).
+        chart: (H, W, C).
         mask: bool (H, W), where it is known; not empty.
 
     Returns:
-        (H, W, 2), equal to `chart` inside the mask.
+        (H, W, C), equal to `chart` inside the mask.
     """
     nearest = ndimage.distance_transform_edt(
         ~mask, return_distances=False, return_indices=True

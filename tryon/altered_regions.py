@@ -4,20 +4,20 @@ Short-sleeve tops are few, and a network that learns them by heart goes by what 
 their photos. Of a photo and its altered twin nothing but the garment can tell the class.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data_tools.annotations import AnnotatedPhoto
+from data_tools.annotations import SHORT_SLEEVE_TOP, Garment
 from data_tools.cloth import Mask, Picture
 from data_tools.dresses import make_dress, part_dress
-from data_tools.sleeves import find_arms, lengthen
+from data_tools.sleeves import Arm, find_arms, lengthen
 from mrcnn.refiner_data import Region
 
-SHORT_TOP, LONG_TOP, SKIRT, SHORT_DRESS = 1, 2, 9, 10
+LONG_TOP, SKIRT, SHORT_DRESS = 2, 9, 10
 # What the upper half of a dress is: with short, with long, without sleeves, with straps.
-TOP_OF = {SHORT_DRESS: SHORT_TOP, 11: LONG_TOP, 12: 5, 13: 6}
+TOP_OF = {SHORT_DRESS: SHORT_SLEEVE_TOP, 11: LONG_TOP, 12: 5, 13: 6}
 # How often a top's sleeves are lengthened, how many of these become long ones; how often
 # a top becomes a dress where a skirt is worn with it, and a dress a top.
 LENGTHEN, MAKE_LONG, MAKE_DRESS, PART_DRESS = 0.5, 0.5, 0.4, 0.4
@@ -34,14 +34,19 @@ class Worn:
     Attributes:
         image: uint8 (H, W, 3).
         mask: bool (H, W).
-        skin: the same, all that is bare; None when that is not known.
         foreground: see `Region`.
+        read_skin: reads all that is bare, bool (H, W), or None when that is not known.
     """
 
     image: Picture
     mask: Mask
-    skin: Mask | None = None
-    foreground: Mask | None = None
+    foreground: Mask | None
+    read_skin: Callable[[], Mask | None]
+
+    def arms(self) -> list[Arm]:
+        """Return the bare arms that are seen."""
+        skin = self.read_skin()
+        return [] if skin is None else find_arms(self.mask, skin)
 
     def as_region(self, image: Picture, mask: Mask, label: int) -> Region:
         """Return what became of it; its first mask and landmarks are gone."""
@@ -50,33 +55,26 @@ class Worn:
 
 
 def alter(
-    photo: AnnotatedPhoto,
-    image: NDArray[np.uint8],
-    index: int,
-    label: int,
-    rng: np.random.Generator,
+    worn: Worn, garments: Sequence[Garment], label: int, rng: np.random.Generator
 ) -> Region | None:
     """Make another garment of a photo's garment, or leave it.
 
     Args:
-        photo: as it is.
-        image: uint8 (H, W, 3), its picture.
-        index: of the garment.
+        worn: the garment.
+        garments: all of its photo.
         label: its class.
         rng: source of chance.
 
     Returns:
         The altered region; None when it stays as it is.
     """
-    if label not in (SHORT_TOP, *TOP_OF):
-        return None
-    garments = photo.garments()
-    worn = Worn(image, garments[index].mask, photo.skin(), photo.foreground())
-    if label != SHORT_TOP:
+    if label in TOP_OF:
         return upper_half(worn, label, rng) if rng.random() < PART_DRESS else None
+    if label != SHORT_SLEEVE_TOP:
+        return None
     skirts = [garment.mask for garment in garments if garment.label == SKIRT]
     if skirts and rng.random() < MAKE_DRESS:
-        made = make_dress(image, worn.mask, skirts[0], rng)
+        made = make_dress(worn.image, worn.mask, skirts[0], rng)
         return None if made is None else worn.as_region(*made, SHORT_DRESS)
     return other_sleeves(worn, rng) if rng.random() < LENGTHEN else None
 
@@ -88,14 +86,14 @@ def other_sleeves(worn: Worn, rng: np.random.Generator) -> Region | None:
         The region; None when no arm is seen that could be dressed so. A long sleeve
         beside a bare arm would teach nothing, so it takes two arms.
     """
-    arms = [] if worn.skin is None else find_arms(worn.mask, worn.skin)
+    arms = worn.arms()
     long = rng.random() < MAKE_LONG
     if len(arms) < 1 + long:
         return None
     height = len(np.flatnonzero(worn.mask.any(axis=1)))
     bare = height * rng.uniform(*(LONG_BARE if long else SHORT_BARE))
     made = lengthen(worn.image, worn.mask, arms, bare, rng)
-    return worn.as_region(*made, LONG_TOP if long else SHORT_TOP)
+    return worn.as_region(*made, LONG_TOP if long else SHORT_SLEEVE_TOP)
 
 
 def upper_half(worn: Worn, label: int, rng: np.random.Generator) -> Region | None:
@@ -104,10 +102,12 @@ def upper_half(worn: Worn, label: int, rng: np.random.Generator) -> Region | Non
     Label maps name dresses under coats as well, whose sleeves nobody sees: those that
     would be short-sleeve tops must show a bare arm.
     """
-    rows = np.flatnonzero(worn.mask.any(axis=1))
-    arms = [] if worn.skin is None else find_arms(worn.mask, worn.skin)
-    starts = [arm.part[0].start for arm in arms]
-    lowest = rows[0] + SLEEVE_END * len(rows)
-    if TOP_OF[label] == SHORT_TOP and min(starts, default=lowest) >= lowest:
+    if TOP_OF[label] == SHORT_SLEEVE_TOP and not _shows_short_sleeves(worn):
         return None
     return worn.as_region(*part_dress(worn.image, worn.mask, rng), TOP_OF[label])
+
+
+def _shows_short_sleeves(worn: Worn) -> bool:
+    rows = np.flatnonzero(worn.mask.any(axis=1))
+    lowest = rows[0] + SLEEVE_END * len(rows)
+    return any(arm.part[0].start < lowest for arm in worn.arms())

@@ -28,7 +28,7 @@ from mrcnn.detections import mask_iou
 from mrcnn.predictor import Predictor, detect
 from mrcnn.refiner_data import Change, Region
 from mrcnn.windows import mask_bounds
-from tryon.altered_regions import alter
+from tryon.altered_regions import Worn, alter
 from tryon.images import write_whole
 from tryon.segment import drop_nested
 
@@ -232,10 +232,12 @@ class RegionLoader:
             )
         if candidate.garment is None:
             return Region(image, None, hint, candidate.label)
-        altered = alter(photo, image, candidate.garment, candidate.label, rng)
+        garments, foreground = photo.garments(), photo.foreground()
+        garment = garments[candidate.garment]
+        worn = Worn(image, garment.mask, foreground, photo.skin)
+        altered = alter(worn, garments, candidate.label, rng)
         if altered is not None:
             return altered
-        garment, foreground = photo.garments()[candidate.garment], photo.foreground()
         if rng.random() < HALF:
             hint = None
         if hint is None and foreground is not None and rng.random() < SWALLOW:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_tools.annotations import AnnotatedPhoto, Garment
+from data_tools.annotations import Garment
 from tryon.altered_regions import Worn, alter, other_sleeves, upper_half
 
 RED, BROWN, GREEN = (220, 20, 20), (200, 150, 120), (20, 160, 20)
@@ -19,17 +19,7 @@ def person(bottom=60, arms=("left", "right")):
         if side in arms:
             skin[32:76, left : left + 7] = True
     image[mask], image[skin] = RED, BROWN
-    return Worn(image, mask, skin, mask | skin)
-
-
-def photo_of(path, worn, *garments):
-    return AnnotatedPhoto(
-        path,
-        "people",
-        lambda: list(garments),
-        lambda: worn.foreground,
-        read_skin=None if worn.skin is None else lambda: worn.skin,
-    )
+    return Worn(image, mask, mask | skin, lambda: skin)
 
 
 def draws(count, make):
@@ -59,7 +49,7 @@ def test_one_bare_arm_gets_no_long_sleeve():
 
 def test_what_is_not_known_is_not_altered():
     worn = person()
-    unknown = Worn(worn.image, worn.mask)
+    unknown = Worn(worn.image, worn.mask, None, lambda: None)
     assert other_sleeves(unknown, np.random.default_rng(0)) is None
     assert upper_half(unknown, 10, np.random.default_rng(0)) is None
     region = upper_half(unknown, 12, np.random.default_rng(0))
@@ -88,19 +78,19 @@ def test_sleeves_of_a_dress_must_be_seen(arms):
 
 def test_hands_below_a_coat_are_no_short_sleeves():
     worn = person(bottom=125)
-    low = np.zeros_like(worn.skin)
+    low = np.zeros_like(worn.mask)
     low[70:115, 70:78] = True
-    coat = Worn(worn.image, worn.mask, low, worn.foreground)
+    coat = Worn(worn.image, worn.mask, worn.foreground, lambda: low)
     assert upper_half(coat, 10, np.random.default_rng(0)) is None
 
 
-def test_a_top_in_the_cloth_of_its_skirt_is_a_dress(tmp_path):
+def test_a_top_in_the_cloth_of_its_skirt_is_a_dress():
     worn = person()
     skirt = np.zeros_like(worn.mask)
     skirt[62:110, 28:72] = True
     worn.image[skirt] = GREEN
-    photo = photo_of(tmp_path, worn, Garment(1, worn.mask), Garment(9, skirt))
-    found = draws(60, lambda rng: alter(photo, worn.image, 0, 1, rng))
+    garments = Garment(1, worn.mask), Garment(9, skirt)
+    found = draws(60, lambda rng: alter(worn, garments, 1, rng))
     labels = [None if region is None else region.label for region in found]
     assert set(labels) == {None, 1, 2, 10}
     assert 12 < labels.count(10) < 36
@@ -109,7 +99,7 @@ def test_a_top_in_the_cloth_of_its_skirt_is_a_dress(tmp_path):
     assert np.abs(dress.image[80, 50].astype(int) - RED).max() < 10
 
 
-def test_other_classes_stay(tmp_path):
+def test_other_classes_stay():
     worn = person()
-    photo = photo_of(tmp_path, worn, Garment(4, worn.mask))
-    assert draws(20, lambda rng: alter(photo, worn.image, 0, 4, rng)) == [None] * 20
+    garments = [Garment(4, worn.mask)]
+    assert draws(20, lambda rng: alter(worn, garments, 4, rng)) == [None] * 20

@@ -107,6 +107,19 @@ def test_landmarks_of_other_classes_are_not_taught(photo):
     assert load(1, rng).landmarks is None
 
 
+def test_tops_with_bare_arms_are_taught_with_other_sleeves(photo):
+    mask = picture()[1]
+    skin = np.zeros_like(mask)
+    skin[30:72, 4:10] = skin[30:72, 50:56] = True  # from the sides, not from the hem
+    photo = dataclasses.replace(photo, read_skin=lambda: skin)
+    load = RegionLoader([photo], Finds([Candidate(0, 0, 1)], {}))
+    rng = np.random.default_rng(0)
+    regions = [load(0, rng) for _ in range(60)]
+    long = [region for region in regions if region.label == 2]
+    assert 5 < len(long) < 30
+    assert all((region.mask & skin).any() for region in long)
+
+
 def test_finds_come_back_from_their_file(photo, tmp_path):
     finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
     finds.save(tmp_path / "finds.npz", [photo])
