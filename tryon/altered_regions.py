@@ -10,20 +10,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_tools.annotations import SHORT_SLEEVE_TOP, Garment
+from data_tools.bare_arms import find_sleeves, shorten
 from data_tools.cloth import Mask, Picture
 from data_tools.dresses import make_dress, part_dress
 from data_tools.sleeves import Arm, find_arms, lengthen
 from mrcnn.refiner_data import Region
 
-LONG_TOP, SKIRT, SHORT_DRESS = 2, 9, 10
+LONG_TOP, LONG_COAT, SKIRT, SHORT_DRESS = 2, 4, 9, 10
 # What the upper half of a dress is: with short, with long, without sleeves, with straps.
 TOP_OF = {SHORT_DRESS: SHORT_SLEEVE_TOP, 11: LONG_TOP, 12: 5, 13: 6}
 # How often a top's sleeves are lengthened, how many of these become long ones; how often
 # a top becomes a dress where a skirt is worn with it, and a dress a top.
 LENGTHEN, MAKE_LONG, MAKE_DRESS, PART_DRESS = 0.5, 0.5, 0.4, 0.4
 # Shares of the shirt's height that stay bare from the fingers up, of a long sleeve and of
-# one that ends above the elbow.
-LONG_BARE, SHORT_BARE = (0.22, 0.42), (0.72, 1.0)
+# one that ends at the elbow or above.
+LONG_BARE, SHORT_BARE = (0.22, 0.42), (0.64, 1.0)
+# Shares of a long sleeve that stay: of what is to be short, and long still.
+STAY_SHORT, STAY_LONG = (0.3, 0.6), (0.72, 0.88)
+ROLL_UP = 0.25  # how often a long sleeve is rolled up
 SLEEVE_END = 0.45  # of a dress's height: short sleeves end above this
 
 
@@ -68,6 +72,8 @@ def alter(
     Returns:
         The altered region; None when it stays as it is.
     """
+    if label == LONG_TOP:
+        return bare_arms(worn, garments, label, rng) if rng.random() < ROLL_UP else None
     if label in TOP_OF:
         return upper_half(worn, label, rng) if rng.random() < PART_DRESS else None
     if label != SHORT_SLEEVE_TOP:
@@ -94,6 +100,33 @@ def other_sleeves(worn: Worn, rng: np.random.Generator) -> Region | None:
     bare = height * rng.uniform(*(LONG_BARE if long else SHORT_BARE))
     made = lengthen(worn.image, worn.mask, arms, bare, rng)
     return worn.as_region(*made, LONG_TOP if long else SHORT_SLEEVE_TOP)
+
+
+def bare_arms(
+    worn: Worn, garments: Sequence[Garment], label: int, rng: np.random.Generator
+) -> Region | None:
+    """Give a long-sleeve top shorter sleeves.
+
+    Args:
+        worn: the top.
+        garments: all of its photo.
+        label: the class that it shall be of: a short-sleeve top, or a long one whose
+            sleeves end below the elbow.
+        rng: source of chance.
+
+    Returns:
+        The region; None where a coat hides the sleeves, or not both arms hang at the
+        sides.
+    """
+    if any(garment.label == LONG_COAT for garment in garments):
+        return None
+    skin = worn.read_skin()
+    sleeves = [] if skin is None else find_sleeves(worn.mask, skin)
+    if len(sleeves) < 2:
+        return None
+    stay = rng.uniform(*(STAY_SHORT if label == SHORT_SLEEVE_TOP else STAY_LONG))
+    made = shorten(worn.image, worn.mask, sleeves, stay, rng)
+    return None if made is None else worn.as_region(*made, label)
 
 
 def upper_half(worn: Worn, label: int, rng: np.random.Generator) -> Region | None:

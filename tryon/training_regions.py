@@ -6,7 +6,7 @@ kept in the run's folder: real first masks, and real mistakes to learn from.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +28,7 @@ from mrcnn.detections import mask_iou
 from mrcnn.predictor import Predictor, detect
 from mrcnn.refiner_data import Change, Region
 from mrcnn.windows import mask_bounds
-from tryon.altered_regions import Worn, alter
+from tryon.altered_regions import LONG_TOP, Worn, alter, bare_arms
 from tryon.images import write_whole
 from tryon.segment import drop_nested
 
@@ -38,12 +38,14 @@ TOP_SCORE = 0.3  # and of the find that is taken for the top of a photo without 
 SAME, OTHER = 0.45, 0.25  # IoU with a garment: from here it is that one, below it is none
 SHRINK = 3  # finds are kept at a third of the photo's size
 HALF = 0.5  # how often a find's own mask is the hint, and not a spoilt truth
+COLUMNS = 4  # of the table of finds: the fields of `Candidate` that are numbers
 # How often a view gets each change.
 SWAP_BACKGROUND, RECOLOUR, OCCLUDE, COARSEN = 0.4, 0.2, 0.4, 0.25
 SWALLOW = 0.12  # how often a spoilt first mask takes in what hangs below
 CELLS = 28  # a side of the grid of such a mask
 BACKDROPS, CUT_OUTS = 150, 300
 LOWER = (7, 8, 9)  # shorts, trousers, skirts
+SHORTENED_SHARE = 0.1  # of the draws: long-sleeve tops that become short-sleeve ones
 # Of a photo's looks: the top counts, what else is seen must only be told from it.
 LOWER_SHARE, NOTHING_SHARE = 0.5, 0.4
 
@@ -57,12 +59,15 @@ class Candidate:
         garment: index among the photo's garments; None for what is none of them.
         label: the garment's, -1 when that is unknown, 0 for none of them.
         find: name of Mask R-CNN's first mask among the finds; "" for none.
+        shortened: whether the garment has long sleeves and is to be seen in short ones,
+            which `label` tells of.
     """
 
     photo: int
     garment: int | None
     label: int
     find: str = ""
+    shortened: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,9 @@ class Finds:
 
     def save(self, path: Path, photos: Sequence[AnnotatedPhoto]) -> None:
         """Write them to an .npz file, with the names of the photos they belong to."""
-        rows = [(c.photo, c.garment, c.label, c.find) for c in self.candidates]
-        table = [(p, -1 if g is None else g, k) for p, g, k, _ in rows]
-        arrays = {"table": np.array(table), "names": np.array([f for *_, f in rows])}
+        rows = [astuple(candidate) for candidate in self.candidates]
+        table = [(p, -1 if g is None else g, k, s) for p, g, k, _, s in rows]
+        arrays = {"table": np.array(table), "names": np.array([row[3] for row in rows])}
         arrays |= self.masks | {"photos": _names(photos)}
 
         def write(file: IO[bytes]) -> None:
@@ -94,9 +99,11 @@ class Finds:
         if not np.array_equal(masks.pop("photos", None), _names(photos)):
             return None
         table, names = masks.pop("table"), masks.pop("names")
+        if table.shape[1:] != (COLUMNS,):  # of an earlier version
+            return None
         candidates = [
-            Candidate(int(p), None if g < 0 else int(g), int(k), str(name))
-            for (p, g, k), name in zip(table, names, strict=True)
+            Candidate(int(p), None if g < 0 else int(g), int(k), str(name), bool(s))
+            for (p, g, k, s), name in zip(table, names, strict=True)
         ]
         return cls(candidates, masks)
 
@@ -141,6 +148,11 @@ def _add_photo(
         for place, garment in enumerate(garments)
     )
     finds.candidates.extend(
+        Candidate(index, place, SHORT_SLEEVE_TOP, shortened=True)
+        for place, garment in enumerate(garments)
+        if garment.label == LONG_TOP and _can_shorten(photo, garments, garment)
+    )
+    finds.candidates.extend(
         Candidate(index, None, 0, _keep(finds, thing.astype(np.float32)))
         for thing in photo.things()
     )
@@ -154,6 +166,14 @@ def _add_photo(
             )
         elif not ious or ious[best] < OTHER:
             finds.candidates.append(Candidate(index, None, 0, _keep(finds, mask)))
+
+
+def _can_shorten(
+    photo: AnnotatedPhoto, garments: Sequence[Garment], garment: Garment
+) -> bool:
+    worn = Worn(photo.image(), garment.mask, None, photo.skin)
+    rng = np.random.default_rng(0)
+    return bare_arms(worn, garments, SHORT_SLEEVE_TOP, rng) is not None
 
 
 def _class_of(garment: Garment) -> int:
@@ -188,17 +208,22 @@ def _keep(finds: Finds, mask: NDArray[np.float32]) -> str:
 def region_shares(
     candidates: Sequence[Candidate], photo_shares: Sequence[float]
 ) -> list[float]:
-    """Return how often each candidate is drawn: a part of its photo's share."""
-    weights = [_weight(candidate) for candidate in candidates]
+    """Return how often each candidate is drawn: a part of its photo's share.
+
+    Shortened ones have a share of their own, or the few would hardly be seen.
+    """
+    shortened = np.array([candidate.shortened for candidate in candidates])
+    own = SHORTENED_SHARE * sum(photo_shares) / max(int(shortened.sum()), 1)
+    weights = np.array([_weight(candidate) for candidate in candidates])
     places = [candidate.photo for candidate in candidates]
     totals = np.bincount(places, weights, minlength=len(photo_shares))
-    return [
-        photo_shares[place] * weight / float(totals[place])
-        for place, weight in zip(places, weights, strict=True)
-    ]
+    parts = np.asarray(photo_shares)[places] * weights / totals[places]
+    return np.where(shortened, own, parts).tolist()
 
 
 def _weight(candidate: Candidate) -> float:
+    if candidate.shortened:
+        return 0.0
     if candidate.label == 0:
         return NOTHING_SHARE
     return LOWER_SHARE if candidate.label in LOWER else 1.0
@@ -233,9 +258,13 @@ class RegionLoader:
         if candidate.garment is None:
             return Region(image, None, hint, candidate.label)
         garments, foreground = photo.garments(), photo.foreground()
-        garment = garments[candidate.garment]
+        garment, label = garments[candidate.garment], candidate.label
         worn = Worn(image, garment.mask, foreground, photo.skin)
-        altered = alter(worn, garments, candidate.label, rng)
+        if candidate.shortened:
+            altered = bare_arms(worn, garments, label, rng)
+            label = _class_of(garment)
+        else:
+            altered = alter(worn, garments, label, rng)
         if altered is not None:
             return altered
         if rng.random() < HALF:
@@ -243,9 +272,8 @@ class RegionLoader:
         if hint is None and foreground is not None and rng.random() < SWALLOW:
             hint = swallow(garment.mask, foreground, rng)
         # Other classes have landmarks of their own, which the refiner does not know.
-        is_top = candidate.label == SHORT_SLEEVE_TOP
-        points = garment.landmarks if is_top else None
-        return Region(image, garment.mask, hint, candidate.label, points, foreground)
+        points = garment.landmarks if label == SHORT_SLEEVE_TOP else None
+        return Region(image, garment.mask, hint, label, points, foreground)
 
 
 def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:

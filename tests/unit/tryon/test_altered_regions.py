@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_tools.annotations import Garment
-from tryon.altered_regions import Worn, alter, other_sleeves, upper_half
+from tryon.altered_regions import Worn, alter, bare_arms, other_sleeves, upper_half
 
 RED, BROWN, GREEN = (220, 20, 20), (200, 150, 120), (20, 160, 20)
 
@@ -47,11 +47,52 @@ def test_one_bare_arm_gets_no_long_sleeve():
     assert {None if region is None else region.label for region in found} == {None, 1}
 
 
+def in_long_sleeves(hands=("left", "right")):
+    """A red garment with sleeves that hang beside it, and hands below them."""
+    image = np.full((130, 120, 3), 90, np.uint8)
+    mask, skin = np.zeros((2, 130, 120), bool)
+    mask[20:90, 40:80] = mask[20:30, 20:100] = True
+    mask[20:80, 20:30] = mask[20:80, 90:100] = True
+    for side, left in (("left", 21), ("right", 91)):
+        if side in hands:
+            skin[80:90, left : left + 8] = True
+    image[mask], image[skin] = RED, BROWN
+    return Worn(image, mask, mask | skin, lambda: skin)
+
+
+@pytest.mark.parametrize(("label", "first", "last"), [(1, 35, 60), (2, 60, 75)])
+def test_long_sleeves_become_shorter(label, first, last):
+    worn = in_long_sleeves()
+    for region in draws(12, lambda rng: bare_arms(worn, [], label, rng)):
+        assert (region.label, region.landmarks, region.hint) == (label, None, None)
+        for left in (22, 92):
+            end = np.flatnonzero(region.mask[:, left : left + 6].any(axis=1)).max()
+            assert first <= end <= last
+            below = region.image[end + 3 : 80, left : left + 6].reshape(-1, 3)
+            np.testing.assert_allclose(below.mean(axis=0), BROWN, rtol=0.3)
+
+
+def test_sleeves_stay_under_coats_and_where_a_hand_is_hidden():
+    rng = np.random.default_rng(0)
+    coat = Garment(4, np.ones((130, 120), bool))
+    assert bare_arms(in_long_sleeves(), [coat], 1, rng) is None
+    assert bare_arms(in_long_sleeves(hands=("left",)), [], 1, rng) is None
+
+
+def test_some_long_sleeves_are_rolled_up_and_stay_long():
+    worn = in_long_sleeves()
+    found = draws(60, lambda rng: alter(worn, [], 2, rng))
+    rolled = [region for region in found if region is not None]
+    assert 5 < len(rolled) < 30
+    assert {region.label for region in rolled} == {2}
+
+
 def test_what_is_not_known_is_not_altered():
     worn = person()
     unknown = Worn(worn.image, worn.mask, None, lambda: None)
     assert other_sleeves(unknown, np.random.default_rng(0)) is None
     assert upper_half(unknown, 10, np.random.default_rng(0)) is None
+    assert bare_arms(unknown, [], 1, np.random.default_rng(0)) is None
     region = upper_half(unknown, 12, np.random.default_rng(0))
     assert (region.label, region.foreground) == (5, None), "no sleeves, no arms needed"
 

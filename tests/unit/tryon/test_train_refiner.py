@@ -19,6 +19,7 @@ from tryon.training_regions import (
     LOWER,
     LOWER_SHARE,
     NOTHING_SHARE,
+    SHORTENED_SHARE,
     Candidate,
     Finds,
     RegionLoader,
@@ -120,7 +121,46 @@ def test_tops_with_bare_arms_are_taught_with_other_sleeves(photo):
     assert all((region.mask & skin).any() for region in long)
 
 
+def in_long_sleeves(photo):
+    """The red garment has two more parts that hang beside it, and hands below."""
+    mask, skin = np.zeros((2, 90, 120), bool)
+    mask[20:60, 20:40] = mask[20:25, 10:50] = True
+    mask[20:54, 10:16] = mask[20:54, 44:50] = True
+    skin[54:60, 10:16] = skin[54:60, 44:50] = True
+    image = np.full((90, 120, 3), 90, np.uint8)
+    image[mask], image[skin] = (220, 20, 20), (210, 160, 130)
+    Image.fromarray(image).save(photo.image_path)
+    return dataclasses.replace(
+        photo, read_garments=lambda: [Garment(2, mask)], read_skin=lambda: skin
+    )
+
+
+def test_long_sleeves_are_taught_as_short_ones_too(photo):
+    photo = in_long_sleeves(photo)
+    finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
+    shortened = Candidate(0, 0, 1, shortened=True)
+    assert shortened in finds.candidates
+    assert Candidate(0, 0, 2) in finds.candidates
+    load = RegionLoader([photo], finds)
+    index = finds.candidates.index(shortened)
+    region = load(index, np.random.default_rng(0))
+    assert region.label == 1
+    assert region.mask[20:28, 11:15].all()
+    assert not region.mask[45:52, 11:15].any()
+    shares = region_shares(finds.candidates, [1.0])
+    assert shares[index] == pytest.approx(SHORTENED_SHARE)
+    assert sum(shares) == pytest.approx(1 + SHORTENED_SHARE)
+
+
+def test_a_sleeve_that_cannot_be_shortened_stays_long(photo):
+    candidates = [Candidate(0, 0, 1, shortened=True)]
+    photo = dataclasses.replace(photo, read_garments=lambda: [Garment(2, picture()[1])])
+    region = RegionLoader([photo], Finds(candidates, {}))(0, np.random.default_rng(0))
+    assert region.label == 2
+
+
 def test_finds_come_back_from_their_file(photo, tmp_path):
+    photo = in_long_sleeves(photo)
     finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
     finds.save(tmp_path / "finds.npz", [photo])
     again = Finds.load(tmp_path / "finds.npz", [photo])
@@ -139,6 +179,14 @@ def test_finds_of_other_photos_are_not_taken(photo, tmp_path):
     other = dataclasses.replace(photo, image_path=tmp_path / "two.png")
     assert Finds.load(path, [other]) is None
     assert Finds.load(path, [photo, other]) is None
+
+
+def test_finds_of_an_earlier_version_are_not_taken(photo, tmp_path):
+    path = tmp_path / "finds.npz"
+    names = np.array([str(photo.image_path)])
+    table = np.zeros((1, 3), int)
+    np.savez(path, table=table, names=np.array([""]), photos=names)
+    assert Finds.load(path, [photo]) is None
 
 
 def test_bad_photos_teach_nothing(photo, caplog):
