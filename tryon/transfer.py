@@ -60,6 +60,10 @@ from tryon.zoo import ModelCard, pattern_card
 Array = NDArray[np.float32]
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
 FOLD_STRENGTH = 0.8  # share of their contrast that is kept
+# Photos are lit more alike than the network believes: of how far it sees a level of light
+# (mean log gain over the shirt) from the usual one, so much is kept; what rendered people
+# in the shop's very tee ask for (benchmarks/level.py).
+USUAL_LEVEL, KEPT_LEVEL = -0.5, 0.66
 # Of the frame's side: shifts by which a check is looked for, and how alike fine folds may
 # be to themselves; from the second figure on they are print.
 REPEATS, REPEATED = (0.03, 0.15), (0.4, 0.5)
@@ -157,8 +161,26 @@ class UniversalTransfer:
             style = bare.result()
         warp, _, style_mask = style_warp(user, shop)
         batch = universal_input(user, frame, view, warp, style, style_mask)
+        prediction = settle_level(self.predictor(batch)[0], mask_in(user, frame))
         away = landmark_distance(user, shop, warp)
-        return Relit(warp, style, frame, self.predictor(batch)[0], folds, away)
+        return Relit(warp, style, frame, prediction, folds, away)
+
+
+def settle_level(prediction: Array, mask: NDArray[np.bool_]) -> Array:
+    """Bring the level of predicted light nearer to the usual one; its shape stays.
+
+    Args:
+        prediction: (S, S, 6), log gain (3) and residual (3).
+        mask: bool (S, S), the shirt; empty leaves the prediction as it is.
+
+    Returns:
+        (S, S, 6), a new array.
+    """
+    settled = prediction.copy()
+    if mask.any():
+        away = prediction[mask][:, :3].mean() - USUAL_LEVEL
+        settled[..., :3] -= (1 - KEPT_LEVEL) * away
+    return settled
 
 
 @once

@@ -7,7 +7,14 @@ from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
 from tryon.frames import LIGHT_MARGIN, Frame
 from tryon.light import Light
 from tryon.stages import Garment
-from tryon.transfer import PatternTransfer, UniversalTransfer, plain_view
+from tryon.transfer import (
+    KEPT_LEVEL,
+    USUAL_LEVEL,
+    PatternTransfer,
+    UniversalTransfer,
+    plain_view,
+    settle_level,
+)
 from tryon.types import GarmentMask, Instance, Photo
 from tryon.unwrap import unwrap
 
@@ -107,6 +114,25 @@ def test_the_users_photo_reaches_the_generator_so():
     ys, xs = (np.searchsorted(axis, 50) for axis in frame.places)
     assert seen[ys, xs, 0] > 120, "the dark print is gone"
     np.testing.assert_allclose(seen[:4], 120, atol=1e-3)
+
+
+def test_the_level_of_light_comes_nearer_to_the_usual_one():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((8, 8), bool)
+    mask[2:6, 2:6] = True
+    for level in (-1.5, USUAL_LEVEL, 0.4):
+        prediction = rng.normal(0, 0.2, (8, 8, 6)).astype(np.float32)
+        prediction[..., :3] += level - prediction[mask][:, :3].mean()
+        before = prediction.copy()
+        settled = settle_level(prediction, mask)
+        np.testing.assert_array_equal(prediction, before)
+        away = settled[mask][:, :3].mean() - USUAL_LEVEL
+        assert away == pytest.approx(KEPT_LEVEL * (level - USUAL_LEVEL), abs=1e-5)
+        np.testing.assert_array_equal(settled[..., 3:], before[..., 3:])
+        shape = settled[..., :3] - before[..., :3]
+        assert np.ptp(shape) == pytest.approx(0, abs=1e-5)
+    nothing = np.zeros_like(mask)
+    np.testing.assert_array_equal(settle_level(before, nothing), before)
 
 
 def test_the_light_on_a_garment_is_read_once():
