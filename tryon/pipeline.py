@@ -200,7 +200,8 @@ class TryOnPipeline:
         if found is None:
             remedy = f", or another --instance than {pick}"
             if pick is None:
-                remedy = _others(instances) if role == "user" else ""
+                sure_from = self.segmenter.config.score_threshold
+                remedy = _others(instances, sure_from) if role == "user" else ""
             raise Refusal(
                 f"no_garment_in_{role}_photo",
                 f"{photo.name}: no short-sleeve top was found; use a clearer photo of one"
@@ -258,9 +259,14 @@ def load_pattern(name: str, card: ModelCard) -> PatternTransfer:
         ) from error
 
 
-def _others(instances: tuple[Instance, ...]) -> str:
-    """Name the finds of other classes that may be taken all the same."""
-    names = [f"{k} for the {found.label_name}" for k, found in enumerate(instances)]
+def _others(instances: tuple[Instance, ...], sure_from: float) -> str:
+    """Name finds of other classes, or doubtful ones, that may be taken all the same."""
+    names = [
+        f"{k} for the {found.label_name}"
+        if found.score >= sure_from
+        else f"{k} with --force for what may be a {found.label_name}"
+        for k, found in enumerate(instances)
+    ]
     return f", or take another find with --instance ({', '.join(names)})" * bool(names)
 
 

@@ -41,6 +41,8 @@ class SegmentConfig:
     proposals: int = 5  # finds that are read again, at most
     # The refiner's probability from which a find counts: more likely so than not.
     score_threshold: float = 0.5
+    # Where nothing counts, what may be a garment from here on is named, to be picked.
+    doubt_threshold: float = 0.2
     # The same of the whole frame, when Mask R-CNN finds nothing: walls and floors that
     # fill a photo stay below it.
     frame_threshold: float = 0.7
@@ -101,17 +103,21 @@ class Segmenter:
         Returns:
             The garment, or None when there is none (or no find of that index).
         """
-        return self.choose(image, self.find(image), pick)
+        return self.look(image, pick).garment
 
     def look(self, image: np.ndarray, pick: int | None = None) -> Sight:
         """Find all garments of a photo and read the chosen one closer; see the call.
 
         Returns:
-            The finds, and the garment or None.
+            The finds, and the garment or None. Where no find is sure they are doubtful
+            ones, of which none is taken unless it is picked.
         """
-        everything = self.find(image)
-        garment = self.choose(image, everything, pick)
-        return Sight(garment.instances if garment else describe(everything), garment)
+        sure_from = self.config.score_threshold
+        found = self.find(image, min(self.config.doubt_threshold, sure_from))
+        sure = found[found.scores >= sure_from]
+        offered = sure if len(sure) else found
+        garment = self.choose(image, sure if pick is None else offered, pick)
+        return Sight(garment.instances if garment else describe(offered), garment)
 
     def choose(
         self, image: np.ndarray, found: Detections, pick: int | None = None

@@ -14,7 +14,7 @@ from tryon import judge
 from tryon.errors import REASONS, Refusal
 from tryon.frames import Frame, look
 from tryon.pipeline import Options, TryOnPipeline, doubts, finders_of, takes_places
-from tryon.segment import Segmenter
+from tryon.segment import SegmentConfig, Segmenter
 from tryon.stages import WORK_SIZE, Garment, work_image
 from tryon.transfer import Painted
 from tryon.types import GarmentMask, Instance, Photo
@@ -44,10 +44,11 @@ class FakeSegmenter(Segmenter):
 
     def __init__(self):
         """It has no networks."""
+        self.config = SegmentConfig()
 
     score, agreement, label = 0.9, 0.9, 1
 
-    def find(self, image):
+    def find(self, image, threshold=None):
         mask = (np.abs(image.astype(int) - 120) > 30).any(axis=-1)
         count = int(mask.any())
         return Detections(
@@ -157,7 +158,7 @@ def test_cut_off_is_refused_even_with_force(pipeline_of_fakes):
 
 
 def test_low_confidence_warns_with_force(pipeline_of_fakes):
-    pipeline_of_fakes.segmenter.score = 0.1
+    pipeline_of_fakes.segmenter.score = 0.55
     pair = draw_tee()[0], draw_tee()[0]
     with pytest.raises(Refusal) as error:
         pipeline_of_fakes(*pair)
@@ -319,6 +320,19 @@ def test_a_refusal_names_the_finds_of_other_classes(pipeline_of_fakes):
         pipeline_of_fakes(user, shop)
     with pytest.raises(Refusal, match="another --instance than 3"):
         pipeline_of_fakes(user, shop, Options(instance=3))
+
+
+def test_a_refusal_names_what_may_be_a_garment(pipeline_of_fakes):
+    user, _ = draw_tee()
+    shop, _ = draw_tee(colour=(20, 60, 220))
+    pipeline_of_fakes.segmenter.score = 0.3
+    doubtful = r"--instance \(0 with --force for what may be a short sleeve top\)"
+    with pytest.raises(Refusal, match=doubtful):
+        pipeline_of_fakes(user, shop)
+    with pytest.raises(Refusal, match="no_garment_in_shop_photo: .* of one$"):
+        pipeline_of_fakes.find(shop, "shop", None)
+    user_garment = pipeline_of_fakes.find(user, "user", 0)
+    assert user_garment.found.instance.score == 0.3
 
 
 def test_a_refusal_offers_nothing_where_nothing_was_found(pipeline_of_fakes):

@@ -108,6 +108,33 @@ def test_pick_by_index(segmenter, drawer, shirt):
     assert segmenter(shirt[0], pick=-1) is None
 
 
+def test_a_doubtful_find_is_named_and_taken_only_when_picked(segmenter, drawer, shirt):
+    drawer.score = 0.25
+    instances, garment = segmenter.look(shirt[0])
+    assert garment is None
+    assert [find.score for find in instances] == [pytest.approx(0.25)]
+    assert segmenter.look(shirt[0], pick=0).garment.instance.score == pytest.approx(0.25)
+    drawer.score = 0.15
+    assert segmenter.look(shirt[0], pick=0) == ((), None)
+
+
+def test_beside_a_sure_find_doubtful_ones_are_not_named(segmenter, drawer):
+    image, _ = picture((0, 20, 0, 20), (40, 90, 30, 90))
+    masks = np.zeros((2, *SIZE), np.float32)
+    masks[0, 40:90, 30:90] = masks[1, :20, :20] = 1
+    found = Detections(
+        np.zeros((2, 4), np.float32),
+        np.array([2, 1]),
+        np.array([0.9, 0.3], np.float32),
+        masks,
+    )
+    segmenter.find = lambda image, threshold=None: found
+    instances, garment = segmenter.look(image)
+    assert garment is None
+    assert [find.label for find in instances] == [2]
+    assert segmenter.look(image, pick=1).garment is None
+
+
 def test_the_largest_top_is_chosen(segmenter):
     image, _ = picture((0, 20, 0, 20), (40, 90, 30, 90))
     masks = np.zeros((3, *SIZE), np.float32)
