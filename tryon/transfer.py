@@ -30,6 +30,7 @@ from compositor.raster import sample_raster
 from compositor.repeat import repetition
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import (
+    GAMMA,
     apply_prediction_numpy,
     from_model_range,
     to_model_range,
@@ -46,6 +47,7 @@ from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
 from tryon.light import (
     Light,
+    dimness,
     fold_strength,
     folds_of,
     mask_in,
@@ -160,8 +162,12 @@ class UniversalTransfer:
             folds = fold_strength(user, shop) * fine_folds(user, frame)
             style = bare.result()
         warp, _, style_mask = style_warp(user, shop)
+        # The network knows photos of dark rooms too little: it sees them lit well.
+        lack = dimness(user)
+        view = np.minimum(expose(view, lack), 255)
         batch = universal_input(user, frame, view, warp, style, style_mask)
         prediction = settle_level(self.predictor(batch)[0], mask_in(user, frame))
+        prediction = darken(prediction, lack)
         away = landmark_distance(user, shop, warp)
         return Relit(warp, style, frame, prediction, folds, away)
 
@@ -181,6 +187,25 @@ def settle_level(prediction: Array, mask: NDArray[np.bool_]) -> Array:
         away = prediction[mask][:, :3].mean() - USUAL_LEVEL
         settled[..., :3] -= (1 - KEPT_LEVEL) * away
     return settled
+
+
+def darken(prediction: Array, log_light: float) -> Array:
+    """Take light from what a prediction makes of any garment.
+
+    Args:
+        prediction: (S, S, 6), log gain (3) and residual (3).
+        log_light: log of linear light, 0 or more.
+
+    Returns:
+        (S, S, 6): all that it draws is darker by that, see `expose`.
+    """
+    gain, residual = prediction[..., :3], prediction[..., 3:]
+    return np.concatenate([gain - log_light, expose(residual, -log_light)], axis=-1)
+
+
+def expose(values: Array, log_light: float) -> Array:
+    """Return sRGB values as they are in more light, or less; same shape."""
+    return values * np.float32(np.exp(log_light / GAMMA))
 
 
 @once

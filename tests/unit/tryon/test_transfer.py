@@ -3,15 +3,19 @@
 import numpy as np
 import pytest
 
+from compositor.color import LUMINANCE, from_linear, to_linear
 from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
+from cyclegan.data import apply_prediction_numpy
 from tryon.frames import LIGHT_MARGIN, Frame
-from tryon.light import Light
+from tryon.light import DIM, MOST_DIM, Light, dimness
 from tryon.stages import Garment
 from tryon.transfer import (
     KEPT_LEVEL,
     USUAL_LEVEL,
     PatternTransfer,
     UniversalTransfer,
+    darken,
+    expose,
     plain_view,
     settle_level,
 )
@@ -133,6 +137,43 @@ def test_the_level_of_light_comes_nearer_to_the_usual_one():
         assert np.ptp(shape) == pytest.approx(0, abs=1e-5)
     nothing = np.zeros_like(mask)
     np.testing.assert_array_equal(settle_level(before, nothing), before)
+
+
+def test_what_is_drawn_by_a_darkened_prediction_is_darker_everywhere():
+    rng = np.random.default_rng(0)
+    warped = rng.uniform(20, 120, (5, 6, 3)).astype(np.float32)
+    prediction = rng.uniform(-0.3, 0.3, (5, 6, 6)).astype(np.float32)
+    before = prediction.copy()
+    drawn = [
+        apply_prediction_numpy(warped, made[..., :3], made[..., 3:])
+        for made in (prediction, darken(prediction, 0.8))
+    ]
+    np.testing.assert_array_equal(prediction, before)
+    np.testing.assert_allclose(drawn[1], expose(drawn[0], -0.8), rtol=1e-4)
+    np.testing.assert_array_equal(darken(prediction, 0.0), before)
+
+
+def test_a_dim_photo_is_shown_lit_and_its_shirt_drawn_dim():
+    shop, seen, levels = garment(np.full((60, 60, 3), 99.0)), [], []
+    for dark in (1.0, 0.1):
+        user, generator = garment(lit(np.full((60, 60), 160.0))), EvenLight()
+        room = np.rint(from_linear(to_linear(user.work) * dark)).astype(np.uint8)
+        user = Garment(Photo(room), room, user.found)
+        made = UniversalTransfer(Knows(FALL), generator)(user, shop)
+        seen.append((generator.seen[0, 32, 32, 0] + 1) * 127.5)
+        levels.append(made.prediction[..., :3].mean())
+        lack = dimness(user)
+        brightest = np.percentile(to_linear(room) @ LUMINANCE, 99)
+        assert lack == pytest.approx(max(np.log(DIM / brightest), 0), abs=1e-4)
+        assert (lack > 0) is (dark < 1)
+    assert seen[1] > 0.7 * seen[0], "and not a third of it"
+    assert levels[1] == pytest.approx(levels[0] - lack, abs=1e-4)
+
+
+def test_a_black_photo_is_not_lit_without_end():
+    user = garment(np.zeros((60, 60, 3)))
+    dark = Garment(Photo(np.zeros_like(user.work)), np.zeros_like(user.work), user.found)
+    assert dimness(dark) == pytest.approx(np.log(MOST_DIM))
 
 
 def test_the_light_on_a_garment_is_read_once():
