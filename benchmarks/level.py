@@ -19,7 +19,7 @@ from data_tools.rendered_pairs import RenderedPair, find_pairs, pairs_of
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.evaluate_tryon import read_pair
 from tryon.fidelity import zones
-from tryon.light import mask_in
+from tryon.light import dimness, mask_in
 from tryon.pipeline import Options, TryOnPipeline, composite
 from tryon.transfer import KEPT_LEVEL, USUAL_LEVEL, Relit
 
@@ -49,7 +49,10 @@ def pairs_in(renders: Path) -> list[RenderedPair]:
 
 
 def level_of(pipeline: TryOnPipeline, pair: RenderedPair) -> tuple[float, float]:
-    """Return the level that the network predicts, and the true one."""
+    """Return the level that the network predicts, and the true one.
+
+    Those of a dim photo are as if it were lit well, see `dimness`.
+    """
     user_photo, shop_photo, true_photo, truth = read_pair(pair)
     user, shop, _ = pipeline.find_pair(user_photo, shop_photo, Options(force=True))
     relit = pipeline.transfer(user, shop)
@@ -59,7 +62,8 @@ def level_of(pipeline: TryOnPipeline, pair: RenderedPair) -> tuple[float, float]
         to_linear(image[inside].astype(np.float32)).mean(axis=0)
         for image in (composite(user, relit), true_photo.image)
     )
-    used = float(relit.prediction[mask_in(user, relit.frame)][:, :3].mean())
+    drawn = float(relit.prediction[mask_in(user, relit.frame)][:, :3].mean())
+    used = drawn + dimness(user)
     predicted = USUAL_LEVEL + (used - USUAL_LEVEL) / KEPT_LEVEL
     return predicted, used + float(np.log(true / ours).mean())
 
