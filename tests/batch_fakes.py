@@ -38,7 +38,7 @@ class FakePipeline:
             colour = shop.photo.image.mean(axis=(0, 1))
             image = (user.photo.image * 0.5 + colour * 0.5).astype(np.uint8)
         scores = {"score": float(image.mean()) / 255, "warp_distortion": 0.25}
-        scores |= {"style_distance": 3.5, "seam_energy": 0.5}
+        scores |= {"landmark_distance": 0.125, "style_distance": 3.5, "seam_energy": 0.5}
         return TryOnResult(image, {}, {"warnings": [], **scores})
 
 

@@ -41,8 +41,8 @@ def describe_row(row: Row) -> list[Any]:
     """Return what the page shows of a pair.
 
     Returns:
-        pair, status, reason, message, pattern, the four `SCORES`, warnings, and the
-        pictures of user, shop and result, each as (path, small copy) or None.
+        pair, status, reason, message, pattern, warnings, the pictures of user, shop and
+        result, each as (path, small copy) or None, and the `SCORES`.
     """
     scores = row.get("scores") or {}
     output = row.get("output") or {}
@@ -52,11 +52,11 @@ def describe_row(row: Row) -> list[Any]:
         row["reason"],
         row.get("message"),
         row.get("pattern"),
-        *(scores.get(name) for name in SCORES),
         row.get("warnings", []),
         _picture(row.get("user"), "path"),
         _picture(row.get("shop"), "path"),
         _picture(output, "file"),
+        *(scores.get(name) for name in SCORES),
     ]
 
 

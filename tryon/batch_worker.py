@@ -31,7 +31,13 @@ from tryon.zoo import ModelCard, sha256_of
 THUMBS = "thumbs"  # folder of small pictures beside the results
 THUMB_SIZE = 128  # longest side in pixels
 PATTERNS = 4  # trained patterns that are kept loaded
-SCORES = ("score", "warp_distortion", "style_distance", "seam_energy")
+SCORES = (
+    "score",
+    "warp_distortion",
+    "landmark_distance",
+    "style_distance",
+    "seam_energy",
+)
 # Errors that every later pair would meet too: the batch stops, and is resumed.
 _STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 _logger = logging.getLogger(__name__)

@@ -56,7 +56,7 @@ def row(number):
     if number % 100 == 0:
         return facts | {"status": "refused", "reason": "too_small", "output": None}
     scores = {"score": number * 7919 % ROWS / ROWS, "warp_distortion": 0.1}
-    scores |= {"style_distance": 9.0, "seam_energy": 1.0}
+    scores |= {"landmark_distance": 0.2, "style_distance": 9.0, "seam_energy": 1.0}
     output = {"file": name, "bytes": 9, "sha256": digest}
     return facts | {"status": "done", "reason": None, "scores": scores, "output": output}
 
