@@ -5,41 +5,58 @@
 RENDERS holds rendered people in tees A, B and C, or the pairs that ship (without --data);
 best people whose photo in tee C the generator has not seen. Told is how the true level of
 each pair, the mean log gain over the shirt that makes it as bright as the photo in the
-shop's very tee, hangs on the level that the network predicts: what `transfer.USUAL_LEVEL`
-and `KEPT_LEVEL` should be, and what they leave.
+shop's very tee, hangs on the level that the network predicts: what `transfer.settle`
+should take back, and what it leaves. Then the same with photos made darker in linear
+light, their truth with them: how much of it the level follows.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 
-from compositor.color import to_linear
+from compositor.color import from_linear, to_linear
 from data_tools.rendered_pairs import RenderedPair, find_pairs, pairs_of
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.evaluate_tryon import read_pair
 from tryon.fidelity import zones
-from tryon.light import dimness, mask_in
+from tryon.light import mask_in
 from tryon.pipeline import Options, TryOnPipeline, composite
-from tryon.transfer import KEPT_LEVEL, USUAL_LEVEL, Relit
+from tryon.transfer import Relit, settle
+from tryon.types import Photo
+
+EXPOSURES = (1.0, 0.7, 0.5, 0.35, 0.2)  # shares of a photo's light
 
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(data: Path | None) -> None:
     """Print the line that fits best, and the errors before and after."""
-    pipeline = TryOnPipeline.from_pretrained()
     pairs = find_pairs(SHIPPED_PAIRS) if data is None else pairs_in(data)
-    levels = [level_of(pipeline, pair) for pair in pairs]
-    predicted, true = np.array(levels).T
+    levels = measure(TryOnPipeline.from_pretrained(), pairs)
+    predicted, used, true = levels[:, 0].T
     kept, shift = np.polyfit(predicted, true, 1)
-    used = USUAL_LEVEL + KEPT_LEVEL * (predicted - USUAL_LEVEL)
-    click.echo(f"{len(levels)} pairs; true levels {true.mean():.2f} +- {true.std():.2f}")
+    click.echo(f"{len(pairs)} pairs; true levels {true.mean():.2f} +- {true.std():.2f}")
     click.echo(f"the line that fits: kept {kept:.2f}, usual {shift / (1 - kept):.2f}")
-    for name, guess in (("predicted", predicted), ("used", used)):
-        error = true - guess
+    for index, exposure in enumerate(EXPOSURES):
+        report(exposure, levels[:, index], levels[:, 0])
+
+
+def report(exposure: float, levels: np.ndarray, lit: np.ndarray) -> None:
+    """Print the errors at one exposure; levels (pairs, 3) of it and of the full light."""
+    click.echo(f"{exposure:.2f} of the light")
+    for name, guess, before in zip(
+        ("predicted", "used"), levels.T[:2], lit.T[:2], strict=True
+    ):
+        error = levels[:, 2] - guess
         spread = np.sqrt((error**2).mean())
-        click.echo(f"{name:<10} error {error.mean():+.3f}, root mean square {spread:.3f}")
+        line = f"  {name:<10} error {error.mean():+.3f}, root mean square {spread:.3f}"
+        if exposure < 1:
+            followed = (guess - before) / np.log(exposure)
+            line += f", follows {followed.mean():.2f} +- {followed.std():.2f}"
+        click.echo(line)
 
 
 def pairs_in(renders: Path) -> list[RenderedPair]:
@@ -48,12 +65,19 @@ def pairs_in(renders: Path) -> list[RenderedPair]:
     return [pair for name in people for pair in pairs_of(renders, name)]
 
 
-def level_of(pipeline: TryOnPipeline, pair: RenderedPair) -> tuple[float, float]:
-    """Return the level that the network predicts, and the true one.
+def measure(pipeline: TryOnPipeline, pairs: Sequence[RenderedPair]) -> np.ndarray:
+    """Return the predicted, the used and the true level: (pairs, exposures, 3)."""
+    return np.array(
+        [[level_of(pipeline, pair, light) for light in EXPOSURES] for pair in pairs]
+    )
 
-    Those of a dim photo are as if it were lit well, see `dimness`.
-    """
+
+def level_of(
+    pipeline: TryOnPipeline, pair: RenderedPair, exposure: float
+) -> tuple[float, float, float]:
+    """Return the level that the network predicts, the one that is used, and the true."""
     user_photo, shop_photo, true_photo, truth = read_pair(pair)
+    user_photo, true_photo = (expose(p, exposure) for p in (user_photo, true_photo))
     user, shop, _ = pipeline.find_pair(user_photo, shop_photo, Options(force=True))
     relit = pipeline.transfer(user, shop)
     assert isinstance(relit, Relit)
@@ -62,10 +86,16 @@ def level_of(pipeline: TryOnPipeline, pair: RenderedPair) -> tuple[float, float]
         to_linear(image[inside].astype(np.float32)).mean(axis=0)
         for image in (composite(user, relit), true_photo.image)
     )
-    drawn = float(relit.prediction[mask_in(user, relit.frame)][:, :3].mean())
-    used = drawn + dimness(user)
-    predicted = USUAL_LEVEL + (used - USUAL_LEVEL) / KEPT_LEVEL
-    return predicted, used + float(np.log(true / ours).mean())
+    used = float(relit.prediction[mask_in(user, relit.frame)][:, :3].mean())
+    guesses = np.linspace(-6, 3, 901)  # `settle` rises, so it can be read backwards
+    predicted = float(np.interp(used, settle(guesses), guesses))
+    return predicted, used, used + float(np.log(true / ours).mean())
+
+
+def expose(photo: Photo, exposure: float) -> Photo:
+    """Return a photo as it is with a share of its light."""
+    lit = from_linear(to_linear(photo.image) * exposure)
+    return replace(photo, image=np.rint(lit).astype(np.uint8))
 
 
 if __name__ == "__main__":

@@ -23,9 +23,6 @@ LEAST_GAIN, MOST_GAIN = 0.4, 2.5  # of linear light: beyond, there is noise to b
 # log of light on rendered tees of these tones (linear).
 TONES, FOLD_CONTRAST = (0.03, 0.7), (0.54, 0.28)
 LEAST_FOLDS, MOST_FOLDS = 0.5, 1.5
-# A photo is dim when its brightest hundredth is darker than this (linear; of 76 rendered
-# pairs in all kinds of light 2 are), and is taken for so many times too dark at most.
-DIM, MOST_DIM = 0.35, 10.0
 
 
 @dataclass(frozen=True)
@@ -77,17 +74,6 @@ def _fold_contrast(garment: Garment) -> float:
     tone = np.median(to_linear(garment.work[garment.found.mask]) @ LUMINANCE)
     logs = np.log(np.maximum((tone, *TONES), 1e-4))
     return float(np.interp(logs[0], logs[1:], FOLD_CONTRAST))
-
-
-@once
-def dimness(garment: Garment) -> float:
-    """Return how much darker a garment's photo is than one that is well lit.
-
-    Returns:
-        Log of linear light; 0 of all photos but dim ones.
-    """
-    brightest = np.percentile(to_linear(garment.work) @ LUMINANCE, 99)
-    return float(np.log(np.clip(DIM / max(brightest, 1e-6), 1.0, MOST_DIM)))
 
 
 @once

@@ -19,8 +19,10 @@ Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 # How often a sample shows the user's photo as it is, the shop's, and the true photo.
 OWN_PHOTO, SHOP_PHOTO, TRUE_PHOTO = 0.5, 0.6, 0.6
-# Cameras meter: most photos are about as bright as the light on the user is, few are not.
-ODD, EXPOSURE, ODD_EXPOSURE, TINT = 0.2, (0.85, 1.15), (0.5, 1.3), (0.88, 1.12)
+# Cameras meter: most photos are about as bright as the light on the user is. Some are
+# not, and some are taken in the dark.
+EXPOSURE, TINT = (0.85, 1.15), (0.88, 1.12)
+ODD, ODD_EXPOSURE = 0.4, (0.12, 1.3)
 PLAIN = 0.8  # how often the network sees the shirt as plain cloth
 MISREAD, SHRUNK = 0.15, (0.6, 1.05)  # log light: spread of errors; how much is seen
 
@@ -59,7 +61,8 @@ def paint_sample(
         light = change_contrast(light, pair.mask, rng.uniform(0.7, 1.4))
     own = design_a if repaint else pair.own_design
     exemplar, truth = _wear(pair, light, given, design_b, flat, rng)
-    exposure = rng.uniform(*(ODD_EXPOSURE if rng.random() < ODD else EXPOSURE))
+    stops = np.log(ODD_EXPOSURE if rng.random() < ODD else EXPOSURE)
+    exposure = np.exp(rng.uniform(*stops))
     room = (exposure * rng.uniform(*TINT, 3)) ** (1 / paint.GAMMA)
     photo = _repaint(pair, own, light, rng) * room if repaint else pair.photo * room
     photo = np.clip(photo, 0, 255)

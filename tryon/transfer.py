@@ -30,7 +30,6 @@ from compositor.raster import sample_raster
 from compositor.repeat import repetition
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import (
-    GAMMA,
     apply_prediction_numpy,
     from_model_range,
     to_model_range,
@@ -47,7 +46,6 @@ from tryon.errors import MissingModel
 from tryon.frames import LIGHT_MARGIN, Frame, look
 from tryon.light import (
     Light,
-    dimness,
     fold_strength,
     folds_of,
     mask_in,
@@ -62,10 +60,11 @@ from tryon.zoo import ModelCard, pattern_card
 Array = NDArray[np.float32]
 FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
 FOLD_STRENGTH = 0.8  # share of their contrast that is kept
-# Photos are lit more alike than the network believes: of how far it sees a level of light
-# (mean log gain over the shirt) from the usual one, so much is kept; what rendered people
-# in the shop's very tee ask for (benchmarks/level.py).
-USUAL_LEVEL, KEPT_LEVEL = -0.5, 0.66
+# Most photos are lit more alike than the network believes: of how far it sees a level of
+# light (mean log gain over the shirt) from the usual one, so much is taken back; what
+# rendered people in the shop's very tee ask for (benchmarks/level.py). Beyond the
+# reach it is a dark room, and is believed.
+USUAL_LEVEL, TAKEN_BACK, REACH = -0.5, 0.5, 0.6
 # Of the frame's side: shifts by which a check is looked for, and how alike fine folds may
 # be to themselves; from the second figure on they are print.
 REPEATS, REPEATED = (0.03, 0.15), (0.4, 0.5)
@@ -162,18 +161,16 @@ class UniversalTransfer:
             folds = fold_strength(user, shop) * fine_folds(user, frame)
             style = bare.result()
         warp, _, style_mask = style_warp(user, shop)
-        # The network knows photos of dark rooms too little: it sees them lit well.
-        lack = dimness(user)
-        view = np.minimum(expose(view, lack), 255)
         batch = universal_input(user, frame, view, warp, style, style_mask)
         prediction = settle_level(self.predictor(batch)[0], mask_in(user, frame))
-        prediction = darken(prediction, lack)
         away = landmark_distance(user, shop, warp)
         return Relit(warp, style, frame, prediction, folds, away)
 
 
 def settle_level(prediction: Array, mask: NDArray[np.bool_]) -> Array:
-    """Bring the level of predicted light nearer to the usual one; its shape stays.
+    """Bring the level of predicted light nearer to the usual one, see `settle`.
+
+    Its shape stays.
 
     Args:
         prediction: (S, S, 6), log gain (3) and residual (3).
@@ -184,28 +181,15 @@ def settle_level(prediction: Array, mask: NDArray[np.bool_]) -> Array:
     """
     settled = prediction.copy()
     if mask.any():
-        away = prediction[mask][:, :3].mean() - USUAL_LEVEL
-        settled[..., :3] -= (1 - KEPT_LEVEL) * away
+        level = prediction[mask][:, :3].mean()
+        settled[..., :3] += settle(level) - level
     return settled
 
 
-def darken(prediction: Array, log_light: float) -> Array:
-    """Take light from what a prediction makes of any garment.
-
-    Args:
-        prediction: (S, S, 6), log gain (3) and residual (3).
-        log_light: log of linear light, 0 or more.
-
-    Returns:
-        (S, S, 6): all that it draws is darker by that, see `expose`.
-    """
-    gain, residual = prediction[..., :3], prediction[..., 3:]
-    return np.concatenate([gain - log_light, expose(residual, -log_light)], axis=-1)
-
-
-def expose(values: Array, log_light: float) -> Array:
-    """Return sRGB values as they are in more light, or less; same shape."""
-    return values * np.float32(np.exp(log_light / GAMMA))
+def settle(levels: NDArray[np.floating] | float) -> NDArray[np.floating]:
+    """Return levels of light nearer to the usual one, unless they are far from it."""
+    away = np.asarray(levels) - USUAL_LEVEL
+    return levels - TAKEN_BACK * away * np.exp(-((away / REACH) ** 2))
 
 
 @once

@@ -98,6 +98,23 @@ def test_the_photo_around_the_shirt_is_seen_in_the_same_room(renders, paint_all)
     assert np.std(levels) < 0.05 * np.mean(levels)
 
 
+def test_some_rooms_are_dark_and_most_are_not(renders, paint_all):
+    """The drawn wall is grey 90, so its colour tells the exposure; so does the truth."""
+    pair = first_pair(renders)
+    wall = (pair.photo == 90).all(axis=-1)
+    walls, truths = [], []
+    for seed in range(80):
+        sample = draw(pair, seed)
+        mirrored = not np.array_equal(sample["mask"][..., 0] > 0, pair.mask)
+        photo = sample["photo"][:, ::-1] if mirrored else sample["photo"]
+        walls.append((photo[wall] + 1).mean() * 127.5)
+        truths.append((sample["truth_b"][sample["mask"][..., 0] > 0] + 1).mean())
+    light = (np.array(walls) / 90) ** paint.GAMMA
+    assert light.min() < 0.25
+    assert 0.5 < ((light > 0.8) & (light < 1.2)).mean() < 0.9
+    assert np.corrcoef(light, truths)[0, 1] > 0.9
+
+
 def test_where_it_exists_the_truth_is_the_photo(renders, monkeypatch):
     """Person 1 wears C as well: A's photo, C's shop picture, C's photo."""
     for path in list(renders.glob("p002_A*")):

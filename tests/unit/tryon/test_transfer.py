@@ -3,20 +3,18 @@
 import numpy as np
 import pytest
 
-from compositor.color import LUMINANCE, from_linear, to_linear
 from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
-from cyclegan.data import apply_prediction_numpy
 from tryon.frames import LIGHT_MARGIN, Frame
-from tryon.light import DIM, MOST_DIM, Light, dimness
+from tryon.light import Light
 from tryon.stages import Garment
 from tryon.transfer import (
-    KEPT_LEVEL,
+    REACH,
+    TAKEN_BACK,
     USUAL_LEVEL,
     PatternTransfer,
     UniversalTransfer,
-    darken,
-    expose,
     plain_view,
+    settle,
     settle_level,
 )
 from tryon.types import GarmentMask, Instance, Photo
@@ -124,14 +122,14 @@ def test_the_level_of_light_comes_nearer_to_the_usual_one():
     rng = np.random.default_rng(0)
     mask = np.zeros((8, 8), bool)
     mask[2:6, 2:6] = True
-    for level in (-1.5, USUAL_LEVEL, 0.4):
+    for level in (USUAL_LEVEL - 0.3, USUAL_LEVEL, USUAL_LEVEL + 0.3):
         prediction = rng.normal(0, 0.2, (8, 8, 6)).astype(np.float32)
         prediction[..., :3] += level - prediction[mask][:, :3].mean()
         before = prediction.copy()
         settled = settle_level(prediction, mask)
         np.testing.assert_array_equal(prediction, before)
         away = settled[mask][:, :3].mean() - USUAL_LEVEL
-        assert away == pytest.approx(KEPT_LEVEL * (level - USUAL_LEVEL), abs=1e-5)
+        assert away == pytest.approx(settle(level) - USUAL_LEVEL, abs=1e-5)
         np.testing.assert_array_equal(settled[..., 3:], before[..., 3:])
         shape = settled[..., :3] - before[..., :3]
         assert np.ptp(shape) == pytest.approx(0, abs=1e-5)
@@ -139,41 +137,14 @@ def test_the_level_of_light_comes_nearer_to_the_usual_one():
     np.testing.assert_array_equal(settle_level(before, nothing), before)
 
 
-def test_what_is_drawn_by_a_darkened_prediction_is_darker_everywhere():
-    rng = np.random.default_rng(0)
-    warped = rng.uniform(20, 120, (5, 6, 3)).astype(np.float32)
-    prediction = rng.uniform(-0.3, 0.3, (5, 6, 6)).astype(np.float32)
-    before = prediction.copy()
-    drawn = [
-        apply_prediction_numpy(warped, made[..., :3], made[..., 3:])
-        for made in (prediction, darken(prediction, 0.8))
-    ]
-    np.testing.assert_array_equal(prediction, before)
-    np.testing.assert_allclose(drawn[1], expose(drawn[0], -0.8), rtol=1e-4)
-    np.testing.assert_array_equal(darken(prediction, 0.0), before)
-
-
-def test_a_dim_photo_is_shown_lit_and_its_shirt_drawn_dim():
-    shop, seen, levels = garment(np.full((60, 60, 3), 99.0)), [], []
-    for dark in (1.0, 0.1):
-        user, generator = garment(lit(np.full((60, 60), 160.0))), EvenLight()
-        room = np.rint(from_linear(to_linear(user.work) * dark)).astype(np.uint8)
-        user = Garment(Photo(room), room, user.found)
-        made = UniversalTransfer(Knows(FALL), generator)(user, shop)
-        seen.append((generator.seen[0, 32, 32, 0] + 1) * 127.5)
-        levels.append(made.prediction[..., :3].mean())
-        lack = dimness(user)
-        brightest = np.percentile(to_linear(room) @ LUMINANCE, 99)
-        assert lack == pytest.approx(max(np.log(DIM / brightest), 0), abs=1e-4)
-        assert (lack > 0) is (dark < 1)
-    assert seen[1] > 0.7 * seen[0], "and not a third of it"
-    assert levels[1] == pytest.approx(levels[0] - lack, abs=1e-4)
-
-
-def test_a_black_photo_is_not_lit_without_end():
-    user = garment(np.zeros((60, 60, 3)))
-    dark = Garment(Photo(np.zeros_like(user.work)), np.zeros_like(user.work), user.found)
-    assert dimness(dark) == pytest.approx(np.log(MOST_DIM))
+def test_a_level_near_the_usual_one_is_brought_nearer_and_a_dark_room_stays_dark():
+    for away in (-0.1, 0.1):
+        left = settle(USUAL_LEVEL + away) - USUAL_LEVEL
+        assert left == pytest.approx(away * (1 - TAKEN_BACK), rel=0.03)
+    assert settle(USUAL_LEVEL) == USUAL_LEVEL
+    assert settle(USUAL_LEVEL - 4 * REACH) == pytest.approx(USUAL_LEVEL - 4 * REACH)
+    levels = settle(np.linspace(-4, 2, 301))
+    assert (np.diff(levels) > 0).all(), "what is brighter stays brighter"
 
 
 def test_the_light_on_a_garment_is_read_once():
