@@ -52,6 +52,18 @@ LANDMARK_NAMES = (
     "right shoulder",
 )
 CHART_STRIDE = 4  # pixels of the chart network's view a cell of its chart
+# What the refiner tells apart in a view (human parsing): where skin begins tells sleeves.
+# Lower are shorts, trousers and skirts; accessories are hair and bags as well.
+PART_NAMES = (
+    "background",
+    "skin",
+    "top",
+    "outwear",
+    "lower",
+    "dress",
+    "accessory",
+    "other",
+)
 PRECISIONS = ("float32", "mixed_bfloat16")
 # First backbone stage that moves, by the name of a training stage; "heads" moves none.
 TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
@@ -140,6 +152,8 @@ class RefinerConfig:
     landmarks: int = len(LANDMARK_NAMES)  # of a short-sleeve top
     widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder, strides 2 to 32
     class_width: int = 128
+    parts: int = len(PART_NAMES)
+    part_width: int = 32  # of the layers that tell the class by the parts
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -25,11 +25,13 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
         all float32: `masks` (B, S/2, S/2) logits,
         `classes` (B, 1 + classes) logits, `heatmaps` (B, S/4, S/4, K) logits over the
         places of each landmark, `places` (B, K, 2) their expected x and y as shares of
-        the view, `seen` (B, K) logits that a landmark is visible.
+        the view, `seen` (B, K) logits that a landmark is visible, `parts`
+        (B, S/4, S/4, P) logits of `PART_NAMES`.
 
     References:
         Cai and Vasconcelos, "Cascade R-CNN", CVPR 2018; Ge et al., "DeepFashion2",
-        CVPR 2019 (Match R-CNN); Sun et al., "Integral Human Pose Regression", ECCV 2018.
+        CVPR 2019 (Match R-CNN); Sun et al., "Integral Human Pose Regression", ECCV 2018;
+        Gong et al., "Look into Person", CVPR 2017 (human parsing).
     """
     # === Layers ===
     size = config.image_size
@@ -41,13 +43,18 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
     levels = decode(stages, hints, config.widths)
     logits = conv(1, 3, "mask_logits", None)(levels[0])  # (B, S/2, S/2, 1)
     heatmaps, seen = _landmark_head(levels[1], config.landmarks)
+    parts = _part_head(levels[1], config.parts)
+    by_view = _class_head(stages[-1], levels[3], hints, config)
     half = (size // 2, size // 2)
     outputs = {
         "masks": layers.Reshape(half, dtype="float32", name="masks")(logits),
-        "classes": _class_head(stages[-1], levels[3], hints, config),
+        "classes": layers.Add(dtype="float32", name="classes")(
+            [by_view, _class_by_parts(parts, hints, config)]
+        ),
         "heatmaps": heatmaps,
         "places": landmark_places(heatmaps),
         "seen": seen,
+        "parts": parts,
     }
     return keras.Model(views, outputs, name="refiner")
 
@@ -64,7 +71,33 @@ def _class_head(top, level, hints, config: RefinerConfig):
     hinted = ops.sum(deep * part, axis=(1, 2)) / (ops.sum(part, axis=(1, 2)) + 1e-3)
     x = layers.Concatenate(name="class_features")([whole, hinted])
     x = layers.Dropout(0.2, name="class_dropout", seed=3)(x)
-    return layers.Dense(config.num_classes + 1, dtype="float32", name="classes")(x)
+    return layers.Dense(config.num_classes + 1, dtype="float32", name="class_by_view")(x)
+
+
+def _part_head(level, count: int):
+    """Return logits of what each cell shows."""
+    x = conv(level.shape[-1], 3, "part_conv")(level)
+    return layers.Conv2D(count, 1, dtype="float32", name="parts")(x)
+
+
+def _class_by_parts(parts, hints, config: RefinerConfig):
+    """Name what the hint points at from where skin, cloth and bags lie.
+
+    The class must not bend the parts: no gradient goes back through them.
+    """
+    shares = ops.softmax(ops.stop_gradient(parts), axis=-1)
+    part = layers.AveragePooling2D(4, name="hint_parts")(hints)
+    x = layers.Concatenate(name="part_join")([shares, part])
+    for index, size in enumerate((2, 2, 2), 1):
+        x = layers.AveragePooling2D(size, name=f"part_pool{index}")(x)
+        x = conv(config.part_width, 3, f"part_class{index}")(x)
+    x = layers.GlobalAveragePooling2D(name="part_whole")(x)
+    return layers.Dense(
+        config.num_classes + 1,
+        kernel_initializer="zeros",
+        dtype="float32",
+        name="class_by_parts",
+    )(x)
 
 
 def _landmark_head(level, count: int):

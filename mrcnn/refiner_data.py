@@ -13,13 +13,23 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from mrcnn.config import CLASS_NAMES
 from mrcnn.windows import (
     MIRRORED,
     homography,
     mask_bounds,
+    pick,
     resample,
     square_window,
 )
+
+NO_PART = 255  # of a map of parts: what is there is not known
+CROP, CLOSE = 0.35, 0.4  # how often a photo is cut, and how often through all its sides
+# Shares of a garment by which the frame comes in at each side, at most, and goes out.
+CUT, AROUND = 0.3, 0.4
+SLEEVES = 0.06  # share of its width cut off at both sides: no sleeve's end is seen
+_LONG_TOP = CLASS_NAMES.index("long sleeve top") + 1
+PART_STRIDE = 4  # pixels of a view a cell of its parts
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class Region:
             None when they are not known.
         foreground: bool (H, W), what stays when an augmenter swaps the background; None
             when that is not known.
+        parts: uint8 (H, W), indices of `PART_NAMES`, `NO_PART` where that is not known;
+            None when nothing is.
     """
 
     image: np.ndarray
@@ -44,6 +56,7 @@ class Region:
     label: int
     landmarks: np.ndarray | None = None
     foreground: np.ndarray | None = None
+    parts: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that there is something to look at."""
@@ -136,7 +149,7 @@ def random_region(
     Convention:
         The window is a projective map from view pixels to photo pixels.
     """
-    if shake and rng.random() < 0.25:
+    if shake and rng.random() < CROP:
         region = _crop(region, mask_bounds(region.meant), rng)
     first = region.meant if region.hint is None else region.hint
     centre, span = square_window(mask_bounds(first))
@@ -152,23 +165,30 @@ def random_region(
 
 
 def _crop(region: Region, bounds: np.ndarray, rng: np.random.Generator) -> Region:
-    """Cut the photo's frame into the garment, as a photo from close by does."""
+    """Cut the photo's frame into the garment, as a photo from close by does.
+
+    A long-sleeve top without its sleeves is of no known class: it may be dressed as if
+    they were short.
+    """
     height, width = region.image.shape[:2]
     x1, y1, x2, y2 = bounds
-    inside = rng.uniform(-0.4, 0.3, 4) * np.array([x2 - x1, y2 - y1] * 2)
+    shares = rng.uniform(0 if rng.random() < CLOSE else -AROUND, CUT, 4)
+    inside = shares * np.array([x2 - x1, y2 - y1] * 2)
+    sleeveless = min(shares[0], shares[2]) > SLEEVES
+    label = -1 if sleeveless and region.label == _LONG_TOP else region.label
     left, top = np.maximum([x1, y1] + inside[:2], 0).astype(int)
     right, bottom = np.minimum([x2, y2] - inside[2:], [width, height]).astype(int)
     if right - left < 16 or bottom - top < 16:
         return region
     part = np.s_[top:bottom, left:right]
-    mask, hint, foreground = (
+    mask, hint, foreground, parts = (
         None if plane is None else plane[part]
-        for plane in (region.mask, region.hint, region.foreground)
+        for plane in (region.mask, region.hint, region.foreground, region.parts)
     )
     points = region.landmarks
     if points is not None:
         points = points - np.array([left, top, 0], np.float32)
-    return Region(region.image[part], mask, hint, region.label, points, foreground)
+    return Region(region.image[part], mask, hint, label, points, foreground, parts)
 
 
 def _warp(region: Region, matrix: np.ndarray, size: int, mirrored: bool) -> Region:
@@ -187,6 +207,7 @@ def _warp(region: Region, matrix: np.ndarray, size: int, mirrored: bool) -> Regi
         region.label,
         _move_points(region, matrix, size, mirrored),
         foreground,
+        None if region.parts is None else pick(region.parts, matrix, size),
     )
 
 
@@ -254,7 +275,8 @@ def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
 
     Returns:
         `views` float32 (S, S, 4), RGB and hint, 0..255; `gt_masks` (S/2, S/2) in [0, 1],
-        `gt_label` int, `gt_landmarks` (K, 3) with x and y as shares of the view, and
+        `gt_label` int, `gt_landmarks` (K, 3) with x and y as shares of the view,
+        `gt_parts` int (S/4, S/4), and
         `known` float32 (3,): whether mask, label and landmarks are.
     """
     size = len(view.image)
@@ -263,6 +285,8 @@ def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
     hint = nothing if view.hint is None else view.hint
     halves = mask.reshape(size // 2, 2, size // 2, 2).mean(axis=(1, 3))
     points = np.zeros((landmarks, 3), np.float32)
+    cells = slice(PART_STRIDE // 2, None, PART_STRIDE)
+    parts = np.full((size, size), NO_PART) if view.parts is None else view.parts
     if view.landmarks is not None:
         points[:] = view.landmarks / np.array([size, size, 1])
     known = [view.mask is not None, view.label >= 0, view.landmarks is not None]
@@ -271,5 +295,6 @@ def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
         "gt_masks": halves.astype(np.float32),
         "gt_label": np.array(max(view.label, 0), np.int32),
         "gt_landmarks": points,
+        "gt_parts": parts[cells, cells].astype(np.int32),
         "known": np.array(known, np.float32),
     }

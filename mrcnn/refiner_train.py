@@ -7,7 +7,14 @@ from mrcnn.losses import binary_cross_entropy, weighted_mean
 from mrcnn.refiner import build_refiner
 from mrcnn.trainer import NetworkTrainer
 
-WEIGHTS = {"mask": 1.0, "class": 0.4, "heatmap": 0.15, "place": 4.0, "seen": 0.1}
+WEIGHTS = {
+    "mask": 1.0,
+    "class": 0.4,
+    "heatmap": 0.15,
+    "place": 4.0,
+    "seen": 0.1,
+    "part": 0.4,
+}
 EDGE_WEIGHT = 3.0  # how much more a pixel at the outline counts
 SMOOTHING = 0.1  # of class labels: annotators are not sure of sleeves either
 SPREAD = 1.2  # standard deviation of a true heatmap, cells
@@ -24,7 +31,7 @@ class RefinerTrainer(NetworkTrainer):
         inputs: a dict of `mrcnn.refiner_data.pack_region`'s arrays, batched.
 
     Returns:
-        The five losses, scalars, by the names of `WEIGHTS`.
+        The losses, scalars, by the names of `WEIGHTS`.
     """
 
     def __init__(
@@ -41,6 +48,7 @@ class RefinerTrainer(NetworkTrainer):
             "mask": mask_loss(pred["masks"], inputs["gt_masks"], known[:, 0]),
             "class": class_loss(pred["classes"], inputs["gt_label"], known[:, 1]),
             **landmark_losses(pred, points, known[:, 2]),
+            "part": part_loss(pred["parts"], inputs["gt_parts"]),
         }
 
 
@@ -69,6 +77,15 @@ def class_loss(logits, labels, known):
     right = -ops.squeeze(picked, -1)
     anything = -ops.mean(log_share, axis=-1)
     return weighted_mean((1 - SMOOTHING) * right + SMOOTHING * anything, known)
+
+
+def part_loss(logits, parts):
+    """Cross entropy of logits (B, h, w, P) and parts (B, h, w); `NO_PART` counts not."""
+    known = parts < logits.shape[-1]
+    log_share = ops.log_softmax(logits, axis=-1)
+    index = ops.expand_dims(ops.where(known, parts, 0), -1)
+    picked = ops.take_along_axis(log_share, index, axis=-1)
+    return weighted_mean(-ops.squeeze(picked, -1), ops.cast(known, "float32"))
 
 
 def landmark_losses(pred, points, known):

@@ -80,6 +80,27 @@ def resample(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(moved)
 
 
+def pick(indices: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Look at a map of indices through a window: no value comes between two.
+
+    Args:
+        indices: uint8 (H, W).
+        matrix: see `resample`.
+        size: height and width of the view.
+
+    Returns:
+        uint8 (size, size); beyond the photo 0.
+    """
+    moved = Image.fromarray(indices).transform(
+        (size, size),
+        Image.Transform.PERSPECTIVE,
+        tuple((matrix / matrix[2, 2]).ravel()[:8]),
+        Image.Resampling.NEAREST,
+        fillcolor=0,
+    )
+    return np.asarray(moved)
+
+
 def view_of(
     image: np.ndarray, mask: np.ndarray, window: np.ndarray, size: int
 ) -> np.ndarray:

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_tools.annotations import SHORT_SLEEVE_TOP, Garment
 from data_tools.bare_arms import find_sleeves, shorten
 from data_tools.cloth import Mask, Picture
 from data_tools.dresses import make_dress, part_dress
 from data_tools.sleeves import Arm, find_arms, lengthen
-from mrcnn.refiner_data import Region
+from mrcnn.refiner_data import NO_PART, Region
+from tryon.training_parts import LOWER, PART_OF, SKIN
 
 LONG_TOP, LONG_COAT, SKIRT, SHORT_DRESS = 2, 4, 9, 10
 # What the upper half of a dress is: with short, with long, without sleeves, with straps.
@@ -40,22 +42,37 @@ class Worn:
         mask: bool (H, W).
         foreground: see `Region`.
         read_skin: reads all that is bare, bool (H, W), or None when that is not known.
+        parts: see `Region`.
     """
 
     image: Picture
     mask: Mask
     foreground: Mask | None
     read_skin: Callable[[], Mask | None]
+    parts: NDArray[np.uint8] | None = None
 
     def arms(self) -> list[Arm]:
         """Return the bare arms that are seen."""
         skin = self.read_skin()
         return [] if skin is None else find_arms(self.mask, skin)
 
-    def as_region(self, image: Picture, mask: Mask, label: int) -> Region:
-        """Return what became of it; its first mask and landmarks are gone."""
+    def as_region(
+        self, image: Picture, mask: Mask, label: int, uncovered: int = NO_PART
+    ) -> Region:
+        """Return what became of it; its first mask and landmarks are gone.
+
+        Args:
+            image: the altered photo.
+            mask: the altered garment.
+            label: its class.
+            uncovered: the part that is seen where the garment was and is no more.
+        """
         around = None if self.foreground is None else self.foreground | mask
-        return Region(image, mask, None, label, None, around)
+        parts = self.parts
+        if parts is not None:
+            parts = np.where(self.mask & ~mask, np.uint8(uncovered), parts)
+            parts[mask] = PART_OF[label]
+        return Region(image, mask, None, label, None, around, parts)
 
 
 def alter(
@@ -126,7 +143,7 @@ def bare_arms(
         return None
     stay = rng.uniform(*(STAY_SHORT if label == SHORT_SLEEVE_TOP else STAY_LONG))
     made = shorten(worn.image, worn.mask, sleeves, stay, rng)
-    return None if made is None else worn.as_region(*made, label)
+    return None if made is None else worn.as_region(*made, label, SKIN)
 
 
 def upper_half(worn: Worn, label: int, rng: np.random.Generator) -> Region | None:
@@ -137,7 +154,8 @@ def upper_half(worn: Worn, label: int, rng: np.random.Generator) -> Region | Non
     """
     if TOP_OF[label] == SHORT_SLEEVE_TOP and not _shows_short_sleeves(worn):
         return None
-    return worn.as_region(*part_dress(worn.image, worn.mask, rng), TOP_OF[label])
+    made = part_dress(worn.image, worn.mask, rng)
+    return worn.as_region(*made, TOP_OF[label], LOWER)
 
 
 def _shows_short_sleeves(worn: Worn) -> bool:

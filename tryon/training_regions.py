@@ -26,11 +26,12 @@ from data_tools.backdrops import backdrop, cut_backdrops
 from data_tools.occluders import CutOut, cover, cut_things, draw_occluder
 from mrcnn.detections import mask_iou
 from mrcnn.predictor import Predictor, detect
-from mrcnn.refiner_data import Change, Region
+from mrcnn.refiner_data import NO_PART, Change, Region
 from mrcnn.windows import mask_bounds
 from tryon.altered_regions import LONG_TOP, Worn, alter, bare_arms
 from tryon.images import write_whole
 from tryon.segment import drop_nested
+from tryon.training_parts import read_parts
 
 _log = logging.getLogger(__name__)
 FIND_SCORE = 0.15  # of Mask R-CNN's finds that are taught
@@ -256,10 +257,12 @@ class RegionLoader:
                 255
             )
         if candidate.garment is None:
-            return Region(image, None, hint, candidate.label)
+            parts = read_parts(photo, photo.garments(), photo.foreground())
+            return Region(image, None, hint, candidate.label, parts=parts)
         garments, foreground = photo.garments(), photo.foreground()
         garment, label = garments[candidate.garment], candidate.label
-        worn = Worn(image, garment.mask, foreground, photo.skin)
+        parts = read_parts(photo, garments, foreground)
+        worn = Worn(image, garment.mask, foreground, photo.skin, parts)
         if candidate.shortened:
             altered = bare_arms(worn, garments, label, rng)
             label = _class_of(garment)
@@ -273,7 +276,7 @@ class RegionLoader:
             hint = swallow(garment.mask, foreground, rng)
         # Other classes have landmarks of their own, which the refiner does not know.
         points = garment.landmarks if label == SHORT_SLEEVE_TOP else None
-        return Region(image, garment.mask, hint, label, points, foreground)
+        return Region(image, garment.mask, hint, label, points, foreground, parts)
 
 
 def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:
@@ -374,7 +377,17 @@ def occlude(
         points[(alpha[ys, xs] > 0.5) & (points[:, 2] > 1), 2] = 1
     clear = 1 - alpha
     hint = view.hint * clear if rng.random() < HALF else view.hint
-    return replace(view, image=image, mask=view.mask * clear, hint=hint, landmarks=points)
+    parts = view.parts
+    if parts is not None:
+        parts = np.where(alpha > 0.5, np.uint8(NO_PART), parts)
+    return replace(
+        view,
+        image=image,
+        mask=view.mask * clear,
+        hint=hint,
+        landmarks=points,
+        parts=parts,
+    )
 
 
 def coarsen(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -9,8 +9,8 @@ from mrcnn.config import RefinerConfig
 from mrcnn.predictor import KerasPredictor
 from mrcnn.refine import refine
 from mrcnn.refiner import build_refiner, landmark_places
-from mrcnn.refiner_data import RefinerBatches, Region
-from mrcnn.refiner_train import RefinerTrainer, landmark_losses, mask_loss
+from mrcnn.refiner_data import NO_PART, RefinerBatches, Region
+from mrcnn.refiner_train import RefinerTrainer, landmark_losses, mask_loss, part_loss
 from mrcnn.windows import MIRRORED
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")
@@ -52,6 +52,7 @@ def test_outputs_have_the_promised_shapes(refiner_config):
         "heatmaps": (2, 16, 16, 25),
         "places": (2, 25, 2),
         "seen": (2, 25),
+        "parts": (2, 16, 16, 8),
     }
 
 
@@ -141,6 +142,30 @@ def test_a_wrong_pixel_at_the_outline_costs_more_than_one_far_away():
     assert float(mask_loss(near, truth, known)) > 1.5 * float(
         mask_loss(far, truth, known)
     )
+
+
+def test_part_loss_counts_only_what_is_known():
+    parts = np.array([[[0, 2], [1, NO_PART]]], np.int32)
+    right = np.zeros((1, 2, 2, 3), np.float32)
+    for row, column, part in ((0, 0, 0), (0, 1, 2), (1, 0, 1)):
+        right[0, row, column, part] = 9
+    right[0, 1, 1] = (9, 0, 0)  # whatever it is
+    assert float(part_loss(right, parts)) < 0.01
+    even = float(part_loss(np.zeros_like(right), parts))
+    assert even == pytest.approx(np.log(3), abs=1e-5)
+    assert float(part_loss(right, np.full_like(parts, NO_PART))) == 0
+
+
+def test_the_class_hangs_on_the_parts_once_it_has_learned(refiner_config):
+    model = build_refiner(refiner_config)
+    views = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 4)).astype(np.float32)
+    before = model.predict_on_batch(views)
+    by_view = keras.Model(model.input, model.get_layer("class_by_view").output)
+    np.testing.assert_allclose(before["classes"], by_view.predict_on_batch(views))
+    weights = model.get_layer("class_by_parts").get_weights()
+    weights[0] = np.ones_like(weights[0])
+    model.get_layer("class_by_parts").set_weights(weights)
+    assert (model.predict_on_batch(views)["classes"] > before["classes"]).all()
 
 
 def test_landmark_losses_count_only_points_inside():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mrcnn.refiner_data import (
+    NO_PART,
     RefinerBatches,
     Region,
     pack_region,
@@ -23,6 +24,28 @@ def region(label=1, landmarks=True):
     points[7], points[23] = (40, 30, 2), (80, 30, 2)
     points[13], points[17] = (40, 70, 2), (80, 70, 1)
     return Region(image, mask, None, label, points if landmarks else None)
+
+
+def with_parts(label=1):
+    seen = region(label)
+    parts = np.where(seen.mask, np.uint8(5), np.uint8(1))
+    return Region(seen.image, seen.mask, None, label, seen.landmarks, None, parts)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_parts_move_with_the_mask(seed):
+    view = random_region(with_parts(), 64, np.random.default_rng(seed))
+    assert set(np.unique(view.parts)) <= {0, 1, 5}, "nothing comes between two parts"
+    assert ((view.parts == 5) ^ (view.mask > 0.5)).mean() < 0.03
+
+
+def test_a_long_sleeve_top_without_its_sleeves_has_no_class():
+    labels = {label: set() for label in (1, 2)}
+    for seed in range(300):
+        for label, found in labels.items():
+            view = random_region(region(label, False), 64, np.random.default_rng(seed))
+            found.add(view.label)
+    assert labels == {1: {1}, 2: {2, -1}}
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -92,6 +115,15 @@ def test_packing_says_what_is_known():
     assert row["views"][0, 0, 3] == 127.5
     assert row["gt_masks"].shape == (32, 32)
     assert row["gt_label"] == 0
+
+
+def test_parts_are_packed_by_their_cells_middle():
+    view = random_region(with_parts(), 64, np.random.default_rng(0))
+    packed = pack_region(view, 25)["gt_parts"]
+    assert packed.shape == (16, 16)
+    np.testing.assert_array_equal(packed, view.parts[2::4, 2::4])
+    unknown = pack_region(random_region(region(), 64, np.random.default_rng(0)), 25)
+    assert (unknown["gt_parts"] == NO_PART).all()
 
 
 def test_half_covered_cells_are_half_garment():

@@ -8,6 +8,7 @@ from mrcnn.windows import (
     MIRRORED,
     PAD_VALUE,
     mask_bounds,
+    pick,
     resample,
     square_window,
     window_matrix,
@@ -43,6 +44,14 @@ def test_beyond_the_photo_it_is_grey_and_planes_are_zero():
     assert (view[:4] == PAD_VALUE).all()
     assert (view[4:, 4:] == 200).all()
     assert (resample(np.full((8, 8), 200, np.uint8), matrix, 8)[:4] == 0).all()
+
+
+def test_indices_are_picked_and_never_mixed():
+    indices = np.random.default_rng(0).choice([0, 3, 200], (9, 12)).astype(np.uint8)
+    matrix = np.diag([0.5, 0.5, 1.0])
+    seen = pick(indices, matrix, 18)
+    np.testing.assert_array_equal(seen, indices.repeat(2, 0).repeat(2, 1)[:18, :18])
+    assert (pick(indices, np.diag([2.0, 2.0, 1.0]), 18)[:, 6:] == 0).all()
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0, 6.5])
