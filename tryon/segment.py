@@ -2,8 +2,8 @@
 
 A garment may be a tenth of a street photo. Mask R-CNN finds what may be one in the whole
 photo; the refiner reads the surroundings of each find again at full input size and says
-what it is, where its outline and its landmarks are. The chosen garment is read once more,
-and mirrored too, in a view around its better mask.
+where its outline and its landmarks are; what it is, both say. The chosen garment is read
+once more, and mirrored too, in a view around its better mask.
 """
 
 from dataclasses import dataclass, replace
@@ -39,7 +39,8 @@ class SegmentConfig:
 
     proposal_threshold: float = 0.1  # Mask R-CNN's score from which a find is read again
     proposals: int = 5  # finds that are read again, at most
-    # The refiner's probability from which a find counts: more likely so than not.
+    first_share: float = 0.45  # of Mask R-CNN in what both networks say of the class
+    # Their probability from which a find counts: more likely so than not.
     score_threshold: float = 0.5
     # Where nothing counts, what may be a garment from here on is named, to be picked.
     doubt_threshold: float = 0.2
@@ -145,12 +146,16 @@ class Segmenter:
             image: uint8 (h, w, 3).
             threshold: of the scores; None takes the config's.
         """
-        masks, least = self._propose(image).masks, self.config.score_threshold
+        first, least = self._propose(image), self.config.score_threshold
         least = least if threshold is None else threshold
-        if not len(masks):  # a shirt from so close that it has no outline, or none
-            masks = np.full((1, *image.shape[:2]), 0.5, np.float32)
+        if len(first):
+            readings = refine(self.refiner, image, first.masks)
+            readings = average_classes(readings, first, self.config.first_share)
+        else:  # a shirt from so close that it has no outline, or none
+            whole = np.full((1, *image.shape[:2]), 0.5, np.float32)
+            readings = refine(self.refiner, image, whole)
             least = max(least, self.config.frame_threshold)
-        found = as_detections(refine(self.refiner, image, masks), image.shape[:2])
+        found = as_detections(readings, image.shape[:2])
         found = drop_nested(found, self.config.overlap_threshold)
         return found[found.scores >= least]
 
@@ -201,6 +206,29 @@ def fill_slips(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np
         return mask
     mask = fill_prints(mask, image, neckline[:, :2])
     return fill_notches(mask, image, neckline[:, :2])
+
+
+def average_classes(
+    readings: list[Reading], first: Detections, first_share: float
+) -> list[Reading]:
+    """Average what both stages of the cascade say of the class of each find.
+
+    Args:
+        readings: of the refiner, one for each find.
+        first: the finds of Mask R-CNN, which tells of each one class and its score.
+        first_share: weight of its word, 0 to 1.
+
+    References:
+        Cai and Vasconcelos, "Cascade R-CNN", CVPR 2018: the stages' classifiers are
+        averaged in use.
+    """
+    averaged = []
+    for reading, label, score in zip(readings, first.labels, first.scores, strict=True):
+        told = np.zeros_like(reading.classes)
+        told[[0, label]] = 1 - score, score
+        classes = (1 - first_share) * reading.classes + first_share * told
+        averaged.append(replace(reading, classes=classes))
+    return averaged
 
 
 def as_detections(readings: list[Reading], size: tuple[int, int]) -> Detections:

@@ -20,8 +20,8 @@ class FindsRed:
 
     image_size = 64
 
-    def __init__(self, score=0.9):
-        self.score, self.calls = score, []
+    def __init__(self, label=1, score=0.9):
+        self.label, self.score, self.calls = label, score, []
 
     def __call__(self, images):
         self.calls.append(len(images))
@@ -37,6 +37,7 @@ class FindsRed:
             if len(ys):
                 out["boxes"][i, 0] = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
                 out["scores"][i, 0] = self.score
+                out["labels"][i, 0] = self.label
         out["mask_boxes"] = out["boxes"].copy()
         return out
 

@@ -85,15 +85,35 @@ def test_what_mask_rcnn_misses_the_refiner_may_find(finder, segmenter, shirt):
     ("label", "score", "count"), [(2, 0.9, 1), (1, 0.25, 0), (2, 0.25, 0)]
 )
 def test_other_classes_and_weak_finds_are_not_taken(
-    segmenter, drawer, shirt, label, score, count
+    segmenter, finder, drawer, shirt, label, score, count
 ):
-    drawer.label, drawer.score = label, score
+    for network in (finder, drawer):
+        network.label, network.score = label, score
     assert segmenter(shirt[0]) is None
     assert len(segmenter.find(shirt[0])) == count
 
 
-def test_a_threshold_may_be_given(segmenter, drawer, shirt):
-    drawer.score = 0.2
+@pytest.mark.parametrize(
+    ("first", "second", "label", "score"),
+    [
+        ((1, 0.9), (1, 0.4), 1, 0.45 * 0.9 + 0.55 * 0.4),
+        ((2, 0.9), (1, 0.9), 1, 0.55 * 0.9),
+        ((2, 0.9), (1, 0.6), 2, 0.45 * 0.9),
+        ((1, 0.9), (2, 0.9), 2, 0.55 * 0.9),
+    ],
+)
+def test_both_networks_tell_the_class(
+    segmenter, finder, drawer, shirt, first, second, label, score
+):
+    finder.label, finder.score = first
+    drawer.label, drawer.score = second
+    found = segmenter.find(shirt[0], 0.0)
+    assert found.labels.tolist() == [label]
+    assert found.scores[0] == pytest.approx(score, abs=1e-5)
+
+
+def test_a_threshold_may_be_given(segmenter, finder, drawer, shirt):
+    finder.score = drawer.score = 0.2
     assert len(segmenter.find(shirt[0])) == 0
     assert segmenter.find(shirt[0], 0.05).scores.tolist() == pytest.approx([0.2])
     config = SegmentConfig(score_threshold=0.1)
@@ -108,13 +128,15 @@ def test_pick_by_index(segmenter, drawer, shirt):
     assert segmenter(shirt[0], pick=-1) is None
 
 
-def test_a_doubtful_find_is_named_and_taken_only_when_picked(segmenter, drawer, shirt):
-    drawer.score = 0.25
+def test_a_doubtful_find_is_named_and_taken_only_when_picked(
+    segmenter, finder, drawer, shirt
+):
+    finder.score = drawer.score = 0.25
     instances, garment = segmenter.look(shirt[0])
     assert garment is None
     assert [find.score for find in instances] == [pytest.approx(0.25)]
     assert segmenter.look(shirt[0], pick=0).garment.instance.score == pytest.approx(0.25)
-    drawer.score = 0.15
+    finder.score = drawer.score = 0.15
     assert segmenter.look(shirt[0], pick=0) == ((), None)
 
 
