@@ -88,8 +88,8 @@ def _class_by_parts(parts, hints, config: RefinerConfig):
     shares = ops.softmax(ops.stop_gradient(parts), axis=-1)
     part = layers.AveragePooling2D(4, name="hint_parts")(hints)
     x = layers.Concatenate(name="part_join")([shares, part])
-    for index, size in enumerate((2, 2, 2), 1):
-        x = layers.AveragePooling2D(size, name=f"part_pool{index}")(x)
+    for index in (1, 2, 3):  # down to a cell of 32 pixels
+        x = layers.AveragePooling2D(2, name=f"part_pool{index}")(x)
         x = conv(config.part_width, 3, f"part_class{index}")(x)
     x = layers.GlobalAveragePooling2D(name="part_whole")(x)
     return layers.Dense(

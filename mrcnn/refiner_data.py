@@ -276,8 +276,8 @@ def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
     Returns:
         `views` float32 (S, S, 4), RGB and hint, 0..255; `gt_masks` (S/2, S/2) in [0, 1],
         `gt_label` int, `gt_landmarks` (K, 3) with x and y as shares of the view,
-        `gt_parts` int (S/4, S/4), and
-        `known` float32 (3,): whether mask, label and landmarks are.
+        `gt_parts` int (S/4, S/4) with `NO_PART` where it is not known, and `known`
+        float32 (3,): whether mask, label and landmarks are.
     """
     size = len(view.image)
     nothing = np.zeros((size, size), np.float32)
