@@ -20,28 +20,29 @@ PART_OF = {
 
 def read_parts(
     photo: AnnotatedPhoto,
-    garments: list[Garment],
-    foreground: NDArray[np.bool_] | None,
+    garments: list[Garment] | None = None,
+    foreground: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8] | None:
     """Return where skin, cloth and bags are.
 
     Args:
         photo: whose skin and things are read.
-        garments: of the photo.
-        foreground: of the photo.
+        garments: of the photo, where they are read already.
+        foreground: the same.
 
     Returns:
         uint8 (H, W), indices of `PART_NAMES`; None where skin or things are not known.
     """
-    if photo.read_things is None or foreground is None:
+    if photo.read_things is None or photo.read_skin is None:
         return None
     skin = photo.skin()
-    if skin is None:
+    foreground = photo.foreground() if foreground is None else foreground
+    if skin is None or foreground is None:
         return None
     parts = np.where(foreground, np.uint8(OTHER), np.uint8(0))
     for thing in photo.things():
         parts[thing] = ACCESSORY
-    for garment in garments:
+    for garment in photo.garments() if garments is None else garments:
         parts[garment.mask] = PART_OF[garment.label]
     parts[skin] = SKIN
     return parts

@@ -257,7 +257,7 @@ class RegionLoader:
                 255
             )
         if candidate.garment is None:
-            parts = read_parts(photo, photo.garments(), photo.foreground())
+            parts = read_parts(photo)
             return Region(image, None, hint, candidate.label, parts=parts)
         garments, foreground = photo.garments(), photo.foreground()
         garment, label = garments[candidate.garment], candidate.label
