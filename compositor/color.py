@@ -55,7 +55,7 @@ def shading(
     fine = np.s_[step // 2 :: step, step // 2 :: step]
     light = to_linear(image[y1:y2, x1:x2][fine])
     local = np.exp(log_light(light, weight[fine], LUMINANCE, sigma_share))
-    local = resize(local, weight.shape)
+    local = resize(local, (y2 - y1, x2 - x1))
     local /= max(float((local * weight).sum() / weight.sum()), 1e-6)
     local = np.clip(local, DARKEST, BRIGHTEST)
     gain[y1:y2, x1:x2] = np.where(weight > 0, local, 1.0)

@@ -2,8 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import fft, ndimage
-from skimage import transform
 
 Plane = NDArray[np.float32]
 
@@ -49,10 +49,10 @@ def log_light(light: Plane, weight: Plane, luminance: Plane, sigma_share: float)
         sigma = TRUST_SHARE * max(size)
         folds = folds + plain * _smooth_inside(tone - folds, inside, sigma)
     folds = _smooth_inside(folds, inside, 0.1 * sigma_share * max(size))
-    return resize(folds, weight.shape)
+    return resize(folds, (weight.shape[0], weight.shape[1]))
 
 
-def resize(plane: Plane, size: tuple[int, ...]) -> Plane:
+def resize(plane: Plane, size: tuple[int, int]) -> Plane:
     """Bring a picture to another size, smoothed where it shrinks.
 
     Args:
@@ -62,12 +62,14 @@ def resize(plane: Plane, size: tuple[int, ...]) -> Plane:
     Returns:
         The same in that size; the picture itself when it has it already.
     """
-    if plane.shape[:2] == tuple(size):
+    if plane.shape[:2] == size:
         return plane
-    shape = (*size, *plane.shape[2:])
-    smaller = size[0] < plane.shape[0]
-    resized = transform.resize(plane, shape, order=1, anti_aliasing=smaller)
-    return np.asarray(resized, np.float32)
+    shape = size[1], size[0]
+    channels = [
+        np.asarray(Image.fromarray(channel).resize(shape, Image.Resampling.BILINEAR))
+        for channel in np.moveaxis(np.atleast_3d(plane), -1, 0).copy()
+    ]
+    return np.stack(channels, axis=-1).reshape(*size, *plane.shape[2:])
 
 
 def _fold_steps(

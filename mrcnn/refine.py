@@ -1,5 +1,6 @@
 """The refiner in use: finds of Mask R-CNN in, outlines, classes and landmarks out."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,21 +87,29 @@ def _in_photo(
     span = window[0, 0] * len(raw["masks"]) * 2  # the masks have half the view's size
     places = raw["places"] * span + window[:2, 2]
     return Reading(
-        special.expit(_paste(raw["masks"], window, frame)),
+        _paste(raw["masks"], window, frame),
         raw["classes"],
         np.column_stack([places, raw["seen"]]).astype(np.float32),
     )
 
 
 def _paste(logits: np.ndarray, window: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
-    """Bring a view's logits (S/2, S/2) to the photo, smoothly: never as bits."""
+    """Bring a view's logits (S/2, S/2) to the photo, smoothly, as probabilities.
+
+    Beyond the view there is surely no garment.
+    """
     scale = 0.5 / window[0, 0]  # logits per photo pixel
-    left, top = -window[:2, 2] * scale
+    (left, top), span = window[:2, 2], len(logits) / scale
+    x1, y1 = (max(int(start), 0) for start in (left, top))
+    x2 = min(math.ceil(left + span), frame[1])
+    y2 = min(math.ceil(top + span), frame[0])
     moved = Image.fromarray(logits).transform(
-        (frame[1], frame[0]),
+        (x2 - x1, y2 - y1),
         Image.Transform.AFFINE,
-        (scale, 0, left, 0, scale, top),
+        (scale, 0, (x1 - left) * scale, 0, scale, (y1 - top) * scale),
         Image.Resampling.BICUBIC,
         fillcolor=_FAR,
     )
-    return np.asarray(moved)
+    mask = np.zeros(frame, np.float32)
+    mask[y1:y2, x1:x2] = special.expit(np.asarray(moved))
+    return mask

@@ -98,6 +98,21 @@ def test_a_garment_cut_by_the_frame_reaches_the_frame():
     assert (refiner.views[0, -1, :, :3] == 127).all(), "grey beyond the photo's edge"
 
 
+def test_beyond_the_view_of_a_find_there_is_no_garment():
+    def sees_cloth_everywhere(views):
+        return KnowsTheHint()(np.full_like(views, 255))
+
+    sees_cloth_everywhere.image_size = 64
+    image = np.full((400, 300, 3), 80, np.uint8)
+    mask = np.zeros((400, 300), np.float32)
+    mask[100:140, 200:240] = 1
+    (reading,) = refine(sees_cloth_everywhere, image, mask[None])
+    left, top, right, bottom = 192, 92, 248, 148  # a fifth more at each side
+    assert (reading.mask[100:140, 200:240] > 0.99).all()
+    reading.mask[top:bottom, left:right] = 0
+    assert not reading.mask.any()
+
+
 def test_no_finds_no_readings():
     assert refine(KnowsTheHint(), photo()[0], np.zeros((0, 90, 120), np.float32)) == []
 
