@@ -29,6 +29,9 @@ _SUMS = "sums.json"
 _LOCK = "convert.lock"  # held while a network is made
 _PREFIX = "network-"  # of everything this module writes into a cache folder
 _KEPT = 12  # networks in a cache folder; a trained segmenter takes 18 MB
+# One thread at a time: two in one network are an error to OpenVINO, and two in two get
+# into each other's way, since each takes all cores (a pair took 13 % longer).
+_TURN = threading.Lock()
 # float32 is asked for: left to itself, OpenVINO computes in bfloat16 where the processor
 # can, which moves outlines, and on some such processors ends the process (SIGFPE) while
 # it compiles a Mask R-CNN for several threads.
@@ -49,7 +52,6 @@ class OpenVinoNetwork:
         network = core.read_model(folder / _FILES[0])
         self._compiled = core.compile_model(network, "CPU", _SETTINGS)
         self._names = [output.any_name for output in self._compiled.outputs]
-        self._turn = threading.Lock()  # two threads at once are an error to OpenVINO
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network.
@@ -62,7 +64,7 @@ class OpenVinoNetwork:
         """
         # One by one: a batch of two gains little on a CPU, and would have to be compiled
         # beside the single image; a free batch size is slower than both.
-        with self._turn:
+        with _TURN:
             rows = [self._compiled(image[None]) for image in images]
         return {
             name: np.concatenate([row[i] for row in rows])
