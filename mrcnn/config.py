@@ -153,7 +153,6 @@ class RefinerConfig:
     widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder, strides 2 to 32
     class_width: int = 128
     parts: int = len(PART_NAMES)
-    part_width: int = 32  # of the layers that tell the class by the parts
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

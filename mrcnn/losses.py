@@ -2,6 +2,8 @@
 
 from keras import ops
 
+SMOOTHING = 0.1  # of class labels: annotators are not sure of sleeves either
+
 
 def binary_cross_entropy(logits, truth):
     """Return the element-wise cross entropy of logits and truth in {0, 1}."""
@@ -33,10 +35,19 @@ def rpn_box_loss(pred_deltas, gt_deltas, weights):
 
 
 def class_loss(logits, labels, weights):
-    """Cross entropy of class logits (B, S, 1 + classes) and labels (B, S)."""
-    log_share = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
-    picked = ops.take_along_axis(log_share, ops.expand_dims(labels, -1), axis=-1)
-    return weighted_mean(-ops.squeeze(picked, -1), weights)
+    """Cross entropy of class logits (..., 1 + classes) and smoothed labels (...).
+
+    Labels below 0, of what has no known class, count not.
+
+    References:
+        Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016.
+    """
+    log_share = ops.log_softmax(logits, axis=-1)
+    index = ops.expand_dims(ops.maximum(labels, 0), -1)
+    right = -ops.squeeze(ops.take_along_axis(log_share, index, axis=-1), -1)
+    anything = -ops.mean(log_share, axis=-1)
+    known = weights * ops.cast(labels >= 0, weights.dtype)
+    return weighted_mean((1 - SMOOTHING) * right + SMOOTHING * anything, known)
 
 
 def box_loss(pred_deltas, gt_deltas, weights):

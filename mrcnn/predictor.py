@@ -124,10 +124,12 @@ def runtime_of(predictor: Predictor) -> Runtime:
 def _build(config: NetworkConfig, weights: Path) -> "keras.Model":
     """Build the network of a config; Keras is imported here, which takes seconds."""
     if isinstance(config, RefinerConfig):
-        from mrcnn.refiner import build_refiner
+        from mrcnn.refiner import build_refiner, reading_part
 
         model = build_refiner(config)
-    elif isinstance(config, ChartConfig):
+        model.load_weights(weights)
+        return reading_part(model)
+    if isinstance(config, ChartConfig):
         from mrcnn.chart import build_chart_network
 
         model = build_chart_network(config)

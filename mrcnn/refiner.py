@@ -13,6 +13,8 @@ from mrcnn.backbone import build_backbone, preprocess
 from mrcnn.config import RefinerConfig
 from mrcnn.decoder import conv, decode
 
+READ = ("masks", "classes", "places", "seen")  # the outputs that are read in use
+
 
 def build_refiner(config: RefinerConfig) -> keras.Model:
     """Build the refiner.
@@ -26,7 +28,8 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
         `classes` (B, 1 + classes) logits, `heatmaps` (B, S/4, S/4, K) logits over the
         places of each landmark, `places` (B, K, 2) their expected x and y as shares of
         the view, `seen` (B, K) logits that a landmark is visible, `parts`
-        (B, S/4, S/4, P) logits of `PART_NAMES`.
+        (B, S/4, S/4, P) logits of `PART_NAMES`. Heatmaps and parts are there to be
+        taught: see `reading_part`.
 
     References:
         Cai and Vasconcelos, "Cascade R-CNN", CVPR 2018; Ge et al., "DeepFashion2",
@@ -43,20 +46,25 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
     levels = decode(stages, hints, config.widths)
     logits = conv(1, 3, "mask_logits", None)(levels[0])  # (B, S/2, S/2, 1)
     heatmaps, seen = _landmark_head(levels[1], config.landmarks)
-    parts = _part_head(levels[1], config.parts)
-    by_view = _class_head(stages[-1], levels[3], hints, config)
     half = (size // 2, size // 2)
     outputs = {
         "masks": layers.Reshape(half, dtype="float32", name="masks")(logits),
-        "classes": layers.Add(dtype="float32", name="classes")(
-            [by_view, _class_by_parts(parts, hints, config)]
-        ),
+        "classes": _class_head(stages[-1], levels[3], hints, config),
         "heatmaps": heatmaps,
         "places": landmark_places(heatmaps),
         "seen": seen,
-        "parts": parts,
+        "parts": _part_head(levels[1], config.parts),
     }
     return keras.Model(views, outputs, name="refiner")
+
+
+def reading_part(refiner: keras.Model) -> keras.Model:
+    """Return a refiner with the outputs that `refine` reads alone, sharing its weights.
+
+    Parts teach the features where skin, cloth and bags lie; in use nobody asks for them.
+    """
+    outputs = {name: refiner.output[name] for name in READ}
+    return keras.Model(refiner.input, outputs, name=refiner.name)
 
 
 def _class_head(top, level, hints, config: RefinerConfig):
@@ -71,33 +79,13 @@ def _class_head(top, level, hints, config: RefinerConfig):
     hinted = ops.sum(deep * part, axis=(1, 2)) / (ops.sum(part, axis=(1, 2)) + 1e-3)
     x = layers.Concatenate(name="class_features")([whole, hinted])
     x = layers.Dropout(0.2, name="class_dropout", seed=3)(x)
-    return layers.Dense(config.num_classes + 1, dtype="float32", name="class_by_view")(x)
+    return layers.Dense(config.num_classes + 1, dtype="float32", name="classes")(x)
 
 
 def _part_head(level, count: int):
     """Return logits of what each cell shows."""
     x = conv(level.shape[-1], 3, "part_conv")(level)
     return layers.Conv2D(count, 1, dtype="float32", name="parts")(x)
-
-
-def _class_by_parts(parts, hints, config: RefinerConfig):
-    """Name what the hint points at from where skin, cloth and bags lie.
-
-    The class must not bend the parts: no gradient goes back through them.
-    """
-    shares = ops.softmax(ops.stop_gradient(parts), axis=-1)
-    part = layers.AveragePooling2D(4, name="hint_parts")(hints)
-    x = layers.Concatenate(name="part_join")([shares, part])
-    for index in (1, 2, 3):  # down to a cell of 32 pixels
-        x = layers.AveragePooling2D(2, name=f"part_pool{index}")(x)
-        x = conv(config.part_width, 3, f"part_class{index}")(x)
-    x = layers.GlobalAveragePooling2D(name="part_whole")(x)
-    return layers.Dense(
-        config.num_classes + 1,
-        kernel_initializer="zeros",
-        dtype="float32",
-        name="class_by_parts",
-    )(x)
 
 
 def _landmark_head(level, count: int):

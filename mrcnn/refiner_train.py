@@ -3,7 +3,7 @@
 from keras import ops
 
 from mrcnn.config import RefinerConfig, TrainConfig
-from mrcnn.losses import binary_cross_entropy, weighted_mean
+from mrcnn.losses import binary_cross_entropy, class_loss, weighted_mean
 from mrcnn.refiner import build_refiner
 from mrcnn.trainer import NetworkTrainer
 
@@ -16,7 +16,6 @@ WEIGHTS = {
     "part": 0.4,
 }
 EDGE_WEIGHT = 3.0  # how much more a pixel at the outline counts
-SMOOTHING = 0.1  # of class labels: annotators are not sure of sleeves either
 SPREAD = 1.2  # standard deviation of a true heatmap, cells
 
 
@@ -64,19 +63,6 @@ def mask_loss(logits, truth, known):
     overlap = 2 * ops.sum(share * truth, axis=(1, 2)) + 1.0
     total = ops.sum(share + truth, axis=(1, 2)) + 1.0
     return weighted_mean(entropy + 0.5 * (1 - overlap / total), known)
-
-
-def class_loss(logits, labels, known):
-    """Cross entropy of logits (B, 1 + classes) and smoothed labels (B,).
-
-    References:
-        Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016.
-    """
-    log_share = ops.log_softmax(logits, axis=-1)
-    picked = ops.take_along_axis(log_share, ops.expand_dims(labels, -1), axis=-1)
-    right = -ops.squeeze(picked, -1)
-    anything = -ops.mean(log_share, axis=-1)
-    return weighted_mean((1 - SMOOTHING) * right + SMOOTHING * anything, known)
 
 
 def part_loss(logits, parts):

@@ -52,7 +52,14 @@ def test_rpn_box_loss_sums_coordinates():
 def test_class_loss():
     logits = array([[0, 0, 0, 0], [0, 100, 0, 0], [9, 0, 0, 0]])
     value = losses.class_loss(logits, np.array([[2, 1, 3]], np.int32), array([1, 1, 0]))
-    assert float(value) == pytest.approx(np.log(4) / 2)
+    # Of the second a tenth of the label lies on the three classes that it rules out.
+    assert float(value) == pytest.approx((np.log(4) + 0.1 * 75) / 2)
+
+
+def test_class_loss_asks_nothing_of_a_garment_that_nobody_can_name():
+    logits = array([[0, 0, 0, 0], [0, 9, 0, 0]])
+    value = losses.class_loss(logits, np.array([[2, -1]], np.int32), array([1, 1]))
+    assert float(value) == pytest.approx(np.log(4))
 
 
 def test_box_loss():
