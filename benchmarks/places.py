@@ -4,7 +4,8 @@
 
 The shipped pairs are done with warps between that of the charts (share 1) and one fitted
 to the true charts (share 0), across and down the shop picture, under the universal
-generator's light: what a better chart network would bring, and what no chart can.
+generator's light: what a better chart network would bring, and what no chart can. Then
+how far down the shirt our own warp is how far off.
 """
 
 from dataclasses import replace
@@ -27,6 +28,7 @@ from tryon.transfer import Relit
 # Of our own warp, across and down.
 SHARES = [(share, share) for share in (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)]
 SHARES += [(1.0, 0.0), (0.0, 1.0)]
+BANDS = 6  # of a shirt's height that errors down are told of
 FIGURES = ("SSIM inside", "dE inside", "gradients inside")
 
 
@@ -35,6 +37,7 @@ def main() -> None:
     """Print a row for each pair of shares."""
     pipeline = TryOnPipeline.from_pretrained()
     rows: dict[tuple[float, float], list[list[float]]] = {both: [] for both in SHARES}
+    down: list[NDArray[np.floating]] = []
     for pair in find_pairs(SHIPPED_PAIRS):
         user_photo, shop_photo, true_photo, truth = read_pair(pair)
         user, shop, _ = pipeline.find_pair(user_photo, shop_photo, Options())
@@ -42,6 +45,7 @@ def main() -> None:
         assert isinstance(ours, Relit)
         true_warp, _, _ = fit_style(user, shop, true_points(user, shop, truth))
         parts = zones(truth.tee)
+        down.append(errors_down(ours.warp.grid, true_warp.grid, shop))
         for both in SHARES:
             grid = true_warp.grid + np.array(both) * (ours.warp.grid - true_warp.grid)
             drawn = replace(ours, warp=replace(ours.warp, grid=grid.astype(np.float32)))
@@ -50,10 +54,13 @@ def main() -> None:
             rows[both].append([away, *(figures[name] for name in FIGURES)])
     head = ("across", "down", "coordinates", "SSIM", "dE", "gradients")
     print("{:<8}{:<8}{:>12}{:>8}{:>8}{:>11}".format(*head))
-    for (across, down), found in rows.items():
+    for both, found in rows.items():
         away, ssim, difference, gradients = np.mean(found, axis=0)
         figures = f"{away:12.4f}{ssim:8.3f}{difference:8.1f}{gradients:11.3f}"
-        print(f"{across:<8}{down:<8}{figures}")
+        print(f"{both[0]:<8}{both[1]:<8}{figures}")
+    print("off down S1, % of its height, in bands from collar to hem: mean, worst pair")
+    for name, figures in (("mean", np.mean(down, 0)), ("worst", np.max(down, 0))):
+        print(f"{name:<8}" + "".join(f"{figure:8.2f}" for figure in 100 * figures))
 
 
 def true_points(user: Garment, shop: Garment, truth: Truth) -> Points:
@@ -67,6 +74,24 @@ def true_points(user: Garment, shop: Garment, truth: Truth) -> Points:
         _to_work(spots, truth.tee.shape, user),
         "chart",
     )
+
+
+def errors_down(
+    ours: NDArray[np.float32], true: NDArray[np.float32], shop: Garment
+) -> NDArray[np.floating]:
+    """Return how far a warp's middle is off, up or down S1, as shares of S1's height.
+
+    Args:
+        ours: lattice (rows, columns, 2), see `Warp`.
+        true: the same.
+        shop: has S1.
+
+    Returns:
+        (BANDS,), from the collar to the hem.
+    """
+    third = ours.shape[1] // 3
+    off = (ours - true)[1:-1, third:-third, 1].mean(axis=1) / (shop.box[3] - shop.box[1])
+    return np.array([np.abs(band).mean() for band in np.array_split(off, BANDS)])
 
 
 def _to_work(

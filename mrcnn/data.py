@@ -14,6 +14,7 @@ import numpy as np
 from mrcnn.config import TrainConfig
 from mrcnn.windows import homography, resample
 
+UNNAMED = -1  # label of a garment whose class nobody knows
 MIN_PIXELS = 64  # of a view: of smaller garments nothing can be learned
 
 
@@ -24,7 +25,7 @@ class Example:
     Attributes:
         image: uint8 (H, W, 3), RGB.
         masks: bool (N, H, W), one for each garment; N may be 0.
-        labels: int (N,), 1-based ids into `CLASS_NAMES`.
+        labels: int (N,), 1-based ids into `CLASS_NAMES`, or `UNNAMED`.
         foreground: bool (H, W), what stays when an augmenter swaps the background;
             None where that is not known.
     """
@@ -51,7 +52,7 @@ class TrainingBatches(keras.utils.PyDataset):
     """Batches for `MaskRCNN.fit`, drawn anew for every step from a seed.
 
     Args:
-        load: gives the example of an index.
+        load: gives the example of an index; what it alters is drawn from the generator.
         shares: how often each index is drawn, relative; its length is their number.
         image_size: height and width of a view.
         train: batch size, instances kept, seed.
@@ -63,7 +64,7 @@ class TrainingBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        load: Callable[[int], Example],
+        load: Callable[[int, np.random.Generator], Example],
         shares: Sequence[float],
         image_size: int,
         train: TrainConfig,
@@ -102,7 +103,7 @@ class TrainingBatches(keras.utils.PyDataset):
         return (batch,)
 
     def _view(self, index: int, rng: np.random.Generator) -> Example:
-        view = random_view(self.load(index), self.image_size, rng)
+        view = random_view(self.load(index, rng), self.image_size, rng)
         if self.augment is None:
             return view
         return _without_specks(self.augment(view, rng))

@@ -31,8 +31,8 @@ class MaskRCNN(keras.Model):
 
     Call arguments:
         inputs: images (B, S, S, 3) float, RGB 0..255; or, to train, a dict with
-            `images`, `gt_boxes` (B, M, 4) xyxy, `gt_labels` (B, M) int with 0 for none,
-            `gt_masks` (B, M, S, S).
+            `images`, `gt_boxes` (B, M, 4) xyxy, `gt_labels` (B, M) int with 0 for none
+            and -1 for a class nobody knows, `gt_masks` (B, M, S, S).
 
     Returns:
         For images a dict: `boxes` (B, D, 4), `labels` (B, D) int, `scores` (B, D; 0 for

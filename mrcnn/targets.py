@@ -13,7 +13,7 @@ def match_anchors(anchors, gt_boxes, gt_labels, train: TrainConfig):
     Args:
         anchors: (A, 4).
         gt_boxes: (B, M, 4), zero boxes where there is none.
-        gt_labels: int (B, M), 0 where there is none.
+        gt_labels: int (B, M), 0 where there is none, -1 where its class is not known.
         train: thresholds.
 
     Returns:
@@ -21,7 +21,7 @@ def match_anchors(anchors, gt_boxes, gt_labels, train: TrainConfig):
         A garment's best anchor is positive, whatever its IoU.
     """
     iou = box_ops.pairwise_iou(ops.expand_dims(anchors, 0), gt_boxes)  # (B, A, M)
-    iou = iou * ops.cast(ops.expand_dims(gt_labels > 0, 1), "float32")
+    iou = iou * ops.cast(ops.expand_dims(gt_labels != 0, 1), "float32")
     best = ops.max(iou, axis=2)
     match = ops.argmax(iou, axis=2)
     per_garment = ops.max(iou, axis=1, keepdims=True)
@@ -55,7 +55,7 @@ def sample_rois(proposals, gt_boxes, gt_labels, train: TrainConfig, seed):
     Args:
         proposals: (B, P, 4).
         gt_boxes: (B, M, 4).
-        gt_labels: int (B, M).
+        gt_labels: int (B, M), as in `match_anchors`.
         train: thresholds and counts.
         seed: a `keras.random.SeedGenerator`.
 
@@ -66,7 +66,7 @@ def sample_rois(proposals, gt_boxes, gt_labels, train: TrainConfig, seed):
     """
     boxes = ops.concatenate([proposals, gt_boxes], axis=1)
     iou = box_ops.pairwise_iou(boxes, gt_boxes)
-    iou = iou * ops.cast(ops.expand_dims(gt_labels > 0, 1), "float32")
+    iou = iou * ops.cast(ops.expand_dims(gt_labels != 0, 1), "float32")
     best, match = ops.max(iou, axis=2), ops.argmax(iou, axis=2)
     real = box_ops.box_area(boxes) > 1.0
     garment = ops.logical_and(best >= train.roi_positive_iou, real)

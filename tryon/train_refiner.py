@@ -25,15 +25,6 @@ from tryon.training_regions import (
 from tryon.training_run import Trainee, TrainingRun, build_trainee, one_line, train
 from tryon.worst_cases import Case, draw_cases
 
-# How often each source is drawn. Street photos of other garments teach outlines and
-# sleeves; the few of short sleeves would be learned by heart if they were drawn as often.
-SOURCE_SHARES = {
-    "people": 0.22,
-    "people-other": 0.32,
-    "shop": 0.13,
-    "shop-other": 0.05,
-    "rendered": 0.1,
-}
 TOPS_SHARE = 0.14  # of photos without masks that show a short-sleeve top
 WORST = 8  # cases in a picture
 FINDS = "finds.npz"
@@ -74,7 +65,7 @@ def _train(
 ) -> Iterator[dict[str, float]]:
     config, seed = run.config, run.recipe.seed
     assert isinstance(config, RefinerConfig)
-    data = gather_photos(run.data, seed, SOURCE_SHARES)
+    data = gather_photos(run.data, seed)
     weak = [AnnotatedPhoto(path, "tops") for path in tops]
     run.out_dir.mkdir(parents=True, exist_ok=True)
     finds = find_regions(run.out_dir, predictor, data, weak, tell)

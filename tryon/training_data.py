@@ -2,30 +2,38 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, BadPhotoError
+from data_tools.annotations import (
+    SHORT_SLEEVE_TOP,
+    AnnotatedPhoto,
+    BadPhotoError,
+    Garment,
+)
 from data_tools.augment import view_augmenter
 from data_tools.backdrops import cut_backdrops
 from data_tools.filters import PhotoFilter
 from data_tools.folders import read_folder
-from mrcnn.data import Example
+from mrcnn.data import UNNAMED, Example
+from mrcnn.refiner_data import Region
+from tryon.altered_regions import LONG_TOP, SKIRT, TOP_OF, Worn, alter, bare_arms
 
 _log = logging.getLogger(__name__)
-# How often each source is drawn. The few street photos of short sleeves are what users'
-# photos look like, so they weigh as much as the many flat lays.
+# How often each source is drawn. Street photos of other garments teach outlines and
+# sleeves; the few of short sleeves would be learned by heart if they were drawn as often.
 SOURCE_SHARES = {
-    "people": 0.46,
-    "people-other": 0.17,
-    "shop": 0.15,
-    "shop-other": 0.12,
+    "people": 0.22,
+    "people-other": 0.32,
+    "shop": 0.13,
+    "shop-other": 0.05,
     "rendered": 0.1,
 }
-OTHER_SHARE = 0.46  # of a source that is not listed
+OTHER_SHARE = 0.22  # of a source that is not listed
+SHORTEN = 0.5  # how often a long-sleeve top becomes a short-sleeve one, where it can
 HELD_OUT_EVERY = 20  # of the photos; none of fewer
 _MAX_HELD_OUT = 40
 _BACKDROPS = 150
@@ -66,15 +74,12 @@ class TrainingPhotos:
     held_out: list[AnnotatedPhoto]
 
 
-def gather_photos(
-    choice: DataChoice, seed: int, sources: Mapping[str, float] = SOURCE_SHARES
-) -> TrainingPhotos:
+def gather_photos(choice: DataChoice, seed: int) -> TrainingPhotos:
     """Read the places, hold photos out and choose.
 
     Args:
         choice: the places.
         seed: of the choice.
-        sources: how often each source is drawn, relative.
 
     Raises:
         FileNotFoundError: see `read_folder`.
@@ -85,7 +90,7 @@ def gather_photos(
         for part in choice.parts
     ]
     photos = [photo for part in parts for photo in part]
-    shares = drawing_shares(parts, [part.weight for part in choice.parts], sources)
+    shares = drawing_shares(parts, [part.weight for part in choice.parts])
     held = held_out_places(len(photos))
     rest = [index for index in range(len(photos)) if index not in held]
     if choice.limit is not None:
@@ -106,48 +111,83 @@ def held_out_places(count: int) -> set[int]:
 def drawing_shares(
     parts: Sequence[Sequence[AnnotatedPhoto]],
     weights: Sequence[float | None],
-    sources: Mapping[str, float] = SOURCE_SHARES,
 ) -> list[float]:
     """Return how often each photo is drawn, part after part.
 
     Within a part, and over all parts when none has a weight, sources keep
-    `sources`. Else parts are drawn by their weights; one without counts 1.
+    `SOURCE_SHARES`. Else parts are drawn by their weights; one without counts 1.
     """
     if all(weight is None for weight in weights):
-        return _by_source([photo for part in parts for photo in part], sources)
+        return _by_source([photo for part in parts for photo in part])
     shares = []
     for part, weight in zip(parts, weights, strict=True):
-        own = _by_source(part, sources)
+        own = _by_source(part)
         scale = (1.0 if weight is None else weight) / sum(own)
         shares += [share * scale for share in own]
     return shares
 
 
-def _by_source(
-    photos: Sequence[AnnotatedPhoto], sources: Mapping[str, float]
-) -> list[float]:
+def _by_source(photos: Sequence[AnnotatedPhoto]) -> list[float]:
     counts = Counter(photo.source for photo in photos)
     return [
-        sources.get(photo.source, OTHER_SHARE) / counts[photo.source] for photo in photos
+        SOURCE_SHARES.get(photo.source, OTHER_SHARE) / counts[photo.source]
+        for photo in photos
     ]
 
 
-def read_example(photo: AnnotatedPhoto) -> Example:
+def read_example(
+    photo: AnnotatedPhoto, rng: np.random.Generator | None = None
+) -> Example:
     """Read one annotated photo from disk.
+
+    Args:
+        photo: where it is.
+        rng: of whether a garment is altered, see `alter`; None leaves all as they are.
 
     Raises:
         BadPhotoError: when photo or annotation cannot be read, or do not fit.
     """
     image, garments = photo.image(), photo.garments()
     masks = np.array([garment.mask for garment in garments], bool)
-    # A garment that nobody can name is worth a second look: a proposal, as tops are.
-    named = [garment.label or SHORT_SLEEVE_TOP for garment in garments]
-    labels = np.array(named, np.int64)
+    # A garment that nobody can name is one all the same.
+    labels = np.array([garment.label or UNNAMED for garment in garments], np.int64)
     masks = masks.reshape(-1, *image.shape[:2])
     try:
-        return Example(image, masks, labels, photo.foreground())
+        example = Example(image, masks, labels, photo.foreground())
     except ValueError as error:
         raise BadPhotoError(f"{photo.image_path}: {error}") from error
+    return example if rng is None else _alter_one(example, photo, garments, rng)
+
+
+def _alter_one(
+    example: Example,
+    photo: AnnotatedPhoto,
+    garments: Sequence[Garment],
+    rng: np.random.Generator,
+) -> Example:
+    """Make another garment of one that can be altered, if chance wants it."""
+    for place in rng.permutation(len(garments)):
+        before = garments[place]
+        worn = Worn(example.image, before.mask, example.foreground, photo.skin)
+        if before.label == LONG_TOP and rng.random() < SHORTEN:
+            made = bare_arms(worn, garments, SHORT_SLEEVE_TOP, rng)
+        else:
+            made = alter(worn, garments, before.label, rng)
+        if made is not None:
+            return _put_in_place(example, int(place), made)
+    return example
+
+
+def _put_in_place(example: Example, place: int, made: Region) -> Example:
+    """Replace a garment by what was made of it; what that covers is seen no more."""
+    new = np.asarray(made.mask, bool)
+    rest = example.masks[place] & ~new
+    masks, labels = example.masks & ~new, example.labels.copy()
+    if labels[place] in TOP_OF:  # of a dress a skirt is left below the top
+        masks, labels = np.concatenate([masks, rest[None]]), np.append(labels, SKIRT)
+    masks[place], labels[place] = new, made.label
+    seen = masks.any(axis=(1, 2))
+    return Example(made.image, masks[seen], labels[seen], made.foreground)
 
 
 class ExampleLoader:
@@ -161,8 +201,8 @@ class ExampleLoader:
         self.photos = photos
         self.bad: set[int] = set()
 
-    def __call__(self, index: int) -> Example:
-        """Return the example.
+    def __call__(self, index: int, rng: np.random.Generator | None = None) -> Example:
+        """Return the example; see `read_example`.
 
         Raises:
             BadPhotoError: when many photos in a row cannot be read.
@@ -170,7 +210,7 @@ class ExampleLoader:
         for step in range(min(_TRIES, len(self.photos))):
             place = (index + step) % len(self.photos)
             try:
-                return read_example(self.photos[place])
+                return read_example(self.photos[place], rng)
             except BadPhotoError as error:
                 last = error
                 if place not in self.bad:

@@ -120,7 +120,7 @@ def test_of_too_many_garments_some_are_kept():
 
 def batches(train, seed=0, shares=(1, 1, 1, 1), steps=3, shirts=None, **options):
     train = dataclasses.replace(train, seed=seed)
-    return TrainingBatches(shirts.__getitem__, shares, 64, train, steps, **options)
+    return TrainingBatches(lambda i, rng: shirts[i], shares, 64, train, steps, **options)
 
 
 def test_batches_have_fixed_shapes(train_config, shirts):
@@ -155,7 +155,7 @@ def test_another_epoch_has_other_views(train_config, shirts):
 def test_shares_decide_what_is_drawn(train_config, shirts):
     drawn = []
     made = TrainingBatches(
-        lambda i: drawn.append(i) or shirts[i], (0, 3, 0, 1), 64, train_config, 1
+        lambda i, rng: drawn.append(i) or shirts[i], (0, 3, 0, 1), 64, train_config, 1
     )
     for index in range(20):
         made[index]

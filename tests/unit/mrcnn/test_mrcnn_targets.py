@@ -118,3 +118,17 @@ def test_a_mask_cut_at_the_pictures_size_is_itself():
     boxes = np.array([[[0, 0, 8, 8]]], np.float32)
     cut = targets.crop_masks(masks, boxes, np.zeros((1, 1), np.int32), 8)
     np.testing.assert_array_equal(numpy(cut)[0, 0], masks[0, 0])
+
+
+def test_a_garment_that_nobody_can_name_is_found_all_the_same(train_config):
+    labels = np.where(GT_LABELS > 0, -1, 0)
+    named = targets.match_anchors(GT_BOXES[0], GT_BOXES, GT_LABELS, train_config)
+    found = targets.match_anchors(GT_BOXES[0], GT_BOXES, labels, train_config)
+    for one, other in zip(named, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    seed = keras.random.SeedGenerator(0)
+    rois = targets.sample_rois(GT_BOXES, GT_BOXES, labels, train_config, seed)
+    taken = np.asarray(rois["weights"])[:, : train_config.roi_positives] > 0
+    first = np.asarray(rois["labels"])[:, : train_config.roi_positives]
+    assert taken.any()
+    assert (first[taken] == -1).all()

@@ -52,7 +52,7 @@ def start(config, train_config, shirts):
 
         def make_batches(epoch, steps):
             return TrainingBatches(
-                shirts.__getitem__, [1] * 4, 64, train, steps, epoch=epoch
+                lambda i, rng: shirts[i], [1] * 4, 64, train, steps, epoch=epoch
             )
 
         rows = run_stages(model, train, make_batches, folder, steps_per_epoch, **options)
@@ -215,7 +215,7 @@ def test_four_drawn_shirts_are_learned_by_heart(tmp_path):
 
     def make_batches(epoch, steps):
         return TrainingBatches(
-            shirts.__getitem__, [1] * 4, size, train, steps, epoch=epoch
+            lambda i, rng: shirts[i], [1] * 4, size, train, steps, epoch=epoch
         )
 
     with graphs():
