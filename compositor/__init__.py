@@ -16,7 +16,7 @@ from compositor.ground import even_ground
 from compositor.layers import estimate_foreground_background
 from compositor.matte import clean_mask, enlarge_alpha, refine_alpha
 from compositor.raster import sample_raster
-from compositor.slips import fill_alike, fill_notches, fill_prints
+from compositor.slips import drop_strangers, fill_alike, fill_notches, fill_prints
 from compositor.warp import (
     Warp,
     fill_outside,
@@ -35,6 +35,7 @@ __all__ = [
     "composite_strips",
     "control_points",
     "cutout_rgba",
+    "drop_strangers",
     "enlarge_alpha",
     "erase",
     "estimate_foreground_background",

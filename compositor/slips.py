@@ -1,4 +1,4 @@
-"""Mend slips of a mask: what it leaves out, though it looks like the cloth around it."""
+"""Mend slips of a mask: cloth that it leaves out, and strangers that it takes along."""
 
 from typing import Any
 
@@ -21,7 +21,55 @@ SAMPLE = 400  # colours of the cloth that are compared
 PRINT_SHARE = 0.02  # of the mask: from here a hole is a print; sunglasses are smaller
 SKIN = 25.0  # CIELAB distance from the neck's skin from which a hole is no hand
 NECK = 0.25  # of the neck's width: its skin is looked at so far above the neckline
+STRANGE = 16.0  # CIELAB distance from the cloth from which a pixel is not like it
+RARE = 0.01  # of the cloth: so much must be like a pixel for it not to be strange
+OWN = 0.5  # of a part that lies apart: so much must be like the cloth
+CLOTH = 4000  # colours of the cloth that strangers are compared with
 MARGIN = 6  # pixels of the cloth around a notch that are looked at, all but the first
+
+
+def drop_strangers(
+    mask: NDArray[np.bool_], image: NDArray[Any], points: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Drop parts that lie apart and have not the garment's colours: a bag, a bare arm.
+
+    A strap or an arm may cut a garment in parts; most of what such a part shows is seen
+    of the largest part, too.
+
+    Args:
+        mask: `(H, W)` bool.
+        image: `(H, W, 3)` RGB picture, 0 to 255.
+        points: `(N, 2)` (x, y) that are the garment's for sure: a part around one of
+            them stays, like a sleeve of another cloth.
+
+    Returns:
+        `(H, W)` bool, a new array.
+    """
+    check_plane(mask)
+    check_image(image)
+    kept = mask.copy()
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return kept
+    largest = int(np.bincount(parts[mask]).argmax())
+    cloth = image[parts == largest]
+    x, y = np.rint(np.asarray(points).reshape(-1, 2)).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
+    sure = {largest, *parts[y[inside], x[inside]].tolist()}
+    for number, part in enumerate(ndimage.find_objects(parts), 1):
+        piece = parts[part] == number
+        if number not in sure and _is_strange(image[part][piece], cloth):
+            kept[part] &= ~piece
+    return kept
+
+
+def _is_strange(colours: NDArray[Any], cloth: NDArray[Any]) -> bool:
+    """Tell whether most of `(N, 3)` colours are unlike all but a few of the cloth's."""
+    lab = [
+        _lab(c[:: -(-len(c) // most)]) for c, most in ((colours, SAMPLE), (cloth, CLOTH))
+    ]
+    like = spatial.cKDTree(lab[1]).query_ball_point(lab[0], STRANGE, return_length=True)
+    return bool((like >= RARE * len(lab[1])).mean() < OWN)
 
 
 def fill_alike(mask: NDArray[np.bool_], image: NDArray[Any]) -> NDArray[np.bool_]:

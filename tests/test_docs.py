@@ -92,7 +92,7 @@ def test_shipped_files_stay_small():
                 "ControlPoints", "Warp", "clean_mask", "complete_mask", "composite",
                 "composite_strips", "control_points", "cutout_rgba", "erase",
                 "enlarge_alpha", "estimate_foreground_background", "even_ground",
-                "fill_alike", "fill_notches", "fill_prints",
+                "drop_strangers", "fill_alike", "fill_notches", "fill_prints",
                 "find_labels", "fit_warp", "mask_box", "match_places",
                 "pad_box", "part_from_front", "refine_alpha", "relight", "sample_raster",
                 "seam_energy", "shading", "snap_curve", "style_distance", "fill_outside",

@@ -13,6 +13,7 @@ import numpy as np
 
 from compositor import (
     clean_mask,
+    drop_strangers,
     fill_alike,
     fill_notches,
     fill_prints,
@@ -30,6 +31,7 @@ from tryon.zoo import ModelCard, shipped_card
 
 SHORT_SLEEVE_TOP = 1
 NECKLINE = slice(1, 6)  # landmarks along the front neckline, from shoulder to shoulder
+SLEEVES = (7, 8, 9, 10, 20, 21, 22, 23)  # landmarks of both sleeves, armpits left out
 LEAST_SEEN = 0.5  # probability from which a landmark is used
 
 
@@ -175,7 +177,7 @@ class Segmenter:
         first = found.masks[chosen]
         (reading,) = refine(self.refiner, image, first[None], mirror=True)
         mask = clean_mask(reading.mask >= self.config.mask_threshold)
-        mask = fill_slips(mask, image, reading.landmarks)
+        mask = mend_slips(mask, image, reading.landmarks)
         mask = part_from_front(mask, image)
         if not mask.any():
             return None
@@ -192,15 +194,20 @@ class Segmenter:
         return GarmentMask(mask, tuple(instances), chosen, agreement, chart)
 
 
-def fill_slips(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Fill holes, and notches at a neck that is seen, that look like cloth or print.
+def mend_slips(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Drop parts that look like no part of a garment, and fill gaps that look like one.
+
+    Gaps are holes, and notches at a neck that is seen; a part with a sleeve's landmark
+    stays, whatever it looks like.
 
     Args:
         mask: bool (h, w).
         image: uint8 (h, w, 3).
         landmarks: float32 (25, 3), see `Instance`.
     """
-    mask = fill_alike(mask, image)
+    sleeves = landmarks[list(SLEEVES)]
+    sure = sleeves[sleeves[:, 2] >= LEAST_SEEN, :2]
+    mask = fill_alike(drop_strangers(mask, image, sure), image)
     neckline = landmarks[NECKLINE]
     if (neckline[:, 2] < LEAST_SEEN).any():
         return mask

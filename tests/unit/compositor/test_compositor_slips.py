@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from compositor import fill_alike, fill_notches, fill_prints
+from compositor import drop_strangers, fill_alike, fill_notches, fill_prints
 
 CLOTH, SKIN = (60, 90, 140), (220, 170, 140)
 NECKLINE = np.array([[20.0, 10], [30, 22], [40, 26], [50, 22], [60, 10]])
@@ -22,6 +22,53 @@ def test_holes_that_look_like_the_cloth_are_filled():
     large = mask.copy()
     large[15:35, 10:30] = False
     assert not fill_alike(large, image)[16:34, 11:29].any(), "too large for a slip"
+
+
+NO_POINTS = np.zeros((0, 2))
+
+
+def parted():
+    """A striped shirt, cut by an arm, and a bag behind the arm."""
+    shirt, sleeve, bag = np.zeros((3, 80, 80), bool)
+    shirt[10:60, 10:50] = True
+    sleeve[10:30, 60:75] = True
+    bag[50:70, 55:75] = True
+    image = np.full((80, 80, 3), SKIN, np.uint8)
+    image[shirt | sleeve] = CLOTH
+    image[10:60:10][:, 10:50] = (240, 240, 240)  # stripes, a tenth of the cloth
+    image[bag] = (25, 20, 20)
+    noise = np.random.default_rng(0).integers(0, 4, image.shape)
+    return shirt, sleeve, bag, image + noise.astype(np.uint8)
+
+
+def test_a_bag_that_lies_apart_is_dropped_and_a_sleeve_stays():
+    shirt, sleeve, bag, image = parted()
+    kept = drop_strangers(shirt | sleeve | bag, image, NO_POINTS)
+    np.testing.assert_array_equal(kept, shirt | sleeve)
+    np.testing.assert_array_equal(drop_strangers(shirt | bag, image, NO_POINTS), shirt)
+    np.testing.assert_array_equal(drop_strangers(shirt, image, NO_POINTS), shirt)
+
+
+def test_a_part_of_a_stripes_colour_stays():
+    shirt, sleeve, _, image = parted()
+    image[sleeve] = (240, 240, 240)
+    kept = drop_strangers(shirt | sleeve, image, NO_POINTS)
+    np.testing.assert_array_equal(kept, shirt | sleeve)
+
+
+def test_a_sleeve_of_another_cloth_stays_where_a_landmark_tells_of_it():
+    shirt, _, bag, image = parted()
+    both = shirt | bag
+    beyond = [[-3.0, 20], [400, 20], [30, 400]]
+    np.testing.assert_array_equal(drop_strangers(both, image, np.array(beyond)), shirt)
+    seen = np.array([*beyond, [64.6, 59.8]])
+    np.testing.assert_array_equal(drop_strangers(both, image, seen), both)
+
+
+def test_no_mask_has_no_strangers():
+    nothing = np.zeros((9, 9), bool)
+    image = np.zeros((9, 9, 3), np.uint8)
+    assert not drop_strangers(nothing, image, NO_POINTS).any()
 
 
 def v_neck():

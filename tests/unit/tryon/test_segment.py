@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrcnn.detections import Detections, mask_iou
-from tryon.segment import SegmentConfig, Segmenter, drop_nested, fill_slips
+from tryon.segment import SegmentConfig, Segmenter, drop_nested, mend_slips
 
 SIZE = (120, 100)
 RED, GREY = (220, 20, 20), (90, 90, 90)
@@ -212,6 +212,20 @@ def test_the_slit_below_a_neck_is_filled_where_the_neck_is_seen(seen):
     landmarks = np.zeros((25, 3), np.float32)
     landmarks[1:6, 0], landmarks[1:6, 1] = (20, 30, 40, 50, 60), 10
     landmarks[1:6, 2] = 1, 1, seen, 1, 1
-    filled = fill_slips(mask, image, landmarks)
+    filled = mend_slips(mask, image, landmarks)
     assert filled[14:22, 38:42].all() == (seen > 0.5)
     assert not filled[72:, 39:41].any(), "far from the neck"
+
+
+@pytest.mark.parametrize("seen", [1.0, 0.3])
+def test_a_part_of_other_colours_stays_where_a_sleeve_is_seen(seen):
+    image = np.full((80, 80, 3), 90, np.uint8)
+    image[20:40, 60:75] = (200, 30, 30)
+    mask = np.zeros((80, 80), bool)
+    mask[10:70, 10:50] = mask[20:40, 60:75] = True
+    landmarks = np.zeros((25, 3), np.float32)
+    landmarks[20] = 70, 35, seen
+    kept = mend_slips(mask, image, landmarks)
+    assert kept[10:70, 10:50].all()
+    assert kept[20:40, 60:75].all() == (seen > 0.5)
+    assert kept[20:40, 60:75].any() == (seen > 0.5)
