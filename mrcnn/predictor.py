@@ -127,9 +127,7 @@ def _build(config: NetworkConfig, weights: Path) -> "keras.Model":
         from mrcnn.refiner import build_refiner, reading_part
 
         model = build_refiner(config)
-        model.load_weights(weights)
-        return reading_part(model)
-    if isinstance(config, ChartConfig):
+    elif isinstance(config, ChartConfig):
         from mrcnn.chart import build_chart_network
 
         model = build_chart_network(config)
@@ -138,7 +136,7 @@ def _build(config: NetworkConfig, weights: Path) -> "keras.Model":
 
         model = MaskRCNN(config)
     model.load_weights(weights)
-    return model
+    return reading_part(model) if isinstance(config, RefinerConfig) else model
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mrcnn.config import CLASS_NAMES
+from mrcnn.data import UNNAMED
 from mrcnn.windows import (
     MIRRORED,
     homography,
@@ -41,7 +42,7 @@ class Region:
         mask: bool (H, W), or of a view float32 in [0, 1], the truth; None when it is not
             known.
         hint: float32 (H, W) in [0, 1], the first mask; None spoils `mask` instead.
-        label: 1-based id into `CLASS_NAMES`, 0 for none of them, -1 when not known.
+        label: 1-based id into `CLASS_NAMES`, 0 for none of them, or `UNNAMED`.
         landmarks: float32 (K, 3), x and y in pixels and 2 seen, 1 hidden, 0 outside;
             None when they are not known.
         foreground: bool (H, W), what stays when an augmenter swaps the background; None
@@ -175,7 +176,7 @@ def _crop(region: Region, bounds: np.ndarray, rng: np.random.Generator) -> Regio
     shares = rng.uniform(0 if rng.random() < CLOSE else -AROUND, CUT, 4)
     inside = shares * np.array([x2 - x1, y2 - y1] * 2)
     sleeveless = min(shares[0], shares[2]) > SLEEVES
-    label = -1 if sleeveless and region.label == _LONG_TOP else region.label
+    label = UNNAMED if sleeveless and region.label == _LONG_TOP else region.label
     left, top = np.maximum([x1, y1] + inside[:2], 0).astype(int)
     right, bottom = np.minimum([x2, y2] - inside[2:], [width, height]).astype(int)
     if right - left < 16 or bottom - top < 16:

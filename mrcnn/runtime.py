@@ -30,7 +30,7 @@ _LOCK = "convert.lock"  # held while a network is made
 _PREFIX = "network-"  # of everything this module writes into a cache folder
 _KEPT = 12  # networks in a cache folder; a trained segmenter takes 18 MB
 # One thread at a time: two in one network are an error to OpenVINO, and two in two get
-# into each other's way, since each takes all cores (a pair took 13 % longer).
+# into each other's way, since each takes all cores (a small pair took a fifth longer).
 _TURN = threading.Lock()
 # float32 is asked for: left to itself, OpenVINO computes in bfloat16 where the processor
 # can, which moves outlines, and on some such processors ends the process (SIGFPE) while

@@ -16,7 +16,6 @@ from PIL import Image
 
 from data_tools.annotations import (
     SHORT_SLEEVE_TOP,
-    UNKNOWN,
     AnnotatedPhoto,
     BadPhotoError,
     Garment,
@@ -24,6 +23,7 @@ from data_tools.annotations import (
 from data_tools.augment import photo_augmenter, swap_background
 from data_tools.backdrops import backdrop, cut_backdrops
 from data_tools.occluders import CutOut, cover, cut_things, draw_occluder
+from mrcnn.data import UNNAMED
 from mrcnn.detections import mask_iou
 from mrcnn.predictor import Predictor, detect
 from mrcnn.refiner_data import NO_PART, Change, Region
@@ -179,7 +179,7 @@ def _can_shorten(
 
 def _class_of(garment: Garment) -> int:
     """Return a garment's label as `Region` knows it, where 0 is no garment at all."""
-    return -1 if garment.label == UNKNOWN else garment.label
+    return garment.label or UNNAMED
 
 
 def _add_top(
