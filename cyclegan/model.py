@@ -249,8 +249,9 @@ class CycleGAN:
         planes = self._seen(image, mask)
         planes += places if self._is_textured(generator) else []
         made = generator.predict_on_batch(np.concatenate(planes, axis=-1))
-        made = relit(made) if self._is_textured(generator) else made
-        return self._on_background(np.asarray(ops.convert_to_numpy(made)), mask)
+        if self._is_textured(generator):
+            made = ops.convert_to_numpy(relit(ops.convert_to_tensor(made)))
+        return self._on_background(np.asarray(made), mask)
 
     def _places(self, *sides: str) -> dict[str, int]:
         """Return the keys of the sides' places, where the generators take them."""
