@@ -25,12 +25,12 @@ SECTIONS = ("pair", "baselines", "batch", "growth")
 
 def pair_section(args: argparse.Namespace) -> str:
     """Measure a warm pair, its networks alone, and the cold start."""
-    total = [0.0]
-    cases = single.pair_cases(total)
+    spans: list[single.Span] = []
+    cases = single.pair_cases(spans)
     if args.tiny:
         cases = {name: case for name, case in cases.items() if "megapixels" not in name}
     times = take_turns(cases, args.repeats)
-    times["networks of a pair"] = single.networks_seconds(cases, total, args.repeats)
+    times["networks of a pair"] = single.networks_seconds(cases, spans, args.repeats)
     work = floor.pair_operations()
     name = f"{work / 1e9:.1f} GFLOP of networks, at the matrix rate"
     times[name] = floor.matrix_seconds(work, args.repeats)

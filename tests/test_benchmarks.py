@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.__main__ import MARKS, with_tables
 from benchmarks.batches import Run, draw_plan, growth_table
+from benchmarks.single import covered
 from benchmarks.timing import Times, table, take_turns
 from tryon.batch_pairs import read_pairs
 
@@ -23,6 +24,11 @@ def test_median_and_quartiles():
     times = Times([5.0, 1.0, 2.0, 4.0, 3.0])
     assert (times.median, *times.spread) == (3.0, 2.0, 4.0)
     assert Times([7.0]).spread == (7.0, 7.0)
+
+
+def test_seconds_of_networks_that_wait_for_each_other_count_once():
+    assert covered([(1.0, 3.0), (0.0, 2.0), (5.0, 6.0), (5.2, 5.8)]) == 4.0
+    assert covered([]) == 0.0
 
 
 def test_a_table_gives_multiples_and_shares():
