@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 _FILES = ("network.xml", "network.bin")
 _SUMS = "sums.json"
+_COMPILED = "compiled-"  # and for what processor: starts with the digest of the rest
+_DIGEST = hashlib.sha256().digest_size
 _LOCK = "convert.lock"  # held while a network is made
 _PREFIX = "network-"  # of everything this module writes into a cache folder
-_KEPT = 12  # networks in a cache folder; a trained segmenter takes 18 MB
+_KEPT = 12  # networks in a cache folder; a trained segmenter takes 38 MB
 # One thread at a time: two in one network are an error to OpenVINO, and two in two get
 # into each other's way, since each takes all cores (a small pair took a fifth longer).
 _TURN = threading.Lock()
@@ -46,11 +48,7 @@ class OpenVinoNetwork:
     """
 
     def __init__(self, folder: Path):
-        import openvino
-
-        core = openvino.Core()
-        network = core.read_model(folder / _FILES[0])
-        self._compiled = core.compile_model(network, "CPU", _SETTINGS)
+        self._compiled = _compile(folder)
         self._names = [output.any_name for output in self._compiled.outputs]
 
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -70,6 +68,41 @@ class OpenVinoNetwork:
             name: np.concatenate([row[i] for row in rows])
             for i, name in enumerate(self._names)
         }
+
+
+def _compile(folder: Path) -> "openvino.CompiledModel":
+    """Compile a network, or take what was compiled on a processor like this one.
+
+    Compiling is most of a start: to read what it gave takes a third of the time.
+    """
+    import openvino
+
+    core = openvino.Core()
+    path = folder / f"{_COMPILED}{_processor(core)}"
+    with contextlib.suppress(OSError, RuntimeError):  # none yet, or a damaged one
+        kept = path.read_bytes()
+        digest, made = kept[:_DIGEST], kept[_DIGEST:]
+        if digest == hashlib.sha256(made).digest():
+            data = openvino.Tensor(np.frombuffer(made, np.uint8))
+            return core.import_model(data, "CPU", _SETTINGS)
+    compiled = core.compile_model(core.read_model(folder / _FILES[0]), "CPU", _SETTINGS)
+    made = compiled.export_model().getvalue()
+    with (
+        contextlib.suppress(OSError),  # a cache that may only be read
+        tempfile.TemporaryDirectory(dir=folder.parent, prefix=_PREFIX) as scratch,
+    ):
+        whole = Path(scratch) / path.name
+        whole.write_bytes(hashlib.sha256(made).digest() + made)
+        whole.replace(path)
+    return compiled
+
+
+def _processor(core: "openvino.Core") -> str:
+    """Return a short fingerprint of what OpenVINO and numpy know of the processor."""
+    names = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+    known = [str(core.get_property("CPU", name)) for name in names]
+    numpys = np.show_config(mode="dicts") or {}
+    return fingerprint(*known, str(numpys.get("SIMD Extensions")))[:16]
 
 
 def open_network(

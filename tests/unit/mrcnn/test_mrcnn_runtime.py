@@ -1,5 +1,6 @@
 """OpenVINO behind the seam: the same numbers, a cache that mends itself."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -79,6 +80,31 @@ def entries(folder):
     return sorted(p for p in folder.iterdir() if p.is_dir())
 
 
+def compiled_in(folder):
+    """Return the one file that holds a compiled network."""
+    (path,) = folder.glob("network-*/compiled-*")
+    return path
+
+
+class Compilations:
+    """Counts the networks that OpenVINO compiles."""
+
+    def __init__(self, core):
+        self.calls, self._compile = 0, core.compile_model
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        return self._compile(*arguments)
+
+
+@pytest.fixture
+def compilations(openvino, monkeypatch):
+    counter = Compilations(openvino.Core)
+    method = lambda *arguments: counter(*arguments)  # noqa: E731 (binds to an instance)
+    monkeypatch.setattr(openvino.Core, "compile_model", method)
+    return counter
+
+
 @needs_openvino
 @pytest.mark.parametrize("views", [1, 2])
 def test_both_runtimes_agree(config, weights, cache, views):
@@ -127,7 +153,7 @@ def test_any_network_runs_and_is_converted_once(tmp_path, pictures):
         np.testing.assert_allclose(found["mean"], mean, rtol=1e-5)
     assert build.calls == 1
     (entry,) = entries(tmp_path)
-    names = {"network.xml", "network.bin", "sums.json"}
+    names = {"network.xml", "network.bin", "sums.json", compiled_in(tmp_path).name}
     assert {path.name for path in entry.iterdir()} == names
 
 
@@ -185,6 +211,68 @@ def test_a_damaged_entry_is_made_again(tmp_path, pictures, name, damage):
     assert len(entries(tmp_path)) == 1, "nothing is left behind"
     open_network(build, SHAPE, "two", tmp_path)
     assert build.calls == 2, "whole again"
+
+
+@needs_openvino
+def test_a_network_is_compiled_once(tmp_path, pictures, compilations):
+    for _ in range(3):
+        found = open_network(Builder(), SHAPE, "two", tmp_path)(pictures)
+        np.testing.assert_allclose(found["twice"], pictures * 2, rtol=1e-6)
+    assert compilations.calls == 1
+
+
+@needs_openvino
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b"", lambda b: b + b"x"])
+def test_a_damaged_compilation_is_made_again(tmp_path, pictures, compilations, damage):
+    build = Builder()
+    open_network(build, SHAPE, "two", tmp_path)
+    path = compiled_in(tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+    for _ in range(2):
+        found = open_network(build, SHAPE, "two", tmp_path)(pictures)
+        np.testing.assert_allclose(found["twice"], pictures * 2, rtol=1e-6)
+    assert (build.calls, compilations.calls) == (1, 2)
+    assert len(entries(tmp_path)) == 1, "nothing is left behind"
+
+
+@needs_openvino
+def test_what_openvino_cannot_take_is_made_again(tmp_path, pictures, compilations):
+    """A file that is whole, but of something else."""
+    open_network(Builder(), SHAPE, "two", tmp_path)
+    other = hashlib.sha256(b"?").digest() + b"?"
+    compiled_in(tmp_path).write_bytes(other)
+    found = open_network(Builder(), SHAPE, "two", tmp_path)(pictures)
+    np.testing.assert_allclose(found["twice"], pictures * 2, rtol=1e-6)
+    assert compilations.calls == 2
+    assert compiled_in(tmp_path).read_bytes() != other
+
+
+@needs_openvino
+def test_another_processor_compiles_for_itself(
+    tmp_path, pictures, compilations, monkeypatch
+):
+    for processor in ("this", "that", "this"):
+        monkeypatch.setattr(runtime, "_processor", lambda _, name=processor: name)
+        open_network(Builder(), SHAPE, "two", tmp_path)(pictures)
+    assert compilations.calls == 2
+    assert len(list(tmp_path.glob("network-*/compiled-*"))) == 2
+
+
+@needs_openvino
+def test_a_cache_that_may_only_be_read_compiles_every_time(
+    tmp_path, pictures, compilations, monkeypatch
+):
+    open_network(Builder(), SHAPE, "two", tmp_path)
+    compiled_in(tmp_path).unlink()
+
+    def refuse(*_, **__):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(runtime.tempfile, "TemporaryDirectory", refuse)
+    for _ in range(2):
+        found = open_network(Builder(), SHAPE, "two", tmp_path)(pictures)
+        np.testing.assert_allclose(found["twice"], pictures * 2, rtol=1e-6)
+    assert compilations.calls == 3
 
 
 @needs_openvino
