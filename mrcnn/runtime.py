@@ -86,11 +86,12 @@ def _compile(folder: Path) -> "openvino.CompiledModel":
             data = openvino.Tensor(np.frombuffer(made, np.uint8))
             return core.import_model(data, "CPU", _SETTINGS)
     compiled = core.compile_model(core.read_model(folder / _FILES[0]), "CPU", _SETTINGS)
-    made = compiled.export_model().getvalue()
     with (
-        contextlib.suppress(OSError),  # a cache that may only be read
+        # A cache that may only be read, or a processor whose networks cannot be exported.
+        contextlib.suppress(OSError, RuntimeError),
         tempfile.TemporaryDirectory(dir=folder.parent, prefix=_PREFIX) as scratch,
     ):
+        made = compiled.export_model().getvalue()
         whole = Path(scratch) / path.name
         whole.write_bytes(hashlib.sha256(made).digest() + made)
         whole.replace(path)

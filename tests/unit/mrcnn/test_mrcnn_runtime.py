@@ -259,20 +259,22 @@ def test_another_processor_compiles_for_itself(
 
 
 @needs_openvino
-def test_a_cache_that_may_only_be_read_compiles_every_time(
-    tmp_path, pictures, compilations, monkeypatch
+@pytest.mark.parametrize("error", [PermissionError("read-only"), RuntimeError("none")])
+def test_what_cannot_be_kept_is_compiled_every_time(
+    tmp_path, pictures, compilations, openvino, monkeypatch, error
 ):
-    open_network(Builder(), SHAPE, "two", tmp_path)
-    compiled_in(tmp_path).unlink()
+    """The cache may only be read, or the processor's networks cannot be exported."""
 
-    def refuse(*_, **__):
-        raise PermissionError("read-only")
+    def refuse(_):
+        raise error
 
-    monkeypatch.setattr(runtime.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr(openvino.CompiledModel, "export_model", refuse)
     for _ in range(2):
         found = open_network(Builder(), SHAPE, "two", tmp_path)(pictures)
         np.testing.assert_allclose(found["twice"], pictures * 2, rtol=1e-6)
-    assert compilations.calls == 3
+    assert compilations.calls == 2
+    assert list(tmp_path.glob("network-*/compiled-*")) == []
+    assert len(entries(tmp_path)) == 1, "nothing is left behind"
 
 
 @needs_openvino
