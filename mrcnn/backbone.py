@@ -107,7 +107,7 @@ def set_trainable(backbone: keras.Model, layers: str) -> None:
 
     Args:
         backbone: a model of `build_backbone`.
-        layers: "heads", "5+", "4+", "3+" or "all".
+        layers: one of `TRAINABLE_FROM`.
     """
     if layers not in TRAINABLE_FROM:
         raise ValueError(f"expected layers in {sorted(TRAINABLE_FROM)}, got {layers!r}")

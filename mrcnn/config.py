@@ -65,8 +65,10 @@ PART_NAMES = (
     "other",
 )
 PRECISIONS = ("float32", "mixed_bfloat16")
-# First backbone stage that moves, by the name of a training stage; "heads" moves none.
-TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6}
+# First backbone stage that moves, by the name of a training stage; "heads" moves none,
+# `OUTLINES` also leaves alone all that a refiner names the class by.
+OUTLINES = "outlines"
+TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6, OUTLINES: 6}
 
 
 def _known_values(config: type, values: dict[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class MaskRCNN(keras.Model):
         He et al., "Mask R-CNN", ICCV 2017.
     """
 
+    class_layers: tuple[keras.layers.Layer, ...] = ()  # no stage leaves any alone
+
     def __init__(
         self, config: MaskRCNNConfig | None = None, train: TrainConfig | None = None
     ):

@@ -67,6 +67,16 @@ def reading_part(refiner: keras.Model) -> keras.Model:
     return keras.Model(refiner.input, outputs, name=refiner.name)
 
 
+def class_layers(refiner: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers above the backbone that a refiner's class depends on."""
+    decoder = ("lateral5", "lateral4", "merge4a", "merge4b")
+    return [
+        layer
+        for layer in refiner.layers
+        if layer.name in decoder or layer.name.startswith("class")
+    ]
+
+
 def _class_head(top, level, hints, config: RefinerConfig):
     """Name what the hint points at, from the whole view and from the hinted part."""
     part = layers.AveragePooling2D(16, name="hint_part")(hints)

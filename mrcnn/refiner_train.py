@@ -1,10 +1,11 @@
 """Losses of the refiner, and the model that `mrcnn.train.run_stages` trains."""
 
+import keras
 from keras import ops
 
 from mrcnn.config import RefinerConfig, TrainConfig
 from mrcnn.losses import binary_cross_entropy, class_loss, weighted_mean
-from mrcnn.refiner import build_refiner
+from mrcnn.refiner import build_refiner, class_layers
 from mrcnn.trainer import NetworkTrainer
 
 WEIGHTS = {
@@ -38,6 +39,11 @@ class RefinerTrainer(NetworkTrainer):
     ):
         config, seed = config or RefinerConfig(), (train or TrainConfig()).seed
         super().__init__("refiner_trainer", build_refiner(config), config, WEIGHTS, seed)
+
+    @property
+    def class_layers(self) -> list[keras.layers.Layer]:
+        """The layers that `OUTLINES` leaves alone."""
+        return class_layers(self.network)
 
     def call(self, inputs, training=False):
         pred = self.network(inputs["views"], training=training)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mrcnn import checkpoint
 from mrcnn.backbone import set_trainable
-from mrcnn.config import Stage, TrainConfig
+from mrcnn.config import OUTLINES, Stage, TrainConfig
 from mrcnn.model import MaskRCNN
 
 
@@ -78,6 +78,8 @@ def averaged_weights(model: MaskRCNN) -> Iterator[None]:
 def compile_stage(model: MaskRCNN, stage: Stage, train: TrainConfig) -> None:
     """Freeze what the stage leaves alone and give the model its optimizer."""
     set_trainable(model.backbone, stage.layers)
+    for layer in model.class_layers:
+        layer.trainable = stage.layers != OUTLINES
     warmup = min(train.warmup_steps, stage.steps // 4)
     optimizer = AveragedAdamW(
         WarmupCosine(stage.learning_rate, warmup, stage.steps),

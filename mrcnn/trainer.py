@@ -1,6 +1,6 @@
 """A network with named losses: what the trainers of refiner and chart share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 
@@ -32,6 +32,11 @@ class NetworkTrainer(keras.Model):
         self.seed = keras.random.SeedGenerator(seed)
         self.trackers = {loss: keras.metrics.Mean(loss) for loss in weights}
         self.built = True
+
+    @property
+    def class_layers(self) -> Sequence[keras.layers.Layer]:
+        """The layers that `OUTLINES` leaves alone: none, but in a refiner."""
+        return ()
 
     @property
     def backbone(self) -> keras.Model:

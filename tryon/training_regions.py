@@ -42,6 +42,7 @@ HALF = 0.5  # how often a find's own mask is the hint, and not a spoilt truth
 COLUMNS = 4  # of the table of finds: the fields of `Candidate` that are numbers
 # How often a view gets each change.
 SWAP_BACKGROUND, RECOLOUR, OCCLUDE, COARSEN = 0.4, 0.2, 0.4, 0.25
+PANEL = 0.5  # how often another cloth is that of a panel alone
 SWALLOW = 0.12  # how often a spoilt first mask takes in what hangs below
 CELLS = 28  # a side of the grid of such a mask
 BACKDROPS, CUT_OUTS = 150, 300
@@ -335,7 +336,8 @@ def recolour(
 ) -> Region:
     """Give the garment another cloth, its folds kept: plain, patterned or a neighbour's.
 
-    A garment of its neighbour's colour teaches outlines that no colour shows.
+    A garment of its neighbour's colour teaches outlines that no colour shows. Half of the
+    time a panel of it alone is changed, as of a raglan tee or a jersey.
     """
     assert view.mask is not None
     size, solid = len(view.image), view.mask > 0.5
@@ -352,8 +354,39 @@ def recolour(
     else:
         cloth = backdrop(size, pieces, rng).astype(np.float32)
     alpha = view.mask[..., None]
+    if rng.random() < PANEL:
+        alpha = alpha * draw_panel(view.mask, rng)[..., None]
     image = view.image * (1 - alpha) + np.clip(cloth * folds, 0, 255) * alpha
     return replace(view, image=np.rint(image).astype(np.uint8))
+
+
+def draw_panel(
+    mask: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw where a garment might be sewn of another cloth than the rest.
+
+    Both sides, both sleeves, the shoulders, the lower part, one half, or all but these.
+
+    Args:
+        mask: float32 (S, S), not empty.
+        rng: source of chance.
+
+    Returns:
+        float32 (S, S) in {0, 1}.
+    """
+    x1, y1, x2, y2 = mask_bounds(mask)
+    ys, xs = np.mgrid[: len(mask), : len(mask)].astype(np.float32)
+    across, down = (xs - x1) / (x2 - x1) - 0.5, (ys - y1) / (y2 - y1)
+    down = down + rng.normal(0, 0.1) * across + rng.normal(0, 0.3) * across**2
+    aside = np.abs(across) + rng.normal(0, 0.06) * np.cos(np.pi * down)
+    panel = (
+        aside > rng.uniform(0.15, 0.38),
+        aside > rng.uniform(0.05, 0.2) + rng.uniform(0.2, 0.7) * down,  # raglan
+        down < rng.uniform(0.15, 0.45),
+        down > rng.uniform(0.45, 0.85),
+        across > rng.normal(0, 0.05),
+    )[rng.integers(5)]
+    return (panel ^ (rng.random() < HALF)).astype(np.float32)
 
 
 def occlude(

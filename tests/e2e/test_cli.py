@@ -166,6 +166,10 @@ def test_wrong_usage_is_2(cli):
     assert cli("train", "pattern", "../x", "--shop", ".").exit_code == 2
     args = ("train", "universal", ".", "-o", "run", "--adversarial", "0.1")
     assert cli(*args).exit_code == 2
+    args = ("train", "segmenter", ".", "-o", "run", "--stage", "outlines:5:1e-3")
+    done = cli(*args)
+    assert done.exit_code == 2
+    assert "only the refiner" in done.output
 
 
 def test_segment_writes_three_files_a_photo(cli, me_path, tee_path):

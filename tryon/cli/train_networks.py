@@ -39,7 +39,10 @@ _PHOTO_OPTIONS = [
 
 
 def network_options(
-    stages: tuple[str, ...], image_size: int, photos: bool = True
+    stages: tuple[str, ...],
+    image_size: int,
+    photos: bool = True,
+    layers: str = "heads, 5+, 4+, 3+ or all",
 ) -> Callable[..., Any]:
     """Add the options of all networks; they differ in their defaults.
 
@@ -47,6 +50,7 @@ def network_options(
         stages: default of --stage.
         image_size: default of --image-size.
         photos: add those that choose among annotated photos.
+        layers: help on the layers of --stage.
     """
     options = [
         click.argument(
@@ -74,7 +78,7 @@ def network_options(
             metavar="LAYERS:STEPS:RATE",
             default=stages,
             show_default=True,
-            help="Layers: heads, 5+, 4+, 3+ or all. May be given several times.",
+            help=f"Layers: {layers}. May be given several times.",
         ),
         click.option("--start", type=WEIGHTS, help="Start from these weights."),
         click.option(
@@ -134,7 +138,11 @@ def segmenter(context: click.Context, **options: Any) -> None:
 
 
 @click.command()
-@network_options(("heads:200:1e-3", "3+:5000:6e-4"), 256)
+@network_options(
+    ("heads:200:1e-3", "3+:5000:6e-4"),
+    256,
+    layers="outlines (no layer that tells the class), heads, 5+, 4+, 3+ or all",
+)
 @click.option(
     "--segmenter",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
@@ -235,6 +243,9 @@ def _read_run(
     from tryon.training_data import DataChoice, DataPart
     from tryon.training_run import TrainingRun
 
+    outlines = any(stage.layers == configs.OUTLINES for stage in stages)
+    if outlines and kind != "RefinerConfig":
+        raise click.UsageError("--stage outlines: only the refiner is trained so")
     parts = [DataPart(path, weight) for path, weight in options["data"]]
     recipe = configs.TrainConfig(
         stages=stages,

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from mrcnn.backbone import build_backbone
-from mrcnn.config import RefinerConfig
+from mrcnn.config import OUTLINES, RefinerConfig, Stage, TrainConfig
 from mrcnn.predictor import KerasPredictor
 from mrcnn.refine import refine
 from mrcnn.refiner import build_refiner, landmark_places, reading_part
 from mrcnn.refiner_data import NO_PART, RefinerBatches, Region
 from mrcnn.refiner_train import RefinerTrainer, landmark_losses, mask_loss, part_loss
+from mrcnn.train import compile_stage
 from mrcnn.windows import MIRRORED
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")
@@ -194,6 +195,21 @@ def test_landmark_losses_count_only_points_inside():
     assert float(values["seen"]) == pytest.approx(np.log(2), abs=1e-5)
     nothing = landmark_losses(pred, points, np.zeros(1, np.float32))
     assert all(float(value) == 0 for value in nothing.values())
+
+
+def test_outlines_are_learned_beside_the_class(refiner_config, shirts):
+    """What names a garment stays to the bit; a later stage teaches it again."""
+    regions = [Region(s.image, s.masks[0], None, int(s.labels[0])) for s in shirts]
+    batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 3)
+    views = batches[0][0]["views"]
+    trainer = RefinerTrainer(refiner_config)
+    before = trainer.network.predict_on_batch(views)
+    for layers, stays in ((OUTLINES, True), ("heads", False)):
+        compile_stage(trainer, Stage(layers, 3, 1e-2), TrainConfig(warmup_steps=0))
+        trainer.fit(batches, epochs=1, verbose=0, shuffle=False)
+        after = trainer.network.predict_on_batch(views)
+        assert np.array_equal(after["classes"], before["classes"]) == stays
+        assert not np.allclose(after["masks"], before["masks"], atol=1e-3)
 
 
 def test_training_learns_the_shirts(refiner_config, shirts):

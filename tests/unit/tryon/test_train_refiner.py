@@ -24,6 +24,7 @@ from tryon.training_regions import (
     Finds,
     RegionLoader,
     coarsen,
+    draw_panel,
     look_for_regions,
     occlude,
     recolour,
@@ -262,6 +263,18 @@ def test_a_new_cloth_keeps_outline_and_folds():
         kinds.add(tuple(after.image[30, 25]))
     assert len(kinds) > 6
     assert any(len(set(kind)) == 1 for kind in kinds), "a neighbour's grey cloth"
+
+
+def test_panels_are_parts_of_a_garment():
+    mask = np.zeros((64, 64), np.float32)
+    mask[16:48, 8:56] = 1
+    panels = [draw_panel(mask, np.random.default_rng(seed)) for seed in range(40)]
+    shares = [panel[mask > 0].mean() for panel in panels]
+    assert np.mean([0.02 < share < 0.98 for share in shares]) > 0.9
+    assert {float(value) for panel in panels for value in np.unique(panel)} == {0, 1}
+    beside = [panel[32, 10] != panel[32, 32] for panel in panels]
+    below = [panel[18, 32] != panel[46, 32] for panel in panels]
+    assert 0.2 < np.mean(beside) < 0.8 and 0.2 < np.mean(below) < 0.8
 
 
 def test_a_hint_may_swallow_the_skirt_below():
