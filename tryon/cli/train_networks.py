@@ -236,16 +236,17 @@ def _read_run(
     context: click.Context, options: dict[str, Any], kind: str
 ) -> "TrainingRun":
     """Turn the options into a run of a network of that kind of config."""
-    stages = tuple(read_stage(text) for text in options["stages"])
-    wanted = read_filters(options.get("filters", ()))
-    load_training(context)
     from mrcnn import config as configs
-    from tryon.training_data import DataChoice, DataPart
-    from tryon.training_run import TrainingRun
 
+    stages = tuple(read_stage(text) for text in options["stages"])
     outlines = any(stage.layers == configs.OUTLINES for stage in stages)
     if outlines and kind != "RefinerConfig":
         raise click.UsageError("--stage outlines: only the refiner is trained so")
+    wanted = read_filters(options.get("filters", ()))
+    load_training(context)
+    from tryon.training_data import DataChoice, DataPart
+    from tryon.training_run import TrainingRun
+
     parts = [DataPart(path, weight) for path, weight in options["data"]]
     recipe = configs.TrainConfig(
         stages=stages,
