@@ -13,12 +13,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from mrcnn.chart_data import Charted
+from mrcnn.chart.data import Charted
+from mrcnn.chart.inference import read_chart
 from mrcnn.predictor import Predictor
-from mrcnn.read_chart import read_chart
 from tryon.networks import load_network
 from tryon.segment import Segmenter
-from tryon.training_charts import find_charted, read_charted
+from tryon.training.samples.chart import find_charted, read_charted
 from tryon.zoo import load_card
 
 

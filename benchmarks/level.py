@@ -17,11 +17,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from compositor.color import from_linear, to_linear
-from data_tools.rendered_pairs import RenderedPair, find_pairs, pairs_of
+from compositor.light.color import from_linear, to_linear
+from data_tools.paint.rendered_pairs import RenderedPair, find_pairs, pairs_of
 from tryon.cli.evaluate import SHIPPED_PAIRS
-from tryon.evaluate_tryon import read_pair
-from tryon.fidelity import zones
+from tryon.evaluation.metrics import zones
+from tryon.evaluation.tryon import read_pair
 from tryon.light import mask_in
 from tryon.pipeline import Options, TryOnPipeline, composite
 from tryon.transfer import Relit, settle

@@ -1,6 +1,7 @@
 """Collect the pairs that `tryon evaluate tryon` measures without DATA.
 
-    python benchmarks/pairs.py -o tryon/pairs rendered/p30{0..9} more/p1023 more/p9019
+    python benchmarks/pairs.py -o tryon/evaluation/pairs rendered/p30{0..9} more/p1023 \
+        more/p9019
 
 Each argument is a rendered person, folder and number, who wears A and C; both pairs of
 each are taken. Files are copied as they are, so that charts stay exact and photos are
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from data_tools.rendered_pairs import MANIFEST, RenderedPair, find_pairs, pairs_of
+from data_tools.paint.rendered_pairs import MANIFEST, RenderedPair, find_pairs, pairs_of
 from tryon.images import write_text
 
 

@@ -15,12 +15,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from data_tools.rendered_pairs import Truth, find_pairs
-from tryon.baselines import photo_raster, true_places
+from data_tools.paint.rendered_pairs import Truth, find_pairs
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.correspond import SPOTS, Points, fit_style
-from tryon.evaluate_tryon import read_pair
-from tryon.fidelity import compare, coordinate_errors, zones
+from tryon.evaluation.baselines import photo_raster, true_places
+from tryon.evaluation.metrics import compare, coordinate_errors, zones
+from tryon.evaluation.tryon import read_pair
 from tryon.pipeline import Options, TryOnPipeline, composite
 from tryon.stages import Garment
 from tryon.transfer import Relit

@@ -26,7 +26,7 @@ from mrcnn.predictor import (
     detect,
     letterbox,
 )
-from mrcnn.refine import Reading, refine
+from mrcnn.refiner.inference import Reading, refine
 from tryon.images import read_photo, shrink
 from tryon.stages import WORK_SIZE
 from tryon.zoo import shipped_card

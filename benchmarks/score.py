@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from compositor import fill_outside
-from data_tools.rendered_pairs import RenderedPair, find_pairs
-from mrcnn.read_chart import read_chart
+from data_tools.paint.rendered_pairs import RenderedPair, find_pairs
+from mrcnn.chart.inference import read_chart
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.correspond import StyleWarp, find_points, fit_style, landmark_distance
-from tryon.evaluate_tryon import read_pair
-from tryon.fidelity import compare, zones
+from tryon.evaluation.metrics import compare, zones
+from tryon.evaluation.tryon import read_pair
 from tryon.pipeline import Options, TryOnPipeline, composite, distance, measure
 from tryon.stages import Garment
 from tryon.transfer import Relit

@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 
 from compositor import shading
 from cyclegan.predict import Predictor
-from data_tools import paint
 from data_tools.folders import read_folder
+from data_tools.paint import designs as paint
 from tryon.light import shading_input
 from tryon.networks import generator_config
-from tryon.painted_pairs import LEAST_LIGHT, Worn, find_renders, read_worn
-from tryon.shading_samples import LitGarment, find_plain, find_plain_shop, look_at
+from tryon.training.samples.relit_pairs import LEAST_LIGHT, Worn, find_renders, read_worn
+from tryon.training.samples.shading import (
+    LitGarment,
+    find_plain,
+    find_plain_shop,
+    look_at,
+)
 from tryon.zoo import load_card
 
 Plane = NDArray[np.float32]

@@ -6,18 +6,18 @@ Start reading at `compositor/blend.py`.
 """
 
 from compositor.blend import composite, composite_strips
-from compositor.charting import match_places
-from compositor.collar import find_labels, snap_curve
-from compositor.color import relight, seam_energy, shading, style_distance
-from compositor.contour import ControlPoints, complete_mask, control_points
-from compositor.cutout import cutout_rgba, erase, mask_box, pad_box
-from compositor.front import part_from_front
-from compositor.ground import even_ground
-from compositor.layers import estimate_foreground_background
-from compositor.matte import clean_mask, enlarge_alpha, refine_alpha
+from compositor.light.base_color import even_ground
+from compositor.light.color import relight, seam_energy, shading, style_distance
+from compositor.mask.cutout import cutout_rgba, erase, mask_box, pad_box
+from compositor.mask.foreground import estimate_foreground_background
+from compositor.mask.matte import clean_mask, enlarge_alpha, refine_alpha
+from compositor.mask.occluders import part_from_front
+from compositor.mask.repair import drop_strangers, fill_alike, fill_notches, fill_prints
 from compositor.raster import sample_raster
-from compositor.slips import drop_strangers, fill_alike, fill_notches, fill_prints
-from compositor.warp import (
+from compositor.warp.chart_matches import match_places
+from compositor.warp.collar import find_labels, snap_curve
+from compositor.warp.corners import ControlPoints, complete_mask, control_points
+from compositor.warp.warp import (
     Warp,
     fill_outside,
     fit_warp,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compositor._checks import check_image, check_plane
-from compositor.cutout import Box
+from compositor.mask.cutout import Box
 
 Rows = Callable[[slice], NDArray[Any]]
 

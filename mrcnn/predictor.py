@@ -79,7 +79,7 @@ class OpenVinoPredictor:
     def __init__(self, config: NetworkConfig, weights: Path, cache_dir: Path):
         self.image_size = config.image_size
         # The code of the network is part of what it is: a mended one is converted anew.
-        code = sorted(Path(__file__).parent.glob("*.py"))
+        code = sorted(Path(__file__).parent.rglob("*.py"))
         key = fingerprint(weights, json.dumps(dataclasses.asdict(config)), *code)
         self._network = open_network(
             lambda: _build(config, weights), config.input_shape, key, cache_dir
@@ -124,11 +124,11 @@ def runtime_of(predictor: Predictor) -> Runtime:
 def _build(config: NetworkConfig, weights: Path) -> "keras.Model":
     """Build the network of a config; Keras is imported here, which takes seconds."""
     if isinstance(config, RefinerConfig):
-        from mrcnn.refiner import build_refiner, reading_part
+        from mrcnn.refiner.model import build_refiner, reading_part
 
         model = build_refiner(config)
     elif isinstance(config, ChartConfig):
-        from mrcnn.chart import build_chart_network
+        from mrcnn.chart.model import build_chart_network
 
         model = build_chart_network(config)
     else:

@@ -19,10 +19,10 @@ from collections import Counter
 from pathlib import Path
 
 from tests.batch_fakes import FakeModels, contents, draw_folders
-from tryon import manifest
-from tryon.batch import open_batch, run_here
-from tryon.batch_pairs import cross_pairs
-from tryon.batch_worker import Job
+from tryon.batch import manifest
+from tryon.batch.pairs import cross_pairs
+from tryon.batch.run import open_batch, run_here
+from tryon.batch.worker import Job
 
 EVENTS = ("open", "os.rename", "os.remove", "os.truncate", "os.mkdir", "os.chmod")
 PLACES = ("event", "row", "fsync", "seconds")

@@ -7,7 +7,7 @@ from benchmarks.__main__ import MARKS, with_tables
 from benchmarks.batches import Run, draw_plan, growth_table
 from benchmarks.single import covered
 from benchmarks.timing import Times, table, take_turns
-from tryon.batch_pairs import read_pairs
+from tryon.batch.pairs import read_pairs
 
 
 def test_cases_take_turns_and_the_first_does_not_count():

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compositor import control_points
-from compositor.contour import NAMES
-from compositor.cutout import mask_box
+from compositor.mask.cutout import mask_box
+from compositor.warp.corners import NAMES
 from tryon.errors import FORCEABLE, Refusal
 from tryon.stages import Garment, once
 from tryon.types import GarmentMask

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from compositor import mask_box
-from compositor.color import LUMINANCE, to_linear
+from compositor.light.color import LUMINANCE, to_linear
 from compositor.raster import sample_raster
 from cyclegan.data import GAMMA, to_model_range
-from data_tools.paint import spread_chart
+from data_tools.paint.designs import spread_chart
 from tryon.frames import FRAME_MARGIN, Frame, look
 from tryon.networks import Generator
 from tryon.stages import Garment, once

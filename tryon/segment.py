@@ -19,11 +19,11 @@ from compositor import (
     fill_prints,
     part_from_front,
 )
+from mrcnn.chart.inference import read_chart
 from mrcnn.config import CLASS_NAMES
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.predictor import Predictor, detect
-from mrcnn.read_chart import read_chart
-from mrcnn.refine import Reading, refine
+from mrcnn.refiner.inference import Reading, refine
 from mrcnn.windows import mask_bounds
 from tryon.networks import load_network
 from tryon.types import GarmentMask, Instance

@@ -16,7 +16,7 @@ from compositor import (
     pad_box,
     refine_alpha,
 )
-from compositor.cutout import mask_box
+from compositor.mask.cutout import mask_box
 from compositor.raster import sample_raster
 from tryon.images import shrink
 from tryon.types import GarmentMask, Photo

@@ -26,8 +26,8 @@ from compositor import (
     warp_mask,
 )
 from compositor.blur import blur_widely
+from compositor.light.repetition import repetition
 from compositor.raster import sample_raster
-from compositor.repeat import repetition
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import (
     apply_prediction_numpy,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mrcnn.read_chart import Chart
+from mrcnn.chart.inference import Chart
 
 Box = tuple[float, float, float, float]
 

@@ -9,10 +9,10 @@ import json, sys
 from pathlib import Path
 import keras
 import numpy as np
-from mrcnn.chart import build_chart_network
-from mrcnn.chart_data import Charted, pack_view
-from mrcnn.chart_train import ChartTrainer
-from mrcnn.chart_twins import Uncharted, twin_rows
+from mrcnn.chart.model import build_chart_network
+from mrcnn.chart.data import Charted, pack_view
+from mrcnn.chart.train import ChartTrainer
+from mrcnn.chart.consistency import Uncharted, twin_rows
 from mrcnn.config import ChartConfig, Stage, TrainConfig
 from mrcnn.train import compile_stage
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 from mrcnn.config import RefinerConfig, Stage, TrainConfig
-from mrcnn.refiner import build_refiner
-from mrcnn.refiner_data import NO_PART, Region, pack_region
-from mrcnn.refiner_train import RefinerTrainer
+from mrcnn.refiner.model import build_refiner
+from mrcnn.refiner.data import NO_PART, Region, pack_region
+from mrcnn.refiner.train import RefinerTrainer
 from mrcnn.train import compile_stage
 
 task, folders = sys.argv[1], [Path(name) for name in sys.argv[2:]]

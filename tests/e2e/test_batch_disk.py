@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.batch_fakes import FakeModels, contents, draw_folders
-from tryon.batch import open_batch, run_here, run_in_processes
-from tryon.batch_pairs import cross_pairs
-from tryon.batch_worker import Job
+from tryon.batch.pairs import cross_pairs
+from tryon.batch.run import open_batch, run_here, run_in_processes
+from tryon.batch.worker import Job
 from tryon.errors import TryOnError
 
 ROOT = Path(__file__).parents[2]

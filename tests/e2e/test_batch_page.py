@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from tryon.batch_report import write_report
+from tryon.batch.html_report import write_report
 from tryon.images import write_image
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

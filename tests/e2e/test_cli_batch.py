@@ -21,8 +21,8 @@ from tests.batch_fakes import (
     draw_folders,
     rows_of,
 )
-from tryon import batch
-from tryon.batch_models import ShippedModels
+from tryon.batch import run as batch
+from tryon.batch.models import ShippedModels
 from tryon.cli import main
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ from PIL import Image
 
 from cyclegan.config import from_dict
 from tryon import zoo
-from tryon.batch_pairs import FAULTS, read_pairs
+from tryon.batch.manifest import Manifest, format_row
+from tryon.batch.pairs import FAULTS, read_pairs
 from tryon.errors import Refusal, TryOnError
 from tryon.images import FORMATS, MIN_SIDE, read_photo
-from tryon.manifest import Manifest, format_row
 from tryon.networks import network_config
 from tryon.pattern_files import check_limits
 

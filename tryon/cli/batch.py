@@ -10,8 +10,8 @@ import click
 from tryon.cli.shared import FOLDER, PHOTO, progress, quiet_start, user_errors
 
 if TYPE_CHECKING:
-    from tryon.batch import Batch, Engine
-    from tryon.batch_pairs import Pair
+    from tryon.batch.pairs import Pair
+    from tryon.batch.run import Batch, Engine
 
 
 @click.command()
@@ -86,7 +86,7 @@ def batch(
     if address and engine != "ray":
         raise click.UsageError("--address goes with --engine ray")
     with quiet_start(context):
-        from tryon.batch import MANIFEST, REPORT, Job, open_batch
+        from tryon.batch.run import MANIFEST, REPORT, Job, open_batch
         from tryon.pipeline import Options
 
     job = Job(out, options=Options(force=force, seed=seed), no_clobber=no_clobber)
@@ -105,7 +105,7 @@ def batch(
 def _read_plan(
     pairs_path: Path | None, users: Path | None, shops: Path | None, pattern: str | None
 ) -> "list[Pair]":
-    from tryon.batch_pairs import cross_pairs, read_pairs
+    from tryon.batch.pairs import cross_pairs, read_pairs
 
     if pairs_path and not users and not shops:
         return read_pairs(pairs_path, pattern)
@@ -115,10 +115,10 @@ def _read_plan(
 
 
 def _engine(name: str, workers: int, address: str | None) -> "Engine":
-    from tryon.batch import run_here, run_in_processes
+    from tryon.batch.run import run_here, run_in_processes
 
     if name == "ray":
-        from tryon.batch_ray import run_on_ray
+        from tryon.batch.ray import run_on_ray
 
         return partial(run_on_ray, workers=workers, address=address)
     return run_here if workers == 1 else partial(run_in_processes, workers=workers)

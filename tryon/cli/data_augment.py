@@ -61,7 +61,7 @@ def augment(
     from tryon.errors import TryOnError
 
     try:
-        from data_tools import augment_files
+        from data_tools.augment import files as augment_files
     except ImportError as error:
         raise TryOnError(str(error)) from error
     plan = augment_files.Plan(transforms, count, seed)

@@ -114,10 +114,10 @@ def collect(
     not fetched again. Whether you may use a picture, you must know.
     """
     from data_tools.annotations import BadFile
-    from data_tools.collect import Collection
-    from data_tools.fetch import Fetcher, Manners
-    from data_tools.picture_sources import from_list, from_page, from_search
-    from data_tools.web_requests import Limits
+    from data_tools.collect.fetch import Fetcher, Manners
+    from data_tools.collect.picture_sources import from_list, from_page, from_search
+    from data_tools.collect.run import Collection
+    from data_tools.collect.web_requests import Limits
     from tryon.errors import TryOnError
 
     if not (urls or pages or template):

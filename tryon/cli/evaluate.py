@@ -17,13 +17,13 @@ from tryon.cli.shared import (
 
 if TYPE_CHECKING:
     from data_tools.annotations import AnnotatedPhoto
-    from data_tools.rendered_pairs import RenderedPair
+    from data_tools.paint.rendered_pairs import RenderedPair
     from tryon.segment import Segmenter
 
 _DATA = click.Path(path_type=Path, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 T = TypeVar("T")
-SHIPPED_PAIRS = Path(__file__).parents[1] / "pairs"
+SHIPPED_PAIRS = Path(__file__).parents[1] / "evaluation" / "pairs"
 Rows = list[tuple[str, dict[str, Any]]]
 # What the tables show; JSON holds every figure.
 _SHOWN = (
@@ -80,7 +80,7 @@ def segmentation(
     figure means; JSON holds them all, by full names.
     """
     _check_sheet(sheet)
-    from tryon import evaluate_segmentation as evaluation
+    from tryon.evaluation import segmentation as evaluation
 
     photos = _some(_read_photos(data), limit)
     segmenter = _load(context, models)
@@ -89,7 +89,7 @@ def segmentation(
         results = list(evaluation.measure_photos(segmenter, photos, tell))
     rows = evaluation.tabulate(results)
     if sheet:
-        from tryon.evaluation_sheet import write_sheet
+        from tryon.evaluation.sheets import write_sheet
 
         write_sheet(results, sheet)
     if as_json:
@@ -131,7 +131,7 @@ def tryon(
     _check_sheet(sheet)
     pairs = _spaced(_read_pairs(data or SHIPPED_PAIRS), limit)
     load_keras(context)
-    from tryon import evaluate_tryon as evaluation
+    from tryon.evaluation import tryon as evaluation
     from tryon.pipeline import TryOnPipeline
 
     with quiet_start(context):
@@ -139,7 +139,7 @@ def tryon(
     with progress(context, len(pairs)) as tell:
         results = list(evaluation.measure_pairs(pipeline, pairs, tell))
     if sheet:
-        from tryon.tryon_sheet import write_sheet
+        from tryon.evaluation.tryon_sheet import write_sheet
 
         write_sheet(results, sheet)
     rows = evaluation.tabulate(results)
@@ -182,7 +182,7 @@ def _read_photos(data: Path) -> "list[AnnotatedPhoto]":
 
 
 def _read_pairs(data: Path) -> "list[RenderedPair]":
-    from data_tools.rendered_pairs import find_pairs
+    from data_tools.paint.rendered_pairs import find_pairs
     from tryon.errors import TryOnError
 
     try:

@@ -97,8 +97,8 @@ def pattern(
         raise click.UsageError("NAME: use letters, digits, - and _, 64 at most")
     load_training(context)
     from cyclegan.config import CycleGANConfig
-    from tryon import train_pattern as training
     from tryon.segment import Segmenter
+    from tryon.training import pattern as training
     from tryon.transfer import UniversalTransfer
     from tryon.zoo import pattern_card, shipped_card
 
@@ -168,7 +168,7 @@ def universal(
         raise click.UsageError("--adversarial: give --photos, whose tops are real")
     load_training(context)
     from cyclegan.config import UniversalConfig
-    from tryon.train_universal import train_universal
+    from tryon.training.universal import train_universal
 
     config = UniversalConfig(
         seed=seed,
@@ -222,7 +222,7 @@ def shading(
     """Train the network that tells light from print, on folders of rendered people."""
     load_training(context)
     from cyclegan.config import ShadingConfig
-    from tryon.train_shading import train_shading
+    from tryon.training.shading import train_shading
 
     config = ShadingConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
     for row in train_shading(

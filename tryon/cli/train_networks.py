@@ -21,7 +21,7 @@ from tryon.cli.train_options import (
 )
 
 if TYPE_CHECKING:
-    from tryon.training_run import TrainingRun
+    from tryon.training.run import TrainingRun
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -129,7 +129,7 @@ def segmenter(context: click.Context, **options: Any) -> None:
     or VIA .json, or a .zip of `tryon data pack`; WEIGHT says how often it is drawn.
     """
     run = _read_run(context, options, "MaskRCNNConfig")
-    from tryon.train_segmenter import train_segmenter
+    from tryon.training.segmenter import train_segmenter
 
     with progress(context, run.steps) as tell:
         for row in train_segmenter(run, lambda: tell("")):
@@ -167,7 +167,7 @@ def refiner(
     """
     run = _read_run(context, options, "RefinerConfig")
     from tryon.networks import load_network
-    from tryon.train_refiner import train_refiner
+    from tryon.training.refiner import train_refiner
     from tryon.zoo import load_card, shipped_card
 
     card = shipped_card("segmenter") if segmenter is None else load_card(segmenter)
@@ -220,7 +220,7 @@ def chart(
     DATA is a folder of rendered tees with charts (pNNN_A.uv.png).
     """
     run = _read_run(context, options, "ChartConfig")
-    from tryon.train_chart import train_chart
+    from tryon.training.chart import train_chart
     from tryon.zoo import load_card
 
     card = None if features is None else load_card(features)
@@ -244,8 +244,8 @@ def _read_run(
         raise click.UsageError("--stage outlines: only the refiner is trained so")
     wanted = read_filters(options.get("filters", ()))
     load_training(context)
-    from tryon.training_data import DataChoice, DataPart
-    from tryon.training_run import TrainingRun
+    from tryon.training.run import TrainingRun
+    from tryon.training.samples.photos import DataChoice, DataPart
 
     parts = [DataPart(path, weight) for path, weight in options["data"]]
     recipe = configs.TrainConfig(

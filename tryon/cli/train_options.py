@@ -34,7 +34,7 @@ def load_training(context: click.Context) -> None:
 
     load_keras(context)
     try:
-        import data_tools.augment  # noqa: F401
+        import data_tools.augment.views  # noqa: F401
     except ImportError as error:
         raise TryOnError(str(error)) from error
 

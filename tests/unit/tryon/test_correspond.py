@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mrcnn.read_chart import Chart
+from mrcnn.chart.inference import Chart
 from tryon import correspond
 from tryon.correspond import (
     UNIT,

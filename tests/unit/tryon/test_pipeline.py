@@ -8,8 +8,8 @@ import pytest
 from scipy import ndimage
 
 from compositor import Warp
+from mrcnn.chart.inference import Chart
 from mrcnn.detections import Detections
-from mrcnn.read_chart import Chart
 from tryon import judge
 from tryon.errors import REASONS, Refusal
 from tryon.frames import Frame, look

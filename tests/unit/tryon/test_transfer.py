@@ -7,6 +7,7 @@ from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
 from tryon.frames import LIGHT_MARGIN, Frame
 from tryon.light import Light
 from tryon.stages import Garment
+from tryon.training.texture import unwrap
 from tryon.transfer import (
     REACH,
     TAKEN_BACK,
@@ -18,7 +19,6 @@ from tryon.transfer import (
     settle_level,
 )
 from tryon.types import GarmentMask, Instance, Photo
-from tryon.unwrap import unwrap
 
 SIZE = (100, 100)
 # Logs of light, from the left to the right of a tee: a slow fall, and five folds.

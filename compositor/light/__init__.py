@@ -1,0 +1,1 @@
+"""Light and colour: shading, base colour, relighting, repeating prints."""

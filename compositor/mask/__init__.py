@@ -1,0 +1,1 @@
+"""Masks: repair, occluders, soft mattes, cutouts and foreground colours."""

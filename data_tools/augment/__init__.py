@@ -1,0 +1,1 @@
+"""Changed views of annotated photos for training. Start at `views.py`."""

@@ -1,0 +1,1 @@
+"""Designs and garments painted onto people, with exact truth. Start at `designs.py`."""

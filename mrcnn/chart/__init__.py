@@ -1,0 +1,1 @@
+"""Dense correspondence: the place of every garment pixel on one canonical tee."""

@@ -1,0 +1,1 @@
+"""Second stage of the cascade: outline, class and landmarks of one garment."""

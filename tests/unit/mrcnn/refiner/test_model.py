@@ -1,0 +1,224 @@
+"""The refiner's shapes, its use on photos, and that training moves it."""
+
+import keras
+import numpy as np
+import pytest
+
+from mrcnn.backbone import build_backbone
+from mrcnn.config import OUTLINES, RefinerConfig, Stage, TrainConfig
+from mrcnn.predictor import KerasPredictor
+from mrcnn.refiner.data import NO_PART, RefinerBatches, Region
+from mrcnn.refiner.inference import refine
+from mrcnn.refiner.model import build_refiner, landmark_places, reading_part
+from mrcnn.refiner.train import RefinerTrainer, landmark_losses, mask_loss, part_loss
+from mrcnn.train import compile_stage
+from mrcnn.windows import MIRRORED
+
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")
+
+
+class KnowsTheHint:
+    """Draws the hint again, sure of class 2, all landmarks a third from the left."""
+
+    image_size = 64
+
+    def __call__(self, views):
+        self.views = views
+        hints = views[:, ::2, ::2, 3]
+        places = np.tile(np.float32([1 / 3, 0.5]), (len(views), 25, 1))
+        classes = np.zeros((len(views), 4), np.float32)
+        classes[:, 2] = 9
+        seen = np.tile(np.linspace(-4, 4, 25, dtype=np.float32), (len(views), 1))
+        return {
+            "masks": hints / 12.75 - 10,
+            "classes": classes,
+            "places": places,
+            "seen": seen,
+        }
+
+
+def photo():
+    mask = np.zeros((90, 120), np.float32)
+    mask[30:70, 40:100] = 1
+    return np.full((90, 120, 3), 80, np.uint8), mask
+
+
+def test_outputs_have_the_promised_shapes(refiner_config):
+    model = build_refiner(refiner_config)
+    out = model.predict_on_batch(np.zeros((2, 64, 64, 4), np.float32))
+    shapes = {name: value.shape for name, value in out.items()}
+    assert shapes == {
+        "masks": (2, 32, 32),
+        "classes": (2, 4),
+        "heatmaps": (2, 16, 16, 25),
+        "places": (2, 25, 2),
+        "seen": (2, 25),
+        "parts": (2, 16, 16, 8),
+    }
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
+def test_the_finest_stage_has_stride_two(name):
+    backbone = build_backbone(name, 64, finest=True)
+    assert [c.shape[1] for c in backbone.outputs] == [32, 16, 8, 4, 2]
+
+
+def test_a_sharp_heatmap_places_its_landmark_in_the_cells_middle():
+    heatmaps = np.full((1, 4, 8, 2), -50, np.float32)
+    heatmaps[0, 1, 6, 0] = heatmaps[0, 3, 0, 1] = 50
+    places = keras.ops.convert_to_numpy(landmark_places(heatmaps))
+    expected = [[6.5 / 8, 1.5 / 4], [0.5 / 8, 3.5 / 4]]
+    np.testing.assert_allclose(places[0], expected, atol=1e-5)
+
+
+def test_a_reading_lies_where_its_find_lay():
+    image, mask = photo()
+    (reading,) = refine(KnowsTheHint(), image, mask[None])
+    assert reading.mask.shape == mask.shape
+    assert ((reading.mask > 0.5) ^ (mask > 0.5)).mean() < 0.02
+    assert reading.classes.argmax() == 2
+    # The window is 84 wide around (70, 50): a third is 28, so x = 70 - 42 + 28.
+    np.testing.assert_allclose(reading.landmarks[:, :2], [[56, 50]] * 25, atol=0.5)
+
+
+def test_the_mirrored_look_is_turned_back_before_the_mean():
+    image, mask = photo()
+    (reading,) = refine(KnowsTheHint(), image, mask[None], mirror=True)
+    assert ((reading.mask > 0.5) ^ (mask > 0.5)).mean() < 0.02
+    np.testing.assert_allclose(reading.landmarks[:, 0], 70, atol=0.5)  # 1/3 and 2/3
+    one = 1 / (1 + np.exp(-np.linspace(-4, 4, 25)))
+    np.testing.assert_allclose(reading.landmarks[:, 2], (one + one[MIRRORED]) / 2, 1e-5)
+
+
+def test_a_garment_cut_by_the_frame_reaches_the_frame():
+    mask = np.zeros((60, 60), np.float32)
+    mask[20:, 10:50] = 1
+    refiner = KnowsTheHint()
+    (reading,) = refine(refiner, np.full((60, 60, 3), 200, np.uint8), mask[None])
+    assert (reading.mask[-1, 15:45] > 0.5).all()
+    assert (refiner.views[0, -1, :, :3] == 127).all(), "grey beyond the photo's edge"
+
+
+def test_beyond_the_view_of_a_find_there_is_no_garment():
+    def sees_cloth_everywhere(views):
+        return KnowsTheHint()(np.full_like(views, 255))
+
+    sees_cloth_everywhere.image_size = 64
+    image = np.full((400, 300, 3), 80, np.uint8)
+    mask = np.zeros((400, 300), np.float32)
+    mask[100:140, 200:240] = 1
+    (reading,) = refine(sees_cloth_everywhere, image, mask[None])
+    left, top, right, bottom = 192, 92, 248, 148  # a fifth more at each side
+    assert (reading.mask[100:140, 200:240] > 0.99).all()
+    reading.mask[top:bottom, left:right] = 0
+    assert not reading.mask.any()
+
+
+def test_no_finds_no_readings():
+    assert refine(KnowsTheHint(), photo()[0], np.zeros((0, 90, 120), np.float32)) == []
+
+
+def test_keras_predictor_runs_a_refiner(refiner_config, tmp_path):
+    model = build_refiner(refiner_config)
+    model.save_weights(tmp_path / "r.weights.h5")
+    refiner = KerasPredictor(refiner_config, tmp_path / "r.weights.h5")
+    views = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 4)).astype(np.float32)
+    expected = model.predict_on_batch(views)
+    for name, value in refiner(views).items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-5)
+    assert refiner.image_size == 64
+
+
+def test_in_use_a_refiner_gives_what_is_read_alone(refiner_config):
+    model = build_refiner(refiner_config)
+    views = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 4)).astype(np.float32)
+    whole = model.predict_on_batch(views)
+    read = reading_part(model).predict_on_batch(views)
+    assert set(whole) - set(read) == {"heatmaps", "parts"}
+    for name, values in read.items():
+        np.testing.assert_allclose(values, whole[name], rtol=1e-5, atol=1e-6)
+
+
+def test_config_from_json_refuses_what_it_does_not_know():
+    config = RefinerConfig.from_dict({"image_size": 64, "widths": [4, 8, 8, 8, 8]})
+    assert config.widths == (4, 8, 8, 8, 8)
+    with pytest.raises(ValueError, match="got \\['depth'\\]"):
+        RefinerConfig.from_dict({"depth": 3})
+
+
+def test_mask_loss_is_small_for_the_truth_and_ignores_the_unknown():
+    truth = np.zeros((2, 16, 16), np.float32)
+    truth[:, 4:12, 4:12] = 1
+    right = (truth * 2 - 1) * 12
+    both, one = np.ones(2, np.float32), np.float32([1, 0])
+    assert float(mask_loss(right, truth, both)) < 1e-3
+    assert float(mask_loss(-right, truth, both)) > 5
+    half_wrong = np.stack([right[0], -right[1]])
+    assert float(mask_loss(half_wrong, truth, one)) < 1e-3
+
+
+def test_a_wrong_pixel_at_the_outline_costs_more_than_one_far_away():
+    truth = np.zeros((1, 32, 32), np.float32)
+    truth[:, 8:24, 8:24] = 1
+    right = (truth * 2 - 1) * 6
+    near, far = right.copy(), right.copy()
+    near[0, 7, 16] *= -1
+    far[0, 1, 1] *= -1
+    known = np.ones(1, np.float32)
+    assert float(mask_loss(near, truth, known)) > 1.5 * float(
+        mask_loss(far, truth, known)
+    )
+
+
+def test_part_loss_counts_only_what_is_known():
+    parts = np.array([[[0, 2], [1, NO_PART]]], np.int32)
+    right = np.zeros((1, 2, 2, 3), np.float32)
+    for row, column, part in ((0, 0, 0), (0, 1, 2), (1, 0, 1)):
+        right[0, row, column, part] = 9
+    right[0, 1, 1] = (9, 0, 0)  # whatever it is
+    assert float(part_loss(right, parts)) < 0.01
+    even = float(part_loss(np.zeros_like(right), parts))
+    assert even == pytest.approx(np.log(3), abs=1e-5)
+    assert float(part_loss(right, np.full_like(parts, NO_PART))) == 0
+
+
+def test_landmark_losses_count_only_points_inside():
+    points = np.zeros((1, 25, 3), np.float32)
+    points[0, 0] = 0.5, 0.25, 2
+    heatmaps = np.zeros((1, 8, 8, 25), np.float32)
+    places = np.zeros((1, 25, 2), np.float32)
+    places[0, 0] = 0.6, 0.25
+    pred = {"heatmaps": heatmaps, "places": places, "seen": np.zeros((1, 25), np.float32)}
+    values = landmark_losses(pred, points, np.ones(1, np.float32))
+    assert float(values["place"]) == pytest.approx(0.1, abs=1e-5)
+    assert float(values["heatmap"]) == pytest.approx(np.log(64), abs=1e-3)
+    assert float(values["seen"]) == pytest.approx(np.log(2), abs=1e-5)
+    nothing = landmark_losses(pred, points, np.zeros(1, np.float32))
+    assert all(float(value) == 0 for value in nothing.values())
+
+
+def test_outlines_are_learned_beside_the_class(refiner_config, shirts):
+    """What names a garment stays to the bit; a later stage teaches it again."""
+    regions = [Region(s.image, s.masks[0], None, int(s.labels[0])) for s in shirts]
+    batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 3)
+    views = batches[0][0]["views"]
+    trainer = RefinerTrainer(refiner_config)
+    before = trainer.network.predict_on_batch(views)
+    for layers, stays in ((OUTLINES, True), ("heads", False)):
+        compile_stage(trainer, Stage(layers, 3, 1e-2), TrainConfig(warmup_steps=0))
+        trainer.fit(batches, epochs=1, verbose=0, shuffle=False)
+        after = trainer.network.predict_on_batch(views)
+        assert np.array_equal(after["classes"], before["classes"]) == stays
+        assert not np.allclose(after["masks"], before["masks"], atol=1e-3)
+
+
+def test_training_learns_the_shirts(refiner_config, shirts):
+    keras.utils.set_random_seed(0)
+    regions = [Region(s.image, s.masks[0], None, int(s.labels[0])) for s in shirts]
+    batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 30)
+    trainer = RefinerTrainer(refiner_config)
+    trainer.compile(optimizer=keras.optimizers.Adam(3e-3), jit_compile=False)
+    first = trainer.fit(batches, epochs=1, verbose=0, shuffle=False).history
+    second = trainer.fit(batches, epochs=1, verbose=0, shuffle=False).history
+    assert second["mask"][0] < 0.8 * first["mask"][0]
+    assert second["class"][0] < first["class"][0]

@@ -1,0 +1,136 @@
+"""What the segmenter saw comes back bit for bit, and is never taken for another's."""
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+
+from mrcnn.chart.inference import Chart
+from tryon.batch.segmentation_cache import RememberingSegmenter, pack, unpack
+from tryon.segment import SegmentConfig, Sight
+from tryon.types import GarmentMask, Instance
+
+chance = np.random.default_rng(0)
+
+
+def instance(landmarks=None):
+    return Instance(1, "short sleeve top", 1 / 3, (0.1, 2.0, 30.7, 4e-9), 0.3, landmarks)
+
+
+def chart():
+    spots, places = chance.normal(size=(2, 9, 2)).astype(np.float32)
+    return Chart(spots, places, np.arange(9) % 2 == 0, np.float32(spots[:, 0]))
+
+
+def garment(chart=None):
+    points = chance.normal(size=(25, 3)).astype(np.float32)
+    mask = chance.random((40, 30)) > 0.5
+    return GarmentMask(mask, (instance(points), instance()), 0, 2 / 3, chart)
+
+
+def same(a, b):
+    """Compare records of arrays and plain values, exactly."""
+    if dataclasses.is_dataclass(a):
+        parts = [(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a)]
+        return type(a) is type(b) and all(same(*part) for part in parts)
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+SIGHTS = {
+    "nothing": Sight((), None),
+    "finds": Sight((instance(), instance(np.ones((25, 3), np.float32))), None),
+    "garment": Sight((found := garment()).instances, found),
+    "chart": Sight((charted := garment(chart())).instances, charted),
+}
+
+
+@pytest.mark.parametrize("name", SIGHTS)
+def test_a_sight_comes_back(name):
+    assert same(unpack(pack(SIGHTS[name])), SIGHTS[name])
+
+
+@pytest.fixture
+def shirt():
+    image = np.full((200, 160, 3), 90, np.uint8)
+    image[60:140, 40:120] = (200, 30, 30)
+    return image
+
+
+@pytest.fixture
+def remembering(segmenter, tmp_path):
+    def make(stamp="a", **options):
+        return RememberingSegmenter(segmenter, tmp_path / "sights", stamp, **options)
+
+    return make
+
+
+def test_the_networks_look_once(remembering, finder, segmenter, shirt):
+    first = remembering().look(shirt)
+    assert same(first, segmenter.look(shirt))
+    calls = len(finder.calls)
+    assert same(remembering().look(shirt), first)
+    assert len(finder.calls) == calls
+
+
+def test_other_pixels_picks_networks_and_settings_are_other_sights(
+    remembering, finder, shirt
+):
+    def looks(segmenter, *args):
+        before = len(finder.calls)
+        segmenter.look(*args)
+        return len(finder.calls) > before
+
+    assert looks(remembering(), shirt)
+    assert looks(remembering(), shirt, 0)
+    assert looks(remembering("b"), shirt)
+    changed = shirt.copy()
+    changed[0, 0, 0] += 1
+    assert looks(remembering(), changed)
+    other = remembering()
+    other.config = SegmentConfig(mask_threshold=0.4)
+    assert looks(other, shirt)
+    assert not looks(remembering(), shirt)
+
+
+@pytest.mark.parametrize("data", [b"", b"PK", b"\x93NUMPY", pack(SIGHTS["chart"])[:-40]])
+def test_a_damaged_entry_is_made_again(remembering, shirt, tmp_path, data):
+    first = remembering().look(shirt)
+    (entry,) = (tmp_path / "sights").iterdir()
+    entry.write_bytes(data)
+    assert same(remembering().look(shirt), first)
+    assert same(unpack(entry.read_bytes()), first)
+
+
+def test_an_entry_with_a_pickle_is_not_run(remembering, shirt, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "boom"),)
+
+    first = remembering().look(shirt)
+    (entry,) = (tmp_path / "sights").iterdir()
+    with entry.open("wb") as file:
+        np.savez(file, facts=np.array([Bomb()], object))
+    assert same(remembering().look(shirt), first)
+    assert not (tmp_path / "boom").exists()
+
+
+def test_the_oldest_entries_make_room(remembering, shirt, tmp_path, monkeypatch):
+    monkeypatch.setattr("tryon.batch.segmentation_cache._SWEEP", 1)
+    folder = tmp_path / "sights"
+    for number in range(4):
+        shirt[0, 0, 0] = number
+        remembering(room=1 << 14).look(shirt)
+        for age, path in enumerate(sorted(folder.iterdir(), key=os.path.getmtime)):
+            os.utime(path, (age, age))
+    sizes = [path.stat().st_size for path in folder.iterdir()]
+    assert len(sizes) == min(4, (1 << 14) // max(sizes))
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(remembering, shirt, tmp_path):
+    (tmp_path / "sights").write_text("a file")
+    assert remembering().look(shirt).garment is not None

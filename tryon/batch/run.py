@@ -1,0 +1,311 @@
+"""Thousands of pairs, nothing lost: start reading here.
+
+    pairs -- read ahead -- dress (networks) -- write behind -- manifest, in order
+
+`open_batch` says what is left to do in a folder, `Batch.run` does it with one of the
+engines `run_here`, `run_in_processes` and `batch_ray.run_on_ray`. Each engine yields the
+manifest's rows in the pairs' order, and so the files are the same whichever it was.
+"""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import (
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tryon import __version__
+from tryon.batch.html_report import write_report
+from tryon.batch.manifest import FAILURES, Manifest, Row, format_row
+from tryon.batch.pairs import FAULTS, Pair
+from tryon.batch.worker import THUMBS, Job, PairWorker, hash_photo, kept_row
+from tryon.errors import MissingModel, Refusal, TryOnError
+from tryon.images import shown, write_text
+from tryon.report import describe_model
+
+MANIFEST, REPORT, LOCK = "manifest.jsonl", "report.html", ".tryon.lock"
+AHEAD = 2  # pairs that are read, or wait to be written, while one is dressed
+THREADS = 2  # that read, and as many that write
+_TEMPORARY = ".tryon-*"  # what `write_whole` names files that are not whole yet
+
+Engine = Callable[[Job, Iterable[Pair]], Iterator[Row]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Batch:
+    """A batch in its folder; made by `open_batch`.
+
+    Attributes:
+        job: what the pairs share.
+        pairs: all of them.
+        waiting: those that are not settled by the manifest.
+    """
+
+    def __init__(self, job: Job, pairs: Sequence[Pair], manifest: Manifest):
+        self.job, self.pairs, self.waiting = job, pairs, list(pairs)
+        self._manifest = manifest
+
+    def drop_settled(self, retry_failed: bool) -> None:
+        """Leave out what an earlier run settled.
+
+        Raises:
+            TryOnError: the manifest is of another batch.
+        """
+        plan = {pair.key: pair for pair in self.pairs}
+        settled = set()
+        check = RowCheck(self.job)
+        for row in self._manifest.rows():
+            pair = plan.get(row["pair"])
+            if row["reason"] in FAULTS:
+                continue  # of the list of pairs, which is read anew
+            if retry_failed and row["status"] in FAILURES:
+                continue  # its pictures may have been mended
+            problem = "is none of these pairs" if pair is None else check(row, pair)
+            if problem:
+                raise TryOnError(
+                    f"{shown(self._manifest.path)}: holds another batch "
+                    f"({row['pair']}: {problem}); choose another folder, or begin anew "
+                    "with --restart"
+                )
+            if self._is_settled(row):
+                settled.add(row["pair"])
+        self.waiting = [pair for pair in self.pairs if pair.key not in settled]
+
+    def run(self, engine: Engine) -> Iterator[Row]:
+        """Do what waits; yields each row when it is in the manifest.
+
+        Raises:
+            MissingModel: a shipped model is not there.
+            TryOnError: the disk takes no more, or a worker died. What is done stays
+                done: the same batch, opened again, goes on from there.
+        """
+        self.job.models.cards(None)  # told here, and not as the death of a worker
+        for row in engine(self.job, self.waiting):
+            self._manifest.append(row)
+            yield row
+
+    def finish(self) -> Counter[str]:
+        """Put the rows in order and write the report.
+
+        Returns:
+            How many pairs were "done" and "kept", and how many failed, by reason.
+        """
+        self._manifest.settle(pair.key for pair in self.pairs)
+        write_report(self._manifest.rows(), self.job.out / REPORT)
+        return Counter(
+            str(entry.reason) if entry.status in FAILURES else entry.status
+            for entry in self._manifest.entries.values()
+        )
+
+    def _is_settled(self, row: Row) -> bool:
+        path = self.job.out / row["pair"]
+        if row["status"] == "done":
+            return path.is_file() and path.stat().st_size == row["output"]["bytes"]
+        if row["status"] == "kept":
+            return self.job.no_clobber and path.exists()
+        return True
+
+
+@contextmanager
+def open_batch(
+    job: Job, pairs: Sequence[Pair], retry_failed: bool = False, restart: bool = False
+) -> Iterator[Batch]:
+    """Open a batch in its folder, new or begun; no other run can meanwhile.
+
+    Args:
+        job: names the folder.
+        pairs: what is to be done.
+        retry_failed: take pairs up again that failed before.
+        restart: forget what an earlier run did.
+
+    Raises:
+        TryOnError: another run is at work in the folder, its manifest is of another
+            batch, or it cannot be written.
+    """
+    with _locked(job.out):
+        path = job.out / MANIFEST
+        if restart:
+            path.unlink(missing_ok=True)
+        if path.exists():
+            _sweep(job.out)
+        elif job.no_clobber:
+            # All at once: a later run must tell files that were there from its own.
+            kept = [p for p in pairs if not p.fault and (job.out / p.key).exists()]
+            rows = "".join(format_row(kept_row(p, job)) for p in kept)
+            write_text(rows, path, durable=True)
+        with Manifest(path) as manifest:
+            batch = Batch(job, pairs, manifest)
+            batch.drop_settled(retry_failed)
+            yield batch
+
+
+class RowCheck:
+    """Says how an older row differs from what the same pair would give now.
+
+    Args:
+        job: what the pairs share.
+    """
+
+    def __init__(self, job: Job):
+        self.job = job
+        self._models = cache(self._describe_models)
+        self._sha256 = cache(_sha256_now)
+
+    def __call__(self, row: Row, pair: Pair) -> str | None:
+        """Return the difference in words, None when there is none."""
+        options = self.job.options
+        wanted = {
+            "pattern": pair.pattern,
+            "force": options.force,
+            "seed": options.seed,
+            "version": __version__,
+        }
+        for name, value in wanted.items():
+            if row.get(name) != value:
+                return f"made with {name} {row.get(name)!r}, not {value!r}"
+        if row.get("models") and row["models"] != self._models(pair.pattern):
+            return "made with other models"
+        for role, path in (("user", pair.user), ("shop", pair.shop)):
+            before, now = _recorded(row, role), self._sha256(path)
+            if before and now and before != now:
+                return f"{path} is another picture now"
+        return None
+
+    def _describe_models(self, pattern: str | None) -> list[dict[str, Any]]:
+        try:
+            return [describe_model(card) for card in self.job.models.cards(pattern)]
+        except MissingModel:
+            return []
+
+
+def run_here(job: Job, pairs: Iterable[Pair]) -> Iterator[Row]:
+    """Do the pairs in this process; reading and writing overlap with the networks."""
+    worker = PairWorker(job)
+    with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
+        read = in_order(readers, worker.read, pairs, AHEAD)
+        yield from in_order(writers, worker.write, map(worker.dress, read), AHEAD)
+
+
+def run_in_processes(job: Job, pairs: Iterable[Pair], workers: int) -> Iterator[Row]:
+    """Do the pairs in several processes, each with its share of the cores.
+
+    Raises:
+        TryOnError: a process died.
+    """
+    spawn = multiprocessing.get_context("spawn")  # networks do not survive a fork
+    started = spawn.Value("i", 0)
+    with ProcessPoolExecutor(
+        workers, spawn, _start_worker, (job, started, workers)
+    ) as pool:
+        try:
+            yield from in_order(pool, _work, pairs, 2 * workers)
+        except BrokenProcessPool as error:
+            raise TryOnError(
+                "a worker died, for want of memory perhaps; run the same command again "
+                "to go on, with fewer --workers"
+            ) from error
+
+
+def in_order(
+    pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """Map in order; at most `ahead` calls are begun before the first is taken."""
+    waiting: deque[Future[Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+_worker: PairWorker | None = None  # of a process of `run_in_processes`
+
+
+def _start_worker(job: Job, started: Any, workers: int) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with started.get_lock():
+        number = started.value
+        started.value += 1
+    _keep_to_share(number, workers)
+    _worker = PairWorker(job)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent was killed, which tells it nothing."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _keep_to_share(number: int, workers: int) -> None:
+    """Keep this process to its share of the cores, where the system can (Linux)."""
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if workers <= len(cores):
+        os.sched_setaffinity(0, cores[number % workers :: workers])
+
+
+def _work(pair: Pair) -> Row:
+    assert _worker is not None
+    return _worker(pair)
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Hold the folder's lock; that of a dead process is free, the system sees to it."""
+    import filelock
+
+    lock = filelock.FileLock(out / LOCK, timeout=0)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise TryOnError(
+            f"{shown(out)}: another run is at work there; wait for it, or choose another "
+            "folder"
+        ) from error
+    except OSError as error:
+        raise TryOnError(
+            f"{shown(out)}: cannot be written ({error.strerror}); choose another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sweep(out: Path) -> None:
+    """Remove what a killed run left half written."""
+    for folder in (out, out / THUMBS):
+        for path in folder.glob(_TEMPORARY):
+            path.unlink(missing_ok=True)
+
+
+def _recorded(row: Row, role: str) -> str | None:
+    values = row.get(role)
+    return values.get("sha256") if isinstance(values, Mapping) else None
+
+
+def _sha256_now(path: str) -> str | None:
+    try:
+        return hash_photo(Path(path))
+    except Refusal:
+        return None

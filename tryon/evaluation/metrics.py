@@ -1,0 +1,122 @@
+"""How near a result is to the truth: figures of arrays, each in three zones.
+
+What each figure means: docs/evaluation.md.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import color, metrics
+
+from data_tools.paint.designs import spread_chart
+from data_tools.paint.rendered_pairs import Truth
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+RIM = 3  # pixels at each side of the shirt's outline
+
+
+def zones(tee: Mask) -> dict[str, Mask]:
+    """Part a picture in the shirt's inside, the rim along its outline, and the rest.
+
+    Args:
+        tee: bool (H, W), the true shirt.
+
+    Returns:
+        By name bool (H, W); each pixel is in one of them.
+    """
+    around = ndimage.binary_dilation(tee, iterations=RIM)
+    # The picture's edge is no outline: a shirt that it cuts goes on beyond.
+    inside = ndimage.binary_erosion(tee, iterations=RIM, border_value=1)
+    return {"inside": inside, "rim": around & ~inside, "outside": ~around}
+
+
+def compare(
+    image: NDArray[np.uint8], truth: NDArray[np.uint8], parts: dict[str, Mask]
+) -> dict[str, float]:
+    """Compare a result with the truth, zone by zone.
+
+    Args:
+        image: the result, uint8 (H, W, 3), at least 7 pixels a side.
+        truth: the picture it should be, of the same size.
+        parts: of `zones`; those without a pixel are left out.
+
+    Returns:
+        "SSIM", "dE" (CIEDE2000) and "gradients" (`gradient_correlation`), each with its
+        zone's name.
+    """
+    _, similarity = metrics.structural_similarity(
+        image, truth, channel_axis=-1, full=True, data_range=255
+    )
+    similarity = similarity.mean(axis=-1)
+    difference = color.deltaE_ciede2000(color.rgb2lab(image), color.rgb2lab(truth))
+    grey = color.rgb2gray(image), color.rgb2gray(truth)
+    values = {}
+    for name, part in parts.items():
+        if part.any():
+            values[f"SSIM {name}"] = float(similarity[part].mean())
+            values[f"dE {name}"] = float(difference[part].mean())
+            values[f"gradients {name}"] = gradient_correlation(*grey, part)
+    return values
+
+
+def gradient_correlation(
+    image: NDArray[np.floating], truth: NDArray[np.floating], part: Mask
+) -> float:
+    """Compare where two pictures brighten and darken, whatever their level.
+
+    Args:
+        image: luminance (H, W).
+        truth: luminance (H, W).
+        part: bool (H, W), the pixels that count.
+
+    Returns:
+        Mean of the correlations of the horizontal and of the vertical derivatives, in
+        [-1, 1]; a direction in which either picture has none counts 0.
+
+    References:
+        Penney et al.: A comparison of similarity measures for use in 2-D-3-D medical
+        image registration, IEEE TMI 17(4), 1998. doi:10.1109/42.730403
+    """
+    found = []
+    for axis in (0, 1):
+        mine, true = (ndimage.sobel(grey, axis)[part] for grey in (image, truth))
+        mine, true = mine - mine.mean(), true - true.mean()
+        scale = float(np.sqrt((mine**2).sum() * (true**2).sum()))
+        found.append(float((mine * true).sum()) / scale if scale > 1e-9 else 0.0)
+    return float(np.mean(found))
+
+
+def panel_units(chart: Array) -> Array:
+    """Bring a chart's u and v to one unit, the side of a panel's square.
+
+    The chart's two panels lie side by side in [0, 1], so that u counts twice. A torso is
+    about .6 wide.
+
+    Args:
+        chart: (..., 2), u and v in [0, 1].
+    """
+    return chart * np.array([2, 1], np.float32)
+
+
+def coordinate_errors(places: Array, truth: Truth) -> Array:
+    """Measure how far from its own place on the garment each pixel was filled.
+
+    Args:
+        places: (H, W, 2), which spot of the shop picture each pixel of the photo got:
+            (x, y) as shares of its width and height, as of `Relit.shop_places`.
+        truth: of the pair.
+
+    Returns:
+        float32 (H, W): distance in `panel_units` between the true chart and the chart at
+        that spot (at the nearest pixel of the garment for spots beside it); NaN beside
+        the shirt.
+    """
+    size = truth.shop_tee.shape
+    x, y = (
+        np.clip((places[..., axis] * size[1 - axis]).astype(np.intp), 0, side - 1)
+        for axis, side in ((0, size[1]), (1, size[0]))
+    )
+    found = spread_chart(truth.shop_chart, truth.shop_tee)[y, x]
+    away = panel_units(found) - panel_units(truth.chart)
+    return np.where(truth.tee, np.hypot(*np.moveaxis(away, -1, 0)), np.nan)

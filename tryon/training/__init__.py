@@ -1,0 +1,1 @@
+"""Training of every network. Start at `run.py` and `pattern.py`."""

@@ -1,0 +1,208 @@
+"""What the trainings of both networks of the segmenter share: a run, stage by stage."""
+
+import dataclasses
+import importlib.util
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cyclegan.weights import save_float16
+from data_tools.annotations import AnnotatedPhoto, DataError
+from mrcnn.backbone import load_imagenet
+from mrcnn.checkpoint import RunError
+from mrcnn.config import NetworkConfig, TrainConfig
+from mrcnn.train import averaged_weights, plan_epochs, run_stages
+from tryon.errors import TryOnError
+from tryon.images import write_text
+from tryon.training.samples.photos import DataChoice, TrainingPhotos
+from tryon.zoo import write_card
+
+STEPS_PER_EPOCH = 100
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingRun:
+    """A training run.
+
+    Attributes:
+        data: the photos.
+        out_dir: gets the checkpoint (`mrcnn.checkpoint`), `config.json`, `worst/` with a
+            picture an epoch, `tensorboard/`, and at the end the weights (float16, the
+            averages where the recipe keeps them) with their card.
+        config: the network.
+        recipe: the training.
+        backbone: ImageNet weights of the backbone; None starts it at random.
+        start: weights of a whole network to start from.
+        resume: go on from the checkpoint in `out_dir`.
+        workers: threads that draw batches.
+    """
+
+    data: DataChoice
+    out_dir: Path
+    config: NetworkConfig
+    recipe: TrainConfig
+    backbone: Path | None = None
+    start: Path | None = None
+    resume: bool = False
+    workers: int = 1
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return sum(epoch.steps for epoch in plan_epochs(self.recipe, STEPS_PER_EPOCH))
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainee:
+    """A network in training.
+
+    Attributes:
+        name: of its weights file and its card.
+        model: what `fit` trains; has `config`, `backbone` and `seed`.
+        network: builds the network that ships, without training parts.
+        part: picks that network out of the model.
+    """
+
+    name: str
+    model: keras.Model
+    network: Callable[[], keras.Model]
+    part: Callable[[keras.Model], keras.Model] = lambda model: model
+
+    @property
+    def trained(self) -> keras.Model:
+        """The part of the model that ships."""
+        return self.part(self.model)
+
+
+def build_trainee(run: TrainingRun, build: Callable[[], Trainee]) -> Trainee:
+    """Build a network in the recipe's precision, with the weights it starts from."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(run.recipe.precision)
+    keras.utils.set_random_seed(run.recipe.seed)
+    try:
+        trainee = build()
+    finally:
+        keras.config.set_dtype_policy(before)
+    if run.backbone is not None:
+        load_imagenet(trainee.model.backbone, str(run.backbone))
+    if run.start is not None:
+        trainee.trained.load_weights(run.start)
+    return trainee
+
+
+def train(
+    run: TrainingRun,
+    trainee: Trainee,
+    data: TrainingPhotos,
+    make_batches: Callable[[int, int], keras.utils.PyDataset],
+    look: Callable[[int], dict[str, float]],
+    on_step: Callable[[], None],
+) -> Iterator[dict[str, float]]:
+    """Train all stages, then write weights and card.
+
+    Args:
+        run: what to do.
+        trainee: the network.
+        data: the photos of `run.data`.
+        make_batches: gives the batches of an epoch from its number and steps.
+        look: judges the network on held-out photos after an epoch.
+        on_step: called after every step.
+
+    Yields:
+        The log row of every epoch.
+    """
+    rows = run_stages(
+        trainee.model,
+        run.recipe,
+        make_batches,
+        run.out_dir,
+        STEPS_PER_EPOCH,
+        run.resume,
+        settings={"data": _described(run.data, data)},
+        look=look,
+        callbacks=(_StepCallback(on_step),),
+    )
+    board = open_board(trainee.model, run.out_dir)
+    for row in rows:
+        text = json.dumps(dataclasses.asdict(run.config), indent=1)
+        write_text(text + "\n", run.out_dir / "config.json")
+        if board is not None:
+            board.on_epoch_end(int(row["epoch"]), dict(row))
+        yield row
+    save_trained(run, trainee, data.photos)
+
+
+def one_line(rows: Iterator[dict[str, float]]) -> Iterator[dict[str, float]]:
+    """Pass rows on; what users can mend becomes a `TryOnError`."""
+    try:
+        yield from rows
+    except (FileNotFoundError, DataError, RunError) as error:
+        raise TryOnError(str(error)) from error
+
+
+def _described(choice: DataChoice, data: TrainingPhotos) -> dict[str, object]:
+    """Return what a resumed run must have in common with the run before, as to data."""
+    return {
+        "photos": len(data.photos),
+        "weights": [part.weight for part in choice.parts],
+        "polygons": choice.polygons,
+        "sources": dict(sorted(Counter(p.source for p in data.photos).items())),
+    }
+
+
+class _StepCallback(keras.callbacks.Callback):
+    """Tells of every step."""
+
+    def __init__(self, on_step: Callable[[], None]):
+        super().__init__()
+        self._on_step = on_step
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Tell."""
+        self._on_step()
+
+
+def open_board(model: keras.Model, out_dir: Path) -> keras.callbacks.TensorBoard | None:
+    """Return what writes `tensorboard/`; None, with a note, where nothing can."""
+    has_package = importlib.util.find_spec("tensorboard") is not None
+    if keras.backend.backend() != "tensorflow" or not has_package:
+        _log.warning(
+            "no tensorboard files: they need the tensorflow backend and tensorboard"
+        )
+        return None
+    board = keras.callbacks.TensorBoard(str(out_dir / "tensorboard"), write_graph=False)
+    board.set_model(model)
+    return board
+
+
+def save_trained(
+    run: TrainingRun, trainee: Trainee, photos: Sequence[AnnotatedPhoto]
+) -> None:
+    """Write the trained weights, float16 and without the optimizer, and their card."""
+    shipped = trainee.network()
+    with averaged_weights(trainee.model):
+        shipped.set_weights(trainee.trained.get_weights())
+    weights = run.out_dir / f"{trainee.name}.weights.h5"
+    save_float16(shipped, weights)
+    write_card(weights, card_facts(trainee.name, run, photos))
+
+
+def card_facts(
+    name: str, run: TrainingRun, photos: Sequence[AnnotatedPhoto]
+) -> Mapping[str, Any]:
+    """Return the facts of the card."""
+    counts = Counter(photo.source for photo in photos)
+    return {
+        "name": name,
+        "kind": name,
+        "licence": "Apache-2.0",
+        "config": dataclasses.asdict(run.config),
+        "data": [f"{count} photos ({source})" for source, count in counts.items()],
+        "recipe": dataclasses.asdict(run.recipe),
+    }

@@ -1,0 +1,1 @@
+"""Training samples of each network, drawn anew in every epoch."""
