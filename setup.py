@@ -45,6 +45,7 @@ setup(
         include=["tryon*", "mrcnn*", "cyclegan*", "compositor*", "data_tools*"]
     ),
     package_data={
+        "": ["py.typed"],
         "tryon": [
             "models/*.json",
             "models/*.h5",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import batches, floor, single
 from benchmarks.timing import Times, table, take_turns
-from tryon.images import write_text
+from tryon.files import write_text
 
 MARKS = ("<!-- made by python -m benchmarks -->", "<!-- end -->")
 GROWTH_SIZE = (240, 320)  # width, height: growth shows in small photos as well

@@ -17,7 +17,8 @@ from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto
 from data_tools.folders import read_folder
 from mrcnn.detections import mask_iou
 from mrcnn.evaluate import boundary_f
-from mrcnn.predictor import Predictor, detect
+from mrcnn.predictor import detect
+from mrcnn.runtime import Predictor
 from tryon.networks import load_network
 from tryon.zoo import load_card
 

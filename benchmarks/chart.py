@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrcnn.chart.data import Charted
-from mrcnn.chart.inference import read_chart
-from mrcnn.predictor import Predictor
+from mrcnn.chart.inference import predict_chart
+from mrcnn.runtime import Predictor
 from tryon.networks import load_network
 from tryon.segment import Segmenter
 from tryon.training.samples.chart import find_charted, read_charted
@@ -48,10 +48,10 @@ def away(
     network: Predictor, picture: Charted, mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """Return the distances of spots that are garment, and where the panel is wrong."""
-    chart = read_chart(network, picture.image, mask)
-    x, y = np.rint(chart.spots).astype(np.intp).T
+    chart = predict_chart(network, picture.image, mask)
+    x, y = np.rint(chart.points).astype(np.intp).T
     inside = picture.mask[y, x]
-    distance = np.linalg.norm(chart.places - picture.chart[y, x], axis=1)
+    distance = np.linalg.norm(chart.uv - picture.chart[y, x], axis=1)
     return distance[inside], (chart.back != picture.back[y, x])[inside]
 
 

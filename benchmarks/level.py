@@ -22,7 +22,7 @@ from data_tools.paint.rendered_pairs import RenderedPair, find_pairs, pairs_of
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.evaluation.metrics import zones
 from tryon.evaluation.tryon import read_pair
-from tryon.light import mask_in
+from tryon.light import mask_in_frame
 from tryon.pipeline import Options, TryOnPipeline, composite
 from tryon.transfer import Relit, settle
 from tryon.types import Photo
@@ -86,7 +86,7 @@ def level_of(
         to_linear(image[inside].astype(np.float32)).mean(axis=0)
         for image in (composite(user, relit), true_photo.image)
     )
-    used = float(relit.prediction[mask_in(user, relit.frame)][:, :3].mean())
+    used = float(relit.prediction[mask_in_frame(user, relit.frame)][:, :3].mean())
     guesses = np.linspace(-6, 3, 901)  # `settle` rises, so it can be read backwards
     predicted = float(np.interp(used, settle(guesses), guesses))
     return predicted, used, used + float(np.log(true / ours).mean())

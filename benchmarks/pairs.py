@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from data_tools.paint.rendered_pairs import MANIFEST, RenderedPair, find_pairs, pairs_of
-from tryon.images import write_text
+from tryon.files import write_text
 
 
 @click.command()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data_tools.paint.rendered_pairs import Truth, find_pairs
 from tryon.cli.evaluate import SHIPPED_PAIRS
-from tryon.correspond import SPOTS, Points, fit_style
+from tryon.correspond import MATCHING, Matches, warp_by_matches
 from tryon.evaluation.baselines import photo_raster, true_places
 from tryon.evaluation.metrics import compare, coordinate_errors, zones
 from tryon.evaluation.tryon import read_pair
@@ -43,7 +43,7 @@ def main() -> None:
         user, shop, _ = pipeline.find_pair(user_photo, shop_photo, Options())
         ours = pipeline.transfer(user, shop)
         assert isinstance(ours, Relit)
-        true_warp, _, _ = fit_style(user, shop, true_points(user, shop, truth))
+        true_warp, _, _ = warp_by_matches(user, shop, true_points(user, shop, truth))
         parts = zones(truth.tee)
         down.append(errors_down(ours.warp.grid, true_warp.grid, shop))
         for both in SHARES:
@@ -63,13 +63,13 @@ def main() -> None:
         print(f"{name:<8}" + "".join(f"{figure:8.2f}" for figure in 100 * figures))
 
 
-def true_points(user: Garment, shop: Garment, truth: Truth) -> Points:
+def true_points(user: Garment, shop: Garment, truth: Truth) -> Matches:
     """Pair spots of the user's front with their true spots in the shop picture."""
     y, x = np.nonzero(truth.front)
-    chosen = np.linspace(0, len(x) - 1, SPOTS).astype(np.intp)
+    chosen = np.linspace(0, len(x) - 1, MATCHING.max_points).astype(np.intp)
     spots = np.stack([x, y], axis=-1)[chosen]
     places = true_places(truth)[y[chosen], x[chosen]]
-    return Points(
+    return Matches(
         _to_work(places, truth.shop_tee.shape, shop),
         _to_work(spots, truth.tee.shape, user),
         "chart",
@@ -104,7 +104,7 @@ def _to_work(
 
 def placed(user: Garment, drawn: Relit, truth: Truth) -> float:
     """Return the median coordinate error of the front."""
-    errors = coordinate_errors(drawn.shop_places(*photo_raster(user)), truth)
+    errors = coordinate_errors(drawn.shop_coordinates(*photo_raster(user)), truth)
     return float(np.median(errors[truth.front]))
 
 

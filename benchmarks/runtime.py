@@ -13,20 +13,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mrcnn.config import MaskRCNNConfig, RefinerConfig
 from mrcnn.detections import Detections, mask_iou
-from mrcnn.predictor import (
-    KerasPredictor,
-    OpenVinoPredictor,
-    Predictor,
-    detect,
-    letterbox,
-)
-from mrcnn.refiner.inference import Reading, refine
+from mrcnn.predictor import build_network, detect, letterbox
+from mrcnn.refiner.inference import Refinement, refine
+from mrcnn.runtime import KerasPredictor, OpenVinoPredictor, Predictor
 from tryon.images import read_photo, shrink
 from tryon.stages import WORK_SIZE
 from tryon.zoo import shipped_card
@@ -41,9 +37,10 @@ def load(name: str, folder: Path) -> tuple[Predictor, Predictor]:
     card = shipped_card(name)
     kind = RefinerConfig if name == "refiner" else MaskRCNNConfig
     config = kind.from_dict(card.values["config"])
+    build = partial(build_network, config, card.path)
     return (
-        KerasPredictor(config, card.path),
-        OpenVinoPredictor(config, card.path, folder),
+        KerasPredictor(config, build),
+        OpenVinoPredictor(config, build, name, folder),
     )
 
 
@@ -75,7 +72,7 @@ def find_differences(expected: Detections, found: Detections) -> Iterator[dict]:
         }
 
 
-def reading_differences(expected: Reading, found: Reading) -> dict[str, float]:
+def reading_differences(expected: Refinement, found: Refinement) -> dict[str, float]:
     """Compare what two refiners say of the same find."""
     away = np.hypot(*(expected.landmarks - found.landmarks)[:, :2].T)
     seen = np.abs(expected.landmarks - found.landmarks)[:, 2]

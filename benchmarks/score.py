@@ -17,9 +17,9 @@ from scipy import ndimage, stats
 
 from compositor import fill_outside
 from data_tools.paint.rendered_pairs import RenderedPair, find_pairs
-from mrcnn.chart.inference import read_chart
+from mrcnn.chart.inference import predict_chart
 from tryon.cli.evaluate import SHIPPED_PAIRS
-from tryon.correspond import StyleWarp, find_points, fit_style, landmark_distance
+from tryon.correspond import StyleWarp, landmark_distance, match_points, warp_by_matches
 from tryon.evaluation.metrics import compare, zones
 from tryon.evaluation.tryon import read_pair
 from tryon.pipeline import Options, TryOnPipeline, composite, distance, measure
@@ -82,14 +82,14 @@ def by_outlines(
     pipeline: TryOnPipeline, user: Garment, shop: Garment
 ) -> tuple[Garment, Relit]:
     """Forget what the cloth's places are."""
-    return user, _warped(pipeline, user, shop, fit_style(user, shop, None))
+    return user, _warped(pipeline, user, shop, warp_by_matches(user, shop, None))
 
 
 def shifted(
     pipeline: TryOnPipeline, user: Garment, shop: Garment
 ) -> tuple[Garment, Relit]:
     """Lay the print too low and aside."""
-    warp, style, mask = fit_style(user, shop, find_points(user, shop))
+    warp, style, mask = warp_by_matches(user, shop, match_points(user, shop))
     step = np.float32(SHIFT * np.sqrt(mask.sum()))
     return user, _warped(
         pipeline, user, shop, (replace(warp, grid=warp.grid + step), style, mask)
@@ -100,7 +100,7 @@ def half_seen(
     pipeline: TryOnPipeline, user: Garment, shop: Garment
 ) -> tuple[Garment, Relit]:
     """See the upper half of the shirt alone."""
-    mask = user.found.mask.copy()
+    mask = user.detection.mask.copy()
     ys = np.flatnonzero(mask.any(axis=1))
     mask[int(ys[0] + HALF * len(ys)) :] = False
     return done_well(pipeline, with_mask(pipeline, user, mask), shop)
@@ -110,16 +110,16 @@ def swollen(
     pipeline: TryOnPipeline, user: Garment, shop: Garment
 ) -> tuple[Garment, Relit]:
     """Take arms and trousers for shirt."""
-    wide = max(1, round(SWOLLEN * np.sqrt(user.found.mask.sum())))
-    mask = ndimage.binary_dilation(user.found.mask, iterations=wide)
+    wide = max(1, round(SWOLLEN * np.sqrt(user.detection.mask.sum())))
+    mask = ndimage.binary_dilation(user.detection.mask, iterations=wide)
     return done_well(pipeline, with_mask(pipeline, user, mask), shop)
 
 
 def with_mask(pipeline: TryOnPipeline, user: Garment, mask: NDArray[np.bool_]) -> Garment:
     """Return the user with another mask, and the chart that is read in it."""
     charts = pipeline.segmenter.charts
-    chart = None if charts is None else read_chart(charts, user.work, mask)
-    return Garment(user.photo, user.work, replace(user.found, mask=mask, chart=chart))
+    chart = None if charts is None else predict_chart(charts, user.work, mask)
+    return Garment(user.photo, user.work, replace(user.detection, mask=mask, chart=chart))
 
 
 def _warped(

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compositor import shading
-from cyclegan.predict import Predictor
 from data_tools.folders import read_folder
 from data_tools.paint import designs as paint
 from tryon.light import shading_input
-from tryon.networks import generator_config
+from tryon.networks import load_network
 from tryon.training.samples.relit_pairs import LEAST_LIGHT, Worn, find_renders, read_worn
 from tryon.training.samples.shading import (
     LitGarment,
@@ -43,7 +42,7 @@ DESIGNS = 6  # painted on each real tee
 def main(card: Path, data: Path, photos: Path) -> None:
     """Print both figures of every way, for every kind of garment."""
     found = load_card(card)
-    network = Predictor(generator_config(found), found.path)
+    network = load_network(found, "shading")
 
     def learned(view: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Plane:
         return network(shading_input(view, mask)[None])[0, ..., 0]

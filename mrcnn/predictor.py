@@ -1,128 +1,38 @@
-"""From a photo to `Detections`: padding in, padding out, masks pasted back.
+"""From a photo to `Detections`: letterbox, network, masks pasted back into the photo.
 
-`letterbox` and `Letterbox.to_photo` stand side by side on purpose: what one does the
-other undoes. `Predictor` is the seam between the network and everything else. Behind it
-stands Keras, or OpenVINO, which starts in a second; Keras is imported only where it runs.
+`letterbox` and `Letterbox.to_photo` stand side by side on purpose: each undoes the
+other. What runs the network is a `runtime.Predictor`.
 """
 
-import dataclasses
-import json
-import logging
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from mrcnn.config import ChartConfig, NetworkConfig, RefinerConfig
 from mrcnn.detections import Detections
-from mrcnn.runtime import fingerprint, open_network
+from mrcnn.runtime import Predictor
 from mrcnn.windows import PAD_VALUE
 
 if TYPE_CHECKING:
     import keras
 
-Runtime = Literal["auto", "keras", "openvino"]
-# A rim of grey, as share of the input: a shirt cut by the frame ends inside the network's
-# view, so that its edge is drawn and not guessed.
+# A rim of grey, as share of the input: a shirt cut by the photo's frame ends inside the
+# network's view, so that its edge there is predicted like any other.
 MARGIN = 0.05
-_log = logging.getLogger(__name__)
 
 
-class Predictor(Protocol):
-    """Whatever turns network inputs into network outputs."""
+def build_network(config: NetworkConfig, weights: Path) -> "keras.Model":
+    """Build the network of a config for inference and load its weights.
 
-    image_size: int
-
-    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Map float32 (B, S, S, C) in 0..255 to arrays by name.
-
-        Of a Mask R-CNN C is 3, of the others 4; what they return is told where they are
-        built: `model.MaskRCNN`, `refiner.build_refiner`, `chart.build_chart_network`.
-        """
-
-
-class KerasPredictor:
-    """A network behind the seam, run by Keras.
+    Keras is imported here, which takes seconds.
 
     Args:
-        config: architecture; its type says of which network.
+        config: its type says which network it is of.
         weights: a `.weights.h5` file, float16 or float32.
     """
-
-    def __init__(self, config: NetworkConfig, weights: Path):
-        self.image_size = config.image_size
-        self._model = _build(config, weights)
-        self._model.compile(jit_compile=False)
-        self._turn = threading.Lock()  # the first call traces, which no two may
-
-    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the network on a batch (B, S, S, C)."""
-        with self._turn:
-            return self._model.predict_on_batch(images)
-
-
-class OpenVinoPredictor:
-    """A network behind the seam, run by OpenVINO.
-
-    Args:
-        config: architecture; its type says of which network.
-        weights: a `.weights.h5` file, float16 or float32.
-        cache_dir: where the converted network is kept.
-
-    Raises:
-        ImportError, OSError, RuntimeError: see `runtime.open_network`.
-    """
-
-    def __init__(self, config: NetworkConfig, weights: Path, cache_dir: Path):
-        self.image_size = config.image_size
-        # The code of the network is part of what it is: a mended one is converted anew.
-        code = sorted(Path(__file__).parent.rglob("*.py"))
-        key = fingerprint(weights, json.dumps(dataclasses.asdict(config)), *code)
-        self._network = open_network(
-            lambda: _build(config, weights), config.input_shape, key, cache_dir
-        )
-
-    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Run the network on a batch (B, S, S, C)."""
-        return self._network(images)
-
-
-def load_predictor(
-    config: NetworkConfig, weights: Path, cache_dir: Path, runtime: Runtime = "auto"
-) -> Predictor:
-    """Load a network into the runtime that suits this machine, or into a given one.
-
-    Args:
-        config: architecture; its type says of which network.
-        weights: a `.weights.h5` file.
-        cache_dir: where OpenVINO's form of the network is kept.
-        runtime: "auto" takes OpenVINO, and Keras where that cannot be had: it is not
-            installed, the cache cannot be written, or the backend cannot convert.
-
-    Raises:
-        ImportError, OSError, RuntimeError: with "openvino", for the same reasons.
-    """
-    if runtime == "keras":
-        return KerasPredictor(config, weights)
-    try:
-        return OpenVinoPredictor(config, weights, cache_dir)
-    except (ImportError, OSError, RuntimeError) as error:
-        if runtime == "openvino":
-            raise
-        _log.info("the network runs in Keras, OpenVINO cannot be used: %s", error)
-        return KerasPredictor(config, weights)
-
-
-def runtime_of(predictor: Predictor) -> Runtime:
-    """Return "openvino" or "keras": what runs a predictor of `load_predictor`."""
-    return "openvino" if isinstance(predictor, OpenVinoPredictor) else "keras"
-
-
-def _build(config: NetworkConfig, weights: Path) -> "keras.Model":
-    """Build the network of a config; Keras is imported here, which takes seconds."""
     if isinstance(config, RefinerConfig):
         from mrcnn.refiner.model import build_refiner, reading_part
 
@@ -208,8 +118,8 @@ def detect(
 def _in_photo(
     raw: dict[str, np.ndarray], frame: Letterbox, threshold: float
 ) -> Detections:
-    found = (raw["scores"] >= threshold) & (raw["scores"] > 0)  # 0: an empty place
-    keep = np.flatnonzero(found)
+    kept = (raw["scores"] >= threshold) & (raw["scores"] > 0)  # 0: padding
+    keep = np.flatnonzero(kept)
     masks = [paste_mask(raw["masks"][i], raw["mask_boxes"][i], frame) for i in keep]
     return Detections(
         boxes=frame.to_photo(raw["boxes"][keep]),

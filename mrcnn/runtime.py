@@ -1,21 +1,22 @@
-"""A Keras network on OpenVINO: converted once, kept on disk, run without Keras.
+"""Run a Keras network: in OpenVINO where that can be had, else in Keras.
 
-Nothing here knows what the network is for: `open_network` takes a function that builds a
-`keras.Model` of one input, and gives a callable from arrays to a dict of arrays. The
-function is called on the first start alone; a later one needs neither Keras nor its
-backend, which saves their import.
+Nothing here knows what a network is for: `load_predictor` takes its config, which tells
+the input's shape, and a function that builds the `keras.Model`. With OpenVINO the
+function is called on the first start alone: the network is converted once and kept on
+disk, and later starts need neither Keras nor its backend, which saves their import.
 """
 
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from filelock import FileLock
@@ -28,16 +29,154 @@ _FILES = ("network.xml", "network.bin")
 _SUMS = "sums.json"
 _COMPILED = "compiled-"  # and for what processor: starts with the digest of the rest
 _DIGEST = hashlib.sha256().digest_size
-_LOCK = "convert.lock"  # held while a network is made
+_LOCK_FILE = "convert.lock"  # held while a network is converted
 _PREFIX = "network-"  # of everything this module writes into a cache folder
-_KEPT = 12  # networks in a cache folder; a trained segmenter takes 38 MB
-# One thread at a time: two in one network are an error to OpenVINO, and two in two get
-# into each other's way, since each takes all cores (a small pair took a fifth longer).
-_TURN = threading.Lock()
+_MAX_NETWORKS = 12  # networks in a cache folder; a trained segmenter takes 38 MB
+# One thread at a time: two in one network are an error to OpenVINO, and two networks at
+# once slow each other down, since each takes all cores (a small pair takes 1/5 longer).
+_LOCK = threading.Lock()
 # float32 is asked for: left to itself, OpenVINO computes in bfloat16 where the processor
 # can, which moves outlines, and on some such processors ends the process (SIGFPE) while
 # it compiles a Mask R-CNN for several threads.
 _SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+Runtime = Literal["auto", "keras", "openvino"]
+Build = Callable[[], "keras.Model"]
+_log = logging.getLogger(__name__)
+
+
+class Config(Protocol):
+    """What a predictor needs to know of a network's config."""
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the input."""
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one input image."""
+
+
+class Predictor(Protocol):
+    """A loaded network: arrays in, arrays out.
+
+    Attributes:
+        config: of the network.
+        image_size: height and width of its input.
+        runtime: what runs it, "keras" or "openvino".
+    """
+
+    config: Any
+    image_size: int
+    runtime: Runtime
+
+    def __call__(self, images: np.ndarray) -> Any:
+        """Run the network on a batch.
+
+        Args:
+            images: float32 (B, *config.input_shape), B at least 1.
+
+        Returns:
+            An array of B rows; of a network with several outputs a dict of them by
+            name. What they hold is told where the network is built.
+
+        Raises:
+            TypeError: the batch is not float32.
+            ValueError: it has another shape, or is empty.
+        """
+
+
+class KerasPredictor:
+    """A network run by Keras.
+
+    Args:
+        config: of the network.
+        build: makes the Keras model, weights loaded.
+    """
+
+    runtime: Runtime = "keras"
+
+    def __init__(self, config: Config, build: Build):
+        import keras
+
+        self.config, self.image_size = config, config.image_size
+        self._model = build()
+        # XLA is slower than the plain graph on a CPU; JAX has no other way.
+        self._model.compile(jit_compile=keras.backend.backend() == "jax")
+        self._lock = threading.Lock()  # the first call traces: one thread at a time
+
+    def __call__(self, images: np.ndarray) -> Any:
+        """Run the network, see `Predictor`."""
+        check_batch(images, self.config.input_shape)
+        with self._lock:
+            return self._model.predict_on_batch(images)
+
+
+class OpenVinoPredictor:
+    """A network run by OpenVINO.
+
+    Args:
+        config: of the network.
+        build: makes the Keras model, weights loaded.
+        key: names the network in the cache, see `open_network`.
+        cache_dir: where the converted network is kept.
+
+    Raises:
+        ImportError, OSError, RuntimeError: see `open_network`.
+    """
+
+    runtime: Runtime = "openvino"
+
+    def __init__(self, config: Config, build: Build, key: str, cache_dir: Path):
+        self.config, self.image_size = config, config.image_size
+        self._network = open_network(build, config.input_shape, key, cache_dir)
+
+    def __call__(self, images: np.ndarray) -> Any:
+        """Run the network, see `Predictor`."""
+        check_batch(images, self.config.input_shape)
+        outputs = self._network(images)
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+
+def load_predictor(
+    config: Config, build: Build, key: str, cache_dir: Path, runtime: Runtime = "auto"
+) -> Predictor:
+    """Load a network into the runtime that suits this machine, or into a given one.
+
+    Args:
+        config: of the network.
+        build: makes the Keras model, weights loaded.
+        key: names the network in the cache: `fingerprint` of all that it depends on.
+        cache_dir: where OpenVINO's form of the network is kept.
+        runtime: "auto" takes OpenVINO, and Keras where that cannot be had: it is not
+            installed, the cache cannot be written, or the backend cannot convert.
+
+    Raises:
+        ImportError, OSError, RuntimeError: with "openvino", for the same reasons.
+        OSError, ValueError: the weights cannot be read, or do not fit the config.
+    """
+    if runtime == "keras":
+        return KerasPredictor(config, build)
+    try:
+        return OpenVinoPredictor(config, build, key, cache_dir)
+    except (ImportError, OSError, RuntimeError) as error:
+        if runtime == "openvino":
+            raise
+        _log.info("the network runs in Keras, OpenVINO cannot be used: %s", error)
+        return KerasPredictor(config, build)
+
+
+def check_batch(images: np.ndarray, input_shape: tuple[int, int, int]) -> None:
+    """Check a network's input.
+
+    Raises:
+        TypeError: it is not a float32 array.
+        ValueError: it has another shape, or is empty.
+    """
+    if getattr(images, "dtype", None) != np.float32:
+        kind = getattr(images, "dtype", type(images).__name__)
+        raise TypeError(f"expected a float32 array, got {kind}")
+    if images.ndim != 4 or images.shape[1:] != input_shape or not len(images):
+        raise ValueError(f"expected shape (B, *{input_shape}), got {images.shape}")
 
 
 class OpenVinoNetwork:
@@ -62,7 +201,7 @@ class OpenVinoNetwork:
         """
         # One by one: a batch of two gains little on a CPU, and would have to be compiled
         # beside the single image; a free batch size is slower than both.
-        with _TURN:
+        with _LOCK:
             rows = [self._compiled(image[None]) for image in images]
         return {
             name: np.concatenate([row[i] for row in rows])
@@ -107,7 +246,7 @@ def _processor(core: "openvino.Core") -> str:
 
 
 def open_network(
-    build: "Callable[[], keras.Model]",
+    build: Build,
     input_shape: tuple[int, int, int],
     key: str,
     cache_dir: Path,
@@ -132,7 +271,7 @@ def open_network(
     if not _is_whole(entry):
         cache_dir.mkdir(parents=True, exist_ok=True)
         # Processes that start together convert once: it takes a minute and 1.4 GB.
-        with FileLock(cache_dir / _LOCK):
+        with FileLock(cache_dir / _LOCK_FILE):
             if not _is_whole(entry):
                 _fill(entry, build, input_shape)
     with contextlib.suppress(OSError):  # a cache that may only be read
@@ -140,9 +279,7 @@ def open_network(
     return OpenVinoNetwork(entry)
 
 
-def _fill(
-    entry: Path, build: "Callable[[], keras.Model]", input_shape: tuple[int, int, int]
-) -> None:
+def _fill(entry: Path, build: Build, input_shape: tuple[int, int, int]) -> None:
     """Convert a network into a cache's entry, which appears when it is whole."""
     with tempfile.TemporaryDirectory(dir=entry.parent, prefix=_PREFIX) as scratch:
         made = Path(scratch) / "made"
@@ -249,5 +386,5 @@ def _move_in(made: Path, entry: Path) -> None:
 
 def _drop_old(cache_dir: Path) -> None:
     entries = sorted(cache_dir.glob(f"{_PREFIX}*"), key=lambda path: path.stat().st_mtime)
-    for entry in entries[:-_KEPT]:
+    for entry in entries[:-_MAX_NETWORKS]:
         shutil.rmtree(entry, ignore_errors=True)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tryon.errors import MissingModel, Refusal
-from tryon.stages import Garment, work_image
+from tryon.stages import DetectedGarment, work_image
 from tryon.types import GarmentMask, Instance, TryOnResult
 from tryon.zoo import ModelCard
 
@@ -23,18 +23,19 @@ class FakePipeline:
     segmenter = None
 
     def __init__(self, cards):
-        self.cards, self.finds = cards, []
+        self.cards, self.detected = cards, []
 
-    def find(self, photo, role, pick):
-        self.finds.append((role, photo.name))
+    def find_garment(self, photo, role, instance=None):
+        self.detected.append((role, photo.name))
         if photo.image.max() < 40:
             raise Refusal(f"no_garment_in_{role}_photo", f"{photo.name}: none was found")
         instance = Instance(1, "short sleeve top", 0.9, (0, 0, 9, 9), 0.5)
         mask = np.ones(SIZE, bool)
-        return Garment(photo, work_image(photo), GarmentMask(mask, (instance,), 0, 0.9))
+        detection = GarmentMask(mask, (instance,), 0, 0.9)
+        return DetectedGarment(photo, work_image(photo), detection)
 
-    def dress(self, user, shop, options, watch):
-        with watch("transfer"):
+    def dress(self, user, shop, options, timer):
+        with timer("transfer"):
             colour = shop.photo.image.mean(axis=(0, 1))
             image = (user.photo.image * 0.5 + colour * 0.5).astype(np.uint8)
         scores = {"score": float(image.mean()) / 255, "warp_distortion": 0.25}

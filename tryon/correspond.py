@@ -1,10 +1,12 @@
-"""Which spot of S1 belongs on which spot of S2.
+"""Dense correspondence: which point of S1 belongs to each point of S2.
 
-Both garments are read into one chart (`mrcnn.chart`), where the same place has the same
-coordinates. Where the chart cannot be trusted the landmarks of both garments stand in,
-and without those `compositor.fit_warp` pairs the outlines.
+Both garments are mapped to one canonical tee (`mrcnn.chart`), where the same part of a
+garment has the same coordinates (u, v). Where the chart cannot be trusted, the landmarks
+of both garments are matched instead, and without those `compositor.fit_warp` matches
+their outlines.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,34 +16,51 @@ from scipy import interpolate, ndimage, spatial
 
 from compositor import Warp, find_labels, fit_warp, match_places, snap_curve
 from tryon.images import shrink
-from tryon.segment import LEAST_SEEN, NECKLINE
-from tryon.stages import STYLE_SIZE, Garment, once
+from tryon.segment import MIN_VISIBILITY, NECKLINE
+from tryon.stages import STYLE_SIZE, Garment, cached
 
-SPOTS = 1500  # pairs that a warp is fitted to, at most
-MOST_SCALE = 0.08  # expected error, chart units, from which a spot is left out
-LEAST_SHARE = 0.5  # of the user's spots that must have a match
-LEAST_LANDMARKS = 14  # of 25
-LEAST_WITNESSES = 6  # landmarks that can tell whether a map is right
-LEAST_SPOTS = 30  # of a chart that a map is fitted to
-UNIT = 1024  # places are fitted as pixels of a square so wide
-NECK_SPOTS = 13  # of the curve through them
-NECK_STEPS = 8  # points between two of them, where the curve follows the collar's edge
-NECK_SNAP = 0.1  # of its width: the edge is looked for so far below
-NECK_RIM = 0.05  # of its width: so near to the background no edge counts
-NECK_NEAR = 0.3  # of its width: pairs this near to it tell where it would come from
-NECK_REACH, NECK_SPREAD = 1.2, 1.6  # how far around it spots move: of width, of the move
-RIM = 2  # pixels at the garment's edge in the shop's picture that are not trusted
+UV_SIZE = 1024  # chart coordinates are fitted as pixels of a square of this side
 
 
+@dataclass(frozen=True)
+class CorrespondConfig:
+    """Thresholds of the matches that a warp is fitted to."""
+
+    max_points: int = 1500  # that a warp is fitted to
+    max_scale: float = 0.08  # expected error of a point that is used, chart units
+    min_matched: float = 0.5  # share of the user's points that must have a match
+    min_chart_points: int = 30  # of a chart that a warp is fitted to
+    min_landmarks: int = 14  # of 25, visible in both photos
+    min_check_landmarks: int = 6  # visible in both, to check a warp by
+    # Pixels at the garment's edge in the shop's picture whose colours are not trusted:
+    # they hold some of the background.
+    edge_margin: int = 2
+
+
+@dataclass(frozen=True)
+class NecklineConfig:
+    """How necklines are traced and matched; lengths are shares of the neck's width."""
+
+    points: int = 13  # of the curve through the landmarks
+    steps: int = 8  # points between two of them, where the curve is snapped to the edge
+    snap: float = 0.1  # the collar's edge is looked for this far below the curve
+    rim: float = 0.05  # this near to the background no edge counts
+    match_radius: float = 0.3  # matches this near tell where the curve comes from
+    reach: float = 1.2  # how far around the neckline points are moved
+    spread: float = 1.6  # the same as multiple of the largest move, so that cloth is
+    # squeezed or stretched without a fold; the larger of both holds
+
+
+MATCHING, NECK = CorrespondConfig(), NecklineConfig()
 StyleWarp: TypeAlias = tuple[Warp, NDArray[np.uint8], NDArray[np.bool_]]
 
 
-class Points(NamedTuple):
-    """Spots of both garments, row by row the same.
+class Matches(NamedTuple):
+    """Matching points of both garments, row by row.
 
     Attributes:
-        source: (N, 2), x and y in S1's working pixels.
-        target: (N, 2), x and y in S2's.
+        source: float32 (N, 2), x and y in S1's working pixels.
+        target: float32 (N, 2), x and y in S2's.
         method: "chart" or "landmarks".
     """
 
@@ -50,256 +69,271 @@ class Points(NamedTuple):
     method: str
 
 
-def find_points(user: Garment, shop: Garment) -> Points | None:
-    """Pair spots by the charts, or else by the landmarks; None when neither can be.
+def match_points(user: Garment, shop: Garment) -> Matches | None:
+    """Match points by the charts, or else by the landmarks; None when neither works.
 
-    By the charts a low neckline would come to lie below a high one, as a second one:
-    necklines that are seen are made to meet.
+    By the charts alone a low neckline would land below a high one, as a second
+    neckline: where both are visible, they are made to meet.
     """
-    points = chart_points(user, shop)
-    if points is None:
-        return landmark_points(user, shop)
-    mine, theirs = neckline(user), collar_edge(shop)
-    if mine is None or theirs is None:
-        return points
-    return meet_necklines(points, mine, theirs)
+    matches = match_charts(user, shop)
+    if matches is None:
+        return match_landmarks(user, shop)
+    user_neck, shop_neck = trace_neckline(user), trace_collar_edge(shop)
+    if user_neck is None or shop_neck is None:
+        return matches
+    return align_necklines(matches, user_neck, shop_neck)
 
 
-def meet_necklines(
-    points: Points, mine: NDArray[np.float32], theirs: NDArray[np.float32]
-) -> Points:
-    """Move the source's spots near the neckline until both necklines meet.
+def align_necklines(
+    matches: Matches,
+    target_neck: NDArray[np.float32],
+    source_neck: NDArray[np.float32],
+    config: NecklineConfig = NECK,
+) -> Matches:
+    """Move the source's points near the neckline until both necklines meet.
 
     Args:
-        points: pairs of spots.
-        mine: (K, 2), the target's neckline.
-        theirs: (K, 2), the source's, spot by spot.
+        matches: points of both garments.
+        target_neck: (K, 2), the target's neckline.
+        source_neck: (K, 2), the source's, point by point.
+        config: how far the move reaches.
     """
-    width = float(np.linalg.norm(mine[-1] - mine[0]))
-    placed = match_places(mine / width, points.target / width, points.source, NECK_NEAR)
+    width = float(np.linalg.norm(target_neck[-1] - target_neck[0]))
+    placed = match_places(
+        target_neck / width, matches.target / width, matches.source, config.match_radius
+    )
     known = np.isfinite(placed).all(axis=1)
     if not known.any():
-        return points
-    shift = (theirs - placed)[known]
-    # Cloth is squeezed or stretched over a reach that no fold comes from.
-    scale = width / max(float(np.linalg.norm(theirs[-1] - theirs[0])), 1.0)
-    most = float(np.linalg.norm(shift, axis=1).max()) * scale
-    away, nearest = spatial.cKDTree(mine[known]).query(points.target)
-    near = np.exp(-((away / max(NECK_REACH * width, NECK_SPREAD * most)) ** 2))
-    moved = points.source + near[:, None] * shift[nearest]
-    return points._replace(source=moved.astype(np.float32))
+        return matches
+    shift = (source_neck - placed)[known]
+    scale = width / max(float(np.linalg.norm(source_neck[-1] - source_neck[0])), 1.0)
+    largest = float(np.linalg.norm(shift, axis=1).max()) * scale
+    distance, nearest = spatial.cKDTree(target_neck[known]).query(matches.target)
+    reach = max(config.reach * width, config.spread * largest)
+    weight = np.exp(-((distance / reach) ** 2))
+    moved = matches.source + weight[:, None] * shift[nearest]
+    return matches._replace(source=moved.astype(np.float32))
 
 
-def neckline(garment: Garment) -> NDArray[np.float32] | None:
-    """Return the front neckline from end to end of the collar, (x, y) at working size.
+def trace_neckline(
+    garment: Garment, config: NecklineConfig = NECK
+) -> NDArray[np.float32] | None:
+    """Trace the front neckline from one end of the collar to the other.
 
     Returns:
-        float32 (`NECK_SPOTS`, 2), a curve through the landmarks; None when one of them is
-        not seen, or they are in no order.
+        float32 (config.points, 2), x and y at the working size, a curve through the
+        landmarks; None when one of them is not visible, or they are out of order.
     """
-    points = garment.found.instance.landmarks
-    if points is None or (points[NECKLINE, 2] < LEAST_SEEN).any():
+    landmarks = garment.detection.instance.landmarks
+    if landmarks is None or (landmarks[NECKLINE, 2] < MIN_VISIBILITY).any():
         return None
-    spots = points[NECKLINE, :2].astype(np.float64)
-    if (np.diff(spots[:, 0]) <= 0).any():
+    points = landmarks[NECKLINE, :2].astype(np.float64)
+    if (np.diff(points[:, 0]) <= 0).any():
         return None
-    along = np.linspace(0, 1, len(spots))
-    curve = interpolate.PchipInterpolator(along, spots)
-    return curve(np.linspace(0, 1, NECK_SPOTS)).astype(np.float32)
+    parameter = np.linspace(0, 1, len(points))
+    curve = interpolate.PchipInterpolator(parameter, points)
+    return curve(np.linspace(0, 1, config.points)).astype(np.float32)
 
 
-@once
-def collar_edge(garment: Garment) -> NDArray[np.float32] | None:
-    """Return the front neckline, drawn onto the edge that the picture shows there.
+@cached
+def trace_collar_edge(garment: Garment) -> NDArray[np.float32] | None:
+    """Trace the front neckline, snapped to the edge that the picture shows there.
 
     The landmarks of a flat lay are a tenth of the neck's width off at times: enough to
     show the inside of the back collar, or a label in it.
 
     Returns:
-        float32 (`NECK_SPOTS`, 2), see `neckline`.
+        float32 (NECK.points, 2), see `trace_neckline`.
     """
-    curve = neckline(garment)
+    config = NECK
+    curve = trace_neckline(garment)
     if curve is None:
         return None
     width = float(np.linalg.norm(curve[-1] - curve[0]))
     if width < 1:
         return curve
-    spots = np.arange(NECK_SPOTS)
-    dense = np.linspace(0, NECK_SPOTS - 1, (NECK_SPOTS - 1) * NECK_STEPS + 1)
-    dense = interpolate.PchipInterpolator(spots, curve)(dense)
-    # Farther from the curve than the rim and its moves together no pixel counts.
-    mask = garment.found.mask
-    near = _part_around(curve, (NECK_RIM + NECK_SNAP) * width + 2, mask.shape)
+    knots = np.arange(config.points)
+    dense = np.linspace(0, config.points - 1, (config.points - 1) * config.steps + 1)
+    dense = interpolate.PchipInterpolator(knots, curve)(dense)
+    # No pixel farther from the curve than rim and snap together is needed.
+    mask = garment.detection.mask
+    near = _bounds_of(curve, (config.rim + config.snap) * width + 2, mask.shape)
     clear = np.zeros_like(mask)
-    away = ndimage.distance_transform_edt(mask[near])
+    distance = ndimage.distance_transform_edt(mask[near])
     # Without any background there are no distances.
-    clear[near] = mask[near].all() | (away > NECK_RIM * width)
-    snapped = snap_curve(garment.work, clear, dense, NECK_SNAP * width)
-    return snapped[::NECK_STEPS].astype(np.float32)
+    clear[near] = mask[near].all() | (distance > config.rim * width)
+    snapped = snap_curve(garment.work, clear, dense, config.snap * width)
+    return snapped[:: config.steps].astype(np.float32)
 
 
-def _part_around(
-    spots: NDArray[np.float32], margin: float, size: tuple[int, ...]
+def _bounds_of(
+    points: NDArray[np.float32], margin: float, size: tuple[int, ...]
 ) -> tuple[slice, ...]:
-    """Return the rows and columns of spots (x, y) and a margin, one pixel at least."""
-    first = np.clip(np.floor(spots.min(axis=0) - margin), 0, np.array(size[::-1]) - 1)
-    last = np.clip(np.ceil(spots.max(axis=0) + margin), first, np.array(size[::-1]) - 1)
+    """Return the rows and columns around points (x, y), at least one pixel."""
+    limit = np.array(size[::-1]) - 1
+    first = np.clip(np.floor(points.min(axis=0) - margin), 0, limit)
+    last = np.clip(np.ceil(points.max(axis=0) + margin), first, limit)
     spans = zip(first[::-1], last[::-1], strict=True)
     return tuple(slice(int(start), int(end) + 1) for start, end in spans)
 
 
-def chart_points(user: Garment, shop: Garment) -> Points | None:
-    """Pair the user's spots with places of the shop's chart.
+def match_charts(
+    user: Garment, shop: Garment, config: CorrespondConfig = MATCHING
+) -> Matches | None:
+    """Match the user's points with those of the same chart coordinates in the shop's.
 
     Returns:
-        The pairs on the front; None when too few of the user's spots have one.
+        The matches on the front; None when too few of the user's points have one.
     """
-    mine, theirs = user.found.chart, shop.found.chart
-    if mine is None or theirs is None:
+    user_chart, shop_chart = user.detection.chart, shop.detection.chart
+    if user_chart is None or shop_chart is None:
         return None
-    wanted = ~mine.back & (mine.scales < MOST_SCALE)
-    given = ~theirs.back & (theirs.scales < MOST_SCALE)
-    chosen = np.flatnonzero(wanted)
-    chosen = chosen[:: -(-len(chosen) // SPOTS) or 1]
-    source = match_places(mine.places[chosen], theirs.places[given], theirs.spots[given])
-    found = np.isfinite(source).all(axis=1)
-    share = found.sum() / max(len(chosen), 1) * wanted.sum() / max(len(wanted), 1)
-    if share < LEAST_SHARE:
+    usable = ~user_chart.back & (user_chart.scales < config.max_scale)
+    offered = ~shop_chart.back & (shop_chart.scales < config.max_scale)
+    chosen = np.flatnonzero(usable)
+    chosen = chosen[:: -(-len(chosen) // config.max_points) or 1]
+    source = match_places(
+        user_chart.uv[chosen], shop_chart.uv[offered], shop_chart.points[offered]
+    )
+    matched = np.isfinite(source).all(axis=1)
+    share = matched.sum() / max(len(chosen), 1) * usable.sum() / max(len(usable), 1)
+    if share < config.min_matched:
         return None
-    return Points(source[found], mine.spots[chosen][found], "chart")
+    return Matches(source[matched], user_chart.points[chosen][matched], "chart")
 
 
-@once
+@cached
 def chart_warp(garment: Garment) -> Warp:
-    """Fit the map from a garment's pixels to where on the garment's front they lie.
+    """Fit the map from a garment's pixels to chart coordinates of its front.
 
     Returns:
-        From the working size to a square of `UNIT` pixels that is the chart's front, its
-        hem below. Where the chart cannot be read the garment's box is taken for it.
+        From the working size to a square of `UV_SIZE` pixels that is the chart's front,
+        hem at the bottom. Without a usable chart the garment's box is mapped to it.
     """
-    chart = garment.found.chart
+    chart = garment.detection.chart
     if chart is not None:
-        sure = ~chart.back & (chart.scales < MOST_SCALE)
-        if sure.sum() >= LEAST_SPOTS:
-            upright = np.abs(chart.places[sure] - [0, 1])  # on charts y runs upwards
-            places = upright * UNIT - 0.5
-            everywhere = np.ones((UNIT, UNIT), bool)
-            mask, spots = garment.found.mask, chart.spots[sure]
-            return fit_warp(everywhere, mask, places, spots, "chart")
-    corners = np.array([[0, 0], [UNIT - 1, UNIT - 1]], np.float32)
+        usable = ~chart.back & (chart.scales < MATCHING.max_scale)
+        if usable.sum() >= MATCHING.min_chart_points:
+            upright = np.abs(chart.uv[usable] - [0, 1])  # v runs upwards
+            source = upright * UV_SIZE - 0.5
+            everywhere = np.ones((UV_SIZE, UV_SIZE), bool)
+            mask, target = garment.detection.mask, chart.points[usable]
+            return fit_warp(everywhere, mask, source, target, "chart")
+    corners = np.array([[0, 0], [UV_SIZE - 1, UV_SIZE - 1]], np.float32)
     grid = np.stack(np.meshgrid(corners[:, 0], corners[:, 1]), axis=-1)
     return Warp(grid, garment.box, method="box")
 
 
-def landmark_points(
-    user: Garment, shop: Garment, least: int = LEAST_LANDMARKS
-) -> Points | None:
-    """Pair the landmarks that are seen in both photos; None when those are too few."""
-    mine, theirs = user.found.instance.landmarks, shop.found.instance.landmarks
-    if mine is None or theirs is None:
+def match_landmarks(
+    user: Garment, shop: Garment, min_count: int = MATCHING.min_landmarks
+) -> Matches | None:
+    """Match the landmarks that are visible in both photos; None of too few."""
+    target = user.detection.instance.landmarks
+    source = shop.detection.instance.landmarks
+    if target is None or source is None:
         return None
-    seen = (mine[:, 2] >= LEAST_SEEN) & (theirs[:, 2] >= LEAST_SEEN)
-    if seen.sum() < least:
+    visible = (target[:, 2] >= MIN_VISIBILITY) & (source[:, 2] >= MIN_VISIBILITY)
+    if visible.sum() < min_count:
         return None
-    return Points(theirs[seen, :2], mine[seen, :2], "landmarks")
+    return Matches(source[visible, :2], target[visible, :2], "landmarks")
 
 
 def landmark_distance(user: Garment, shop: Garment, warp: Warp) -> float:
-    """Tell how far from S1's landmarks S2's come to lie by a map: the median.
+    """Return how far from S1's landmarks a warp puts S2's: the median.
 
-    Charts and landmarks are read by two networks: where they disagree, one of them is
-    wrong. About 0.05 is usual.
+    Charts and landmarks are predicted by two networks: where they disagree, one of them
+    is wrong. About 0.05 is usual.
 
     Args:
         user: has S2.
         shop: has S1.
-        warp: of `style_warp`, from S2 to S1.
+        warp: of `fit_style_warp`, from S2 to S1.
 
     Returns:
-        The distance over the root of S1's area; 0 where too few landmarks can tell.
+        The distance over the square root of S1's area; 0 where too few landmarks are
+        visible in both.
     """
-    points = landmark_points(user, shop, LEAST_WITNESSES)
-    if points is None:
+    matches = match_landmarks(user, shop, MATCHING.min_check_landmarks)
+    if matches is None:
         return 0.0
     style, mask, _ = style_of(shop)
     # On a raster of all their rows and columns landmarks lie on the diagonal.
-    landed = warp.coordinates(points.target[:, 1], points.target[:, 0])
-    landed = np.diagonal(landed).T
-    expected = _in_style(points.source, style, shop)
-    away = np.linalg.norm(landed - expected, axis=-1)
+    warped = warp.coordinates(matches.target[:, 1], matches.target[:, 0])
+    warped = np.diagonal(warped).T
+    expected = _to_style(matches.source, style, shop)
+    distance = np.linalg.norm(warped - expected, axis=-1)
     area = max(int(np.count_nonzero(mask)), 1)
-    return float(np.median(away)) / area**0.5
+    return float(np.median(distance)) / area**0.5
 
 
-def style_warp(user: Garment, shop: Garment) -> StyleWarp:
-    """Fit the map from the user's shirt to S1 by the best points there are."""
-    return fit_style(user, shop, find_points(user, shop))
+def fit_style_warp(user: Garment, shop: Garment) -> StyleWarp:
+    """Fit the warp from the user's shirt to S1 by the best matches there are."""
+    return warp_by_matches(user, shop, match_points(user, shop))
 
 
-def fit_style(user: Garment, shop: Garment, points: Points | None) -> StyleWarp:
-    """Fit the map from the user's shirt to S1; returns it with S1's photo and mask.
+def warp_by_matches(user: Garment, shop: Garment, matches: Matches | None) -> StyleWarp:
+    """Fit the warp from the user's shirt to S1; returns it with S1's photo and mask.
 
     Args:
         user: has S2.
         shop: has S1.
-        points: spots of both; None goes by the outlines.
+        matches: points of both; None matches the outlines.
     """
     style, mask, inner = style_of(shop)
-    if points is None:
-        warp = fit_warp(mask, user.found.mask)
+    if matches is None:
+        warp = fit_warp(mask, user.detection.mask)
     else:
-        source = _in_style(points.source, style, shop)
-        warp = fit_warp(mask, user.found.mask, source, points.target, points.method)
+        source = _to_style(matches.source, style, shop)
+        warp = fit_warp(mask, user.detection.mask, source, matches.target, matches.method)
     return warp, style, inner
 
 
-def _in_style(
-    spots: NDArray[np.float32], style: NDArray[np.uint8], shop: Garment
+def _to_style(
+    points: NDArray[np.float32], style: NDArray[np.uint8], shop: Garment
 ) -> NDArray[np.float64]:
-    """Bring spots (N, 2) of the shop's working picture to the one of `style_of`."""
+    """Map points (N, 2) from the shop's working picture to the one of `style_of`."""
     scale = np.array(style.shape[1::-1]) / np.array(shop.work.shape[1::-1])
-    places: NDArray[np.float64] = (spots + 0.5) * scale - 0.5
-    return places
+    mapped: NDArray[np.float64] = (points + 0.5) * scale - 0.5
+    return mapped
 
 
-@once
+@cached
 def style_of(
     shop: Garment,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return S1's photo as its colours are taken, and where S1 is.
+    """Return S1's photo at the size its colours are taken from, and where S1 is.
 
     The inside of its back collar, as a flat lay shows it, is in no mask: it must not
     land on the user's neck.
 
     Returns:
-        uint8 (H, W, 3), the photo; bool (H, W), S1, which a map is fitted to; bool
+        uint8 (H, W, 3), the photo; bool (H, W), S1, which a warp is fitted to; bool
         (H, W), where colours may be taken from.
     """
     style = shrink(shop.photo.image, STYLE_SIZE)
     size = style.shape[:2]
     mask = _enlarge(front_of(shop), size) & _enlarge(shop.alpha > 0.9, size)
-    # The outermost pixels hold some of the background: no colour is taken from them.
-    inner = ndimage.binary_erosion(mask, iterations=RIM, border_value=1)
+    inner = ndimage.binary_erosion(mask, iterations=MATCHING.edge_margin, border_value=1)
     return style, mask, inner if inner.any() else mask
 
 
-@once
+@cached
 def front_of(garment: Garment) -> NDArray[np.bool_]:
-    """Return where a garment's front is seen, bool (h, w) at the working size.
+    """Return where a garment's front is visible, bool (h, w) at the working size.
 
-    The inside of the back collar is what the chart calls back, and what lies above the
-    front neckline; labels that hang from there over the front are none of it either.
-    Without a chart all of the garment counts, and so does what shows no front at all.
+    Not of the front are the inside of the back collar, which is what the chart calls
+    back and what lies above the front neckline, and labels that hang from there over
+    the front. Without a chart, or where no front is visible, all of the garment counts.
     """
-    chart, mask = garment.found.chart, garment.found.mask
+    chart, mask = garment.detection.chart, garment.detection.mask
     if chart is None or chart.back.all():
         return mask
-    step = _spacing(chart.spots) / 2 + 0.5
+    step = _grid_step(chart.points) / 2 + 0.5
     plane = Image.fromarray(mask)
     draw = ImageDraw.Draw(plane)
-    for x, y in chart.spots[chart.back]:
+    for x, y in chart.points[chart.back]:
         draw.rectangle((x - step, y - step, x + step, y + step), fill=0)
-    curve = collar_edge(garment)
+    curve = trace_collar_edge(garment)
     if curve is not None:
         top = [(float(curve[-1, 0]), 0.0), (float(curve[0, 0]), 0.0)]
         draw.polygon([*map(tuple, curve.tolist()), *top], fill=0)
@@ -310,13 +344,13 @@ def front_of(garment: Garment) -> NDArray[np.bool_]:
     return front if front.any() else mask
 
 
-def _spacing(spots: NDArray[np.float32]) -> float:
-    """Return the distance of neighbours in a grid of spots."""
-    xs = np.unique(np.round(spots[:, 0], 2))
+def _grid_step(points: NDArray[np.float32]) -> float:
+    """Return the distance of neighbours in a grid of points."""
+    xs = np.unique(np.round(points[:, 0], 2))
     return float(np.median(np.diff(xs))) if len(xs) > 1 else 1.0
 
 
 def _enlarge(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Bring a mask to another (height, width)."""
+    """Resize a mask to another (height, width)."""
     picture = Image.fromarray(mask.astype(np.uint8) * 255)
     return np.asarray(picture.resize(size[::-1], Image.Resampling.BILINEAR)) > 127

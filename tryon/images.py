@@ -1,57 +1,117 @@
-"""Pictures in and out: hostile files in, whole files out.
+"""Read photos: files of any origin in, upright RGB arrays out.
 
-Only formats that Pillow decodes by itself are opened. What is read is upright RGB; what
-is written appears under its name complete or not at all.
+Only formats that Pillow decodes by itself are opened, and no picture is decoded before
+its size is known to be within `MAX_PIXELS`.
 """
 
 import io
 import os
-import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from tryon.errors import Refusal, TryOnError
+from tryon.errors import Refusal
+from tryon.files import printable
 from tryon.types import Photo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 89_478_485  # Pillow's own bound; a 64-megapixel phone photo passes
 MIN_SIDE = 96  # pixels: below it there is no garment to see
-_JPEG_QUALITY = 95
+# Whatever `read_photo` takes for a photo.
+PhotoSource: TypeAlias = (
+    str | os.PathLike[str] | IO[bytes] | Image.Image | NDArray[np.uint8] | Photo
+)
 
 
-def read_photo(path: Path) -> Photo:
-    """Read a picture file.
+def read_photo(source: PhotoSource) -> Photo:
+    """Read a photo from a file or from memory.
 
-    EXIF orientation is applied, transparency laid over white, 16 bits cut to 8, CMYK
-    converted through its profile. RGB pixels are kept as they are, and their profile
-    with them.
+    EXIF orientation is applied, transparency is laid over white, 16 bits are reduced to
+    8, CMYK is converted through its profile. RGB pixels and their profile are kept as
+    they are.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF, BMP or GIF (first frame).
+        source: a path or a binary file object (JPEG, PNG, WebP, TIFF, BMP, or the first
+            frame of a GIF), a `PIL.Image.Image`, a uint8 array (H, W), (H, W, 3) RGB or
+            (H, W, 4) RGBA, or a `Photo`, which is returned unchanged.
 
     Returns:
-        The upright photo.
+        The upright photo. Its path is None where the source names none.
 
     Raises:
         Refusal: `unreadable_image` or `too_small`, naming the file.
+        TypeError: an array of another dtype or shape, or a source of another type.
+
+    Example:
+        >>> read_photo(np.zeros((240, 320, 3), np.uint8)).size
+        (240, 320)
     """
+    if isinstance(source, Photo):
+        return source
+    if isinstance(source, np.ndarray):
+        return _decode(_from_array(source), None)
+    if isinstance(source, Image.Image):
+        with _readable(None):
+            return _decode(source, None)
+    path = _path_of(source)
     Image.init()  # registers the decoders
+    with _readable(path), Image.open(_opened(source), formats=FORMATS) as picture:
+        return _decode(picture, path)
+
+
+def _from_array(array: NDArray[np.uint8]) -> Image.Image:
+    gray = array.ndim == 2
+    if array.dtype != np.uint8 or not (
+        gray or (array.ndim == 3 and array.shape[2] in (3, 4))
+    ):
+        raise TypeError(
+            "expected a uint8 array (H, W), (H, W, 3) or (H, W, 4), got "
+            f"{array.dtype} {array.shape}"
+        )
+    if not array.size:
+        raise Refusal("too_small", f"{_name(None)}: it has no pixels")
+    return Image.fromarray(array)
+
+
+def _path_of(source: object) -> Path | None:
+    """Return the path of a file source; None of a file object without a name.
+
+    Raises:
+        TypeError: the source is no file.
+    """
+    if isinstance(source, str | os.PathLike):
+        return Path(source)
+    if not hasattr(source, "read"):
+        raise TypeError(
+            "expected a path, a binary file object, a PIL image, a uint8 array or a "
+            f"Photo, got {type(source).__name__}"
+        )
+    name = getattr(source, "name", None)
+    return Path(name) if isinstance(name, str) else None
+
+
+def _opened(source: str | os.PathLike[str] | IO[bytes]) -> Path | IO[bytes]:
+    return Path(source) if isinstance(source, str | os.PathLike) else source
+
+
+@contextmanager
+def _readable(path: Path | None) -> Iterator[None]:
+    """Turn whatever Pillow raises about a picture into a `Refusal` that names it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                photo = _decode(picture, path)
+            yield
     except Refusal:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _unreadable(
-            path, f"it claims more than {MAX_PIXELS // 10**6} megapixels; make it smaller"
-        ) from error
+        raise _too_many_pixels(path) from error
     except FileNotFoundError as error:
         raise _unreadable(path, "there is no such file; check the path") from error
     except (IsADirectoryError, PermissionError) as error:
@@ -62,22 +122,37 @@ def read_photo(path: Path) -> Photo:
         raise _unreadable(
             path, f"it is damaged ({_first_line(error)}); save or send it again"
         ) from error
-    return photo
 
 
-def _decode(picture: Image.Image, path: Path) -> Photo:
+def _decode(picture: Image.Image, path: Path | None) -> Photo:
     if min(picture.size) < MIN_SIDE:
         raise Refusal(
             "too_small",
-            f"{shown(path)}: {picture.width}x{picture.height} pixels; use a photo of at "
+            f"{_name(path)}: {picture.width}x{picture.height} pixels; use a photo of at "
             f"least {MIN_SIDE} pixels a side",
         )
+    if picture.width * picture.height > MAX_PIXELS:
+        raise _too_many_pixels(path)
     picture.load()
     upright = ImageOps.exif_transpose(picture)
     profile = upright.info.get("icc_profile")
     rgb = _to_rgb(upright, profile)
     kept = profile if upright.mode == "RGB" else None
     return Photo(np.asarray(rgb), path, kept)
+
+
+def _name(path: Path | None) -> str:
+    return "photo" if path is None else printable(path)
+
+
+def _too_many_pixels(path: Path | None) -> Refusal:
+    return _unreadable(
+        path, f"it claims more than {MAX_PIXELS // 10**6} megapixels; make it smaller"
+    )
+
+
+def _unreadable(path: Path | None, why: str) -> Refusal:
+    return Refusal("unreadable_image", f"{_name(path)}: {why}")
 
 
 def _to_rgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -98,7 +173,7 @@ def _to_rgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _from_deep(values: np.ndarray) -> Image.Image:
-    """Cut deep grey values to 8 bits: integers are 16-bit, floats are 0..1 or 0..255."""
+    """Reduce grey values to 8 bits: integers are 16-bit, floats are 0..1 or 0..255."""
     finite = np.nan_to_num(values.astype(np.float32))
     if values.dtype.kind == "f":
         scale = 255.0 if finite.max(initial=0) <= 1.0 else 1.0
@@ -112,141 +187,22 @@ def _through_profile(picture: Image.Image, profile: bytes) -> Image.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
-        moved = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+        converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError):
-        return picture.convert("RGB")  # a broken profile: Pillow's plain formula
-    return moved if moved is not None else picture.convert("RGB")
-
-
-def _unreadable(path: Path, why: str) -> Refusal:
-    return Refusal("unreadable_image", f"{shown(path)}: {why}")
-
-
-def shown(path: Path) -> str:
-    """Return a path as messages show it: on one line, whatever its name holds."""
-    name = str(path)
-    return name if name.isprintable() else ascii(name)
+        return picture.convert("RGB")  # a damaged profile: Pillow's own formula
+    return converted if converted is not None else picture.convert("RGB")
 
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def write_image(image: np.ndarray, path: Path, icc_profile: bytes | None = None) -> None:
-    """Write a picture under a temporary name, then rename it.
-
-    Args:
-        image: uint8 (H, W), (H, W, 3) or (H, W, 4).
-        path: the ending chooses the format; PNG and WebP are lossless, JPEG is not.
-        icc_profile: written beside the pixels.
-
-    Raises:
-        TryOnError: when the folder cannot be written, or the ending is not known.
-    """
-    data = encode_image(image, path, icc_profile)
-    write_whole(path, lambda file: file.write(data))
-
-
-def encode_image(
-    image: np.ndarray, path: Path, icc_profile: bytes | None = None
-) -> bytes:
-    """Return what `write_image` writes.
-
-    Raises:
-        TryOnError: when the ending is not known, or the picture too large for it.
-    """
-    options = _save_options(path)
-    if icc_profile:
-        options["icc_profile"] = icc_profile
-    buffer = io.BytesIO()
-    try:
-        Image.fromarray(image).save(buffer, **options)
-    except (OSError, ValueError) as error:  # ValueError: too large for WebP
-        raise TryOnError(
-            f"{shown(path)}: cannot be written ({error}); choose another format"
-        ) from error
-    return buffer.getvalue()
-
-
-def _save_options(path: Path) -> dict[str, Any]:
-    ending = path.suffix.lower()
-    if ending == ".png":
-        return {"format": "PNG", "compress_level": 4}
-    if ending in (".jpg", ".jpeg"):
-        return {"format": "JPEG", "quality": _JPEG_QUALITY, "subsampling": 0}
-    if ending == ".webp":
-        # exact: colours under full transparency are kept too
-        return {"format": "WEBP", "lossless": True, "exact": True}
-    raise TryOnError(f"{shown(path)}: expected an output name in .png, .jpg or .webp")
-
-
-def write_text(text: str, path: Path, durable: bool = False) -> None:
-    """Write a text file under a temporary name, then rename it; see `write_whole`."""
-    write_whole(path, lambda file: file.write(text.encode()), durable)
-
-
-def write_whole(path: Path, write, durable: bool = False) -> None:  # type: ignore[no-untyped-def]
-    """Call `write(file)` on a temporary file beside `path`, then rename it.
-
-    Nothing is left behind when it fails.
-
-    Args:
-        path: of the file.
-        write: takes the temporary file, open for bytes.
-        durable: wait until file and name are on the disk: a power cut cannot take them.
-
-    Raises:
-        TryOnError: naming the path, when the disk says no.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=".tryon-", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            write(file)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        temporary = None
-        if durable:
-            sync_folder(path.parent)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        reason = getattr(error, "strerror", None) or error
-        raise TryOnError(
-            f"{shown(path)}: cannot be written ({reason}); choose another place"
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can tell."""
-    if os.name == "nt":  # it opens no folders
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
 def shrink(image: np.ndarray, longest: int) -> np.ndarray:
-    """Return the image so small that no side is longer; itself when it is not.
+    """Downsample an image to a longest side; a smaller image is returned unchanged.
 
     Args:
         image: uint8 (H, W, 3).
-        longest: pixels.
+        longest: of its sides, in pixels.
     """
     height, width = image.shape[:2]
     if max(height, width) <= longest:

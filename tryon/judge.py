@@ -1,77 +1,113 @@
-"""Whether a pair can be done, and how well it was done: refusals and scores."""
+"""Decide whether a pair can be done, and score how well it was: refusals and scores."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compositor import control_points
-from compositor.mask.cutout import mask_box
+from compositor import control_points, mask_box
 from compositor.warp.corners import NAMES
 from tryon.errors import FORCEABLE, Refusal
-from tryon.stages import Garment, once
-from tryon.types import GarmentMask
-
-# How far a print is trusted to lie right, by what its warp was fitted to.
-TRUST, LEAST_TRUST = {"chart": 1.0, "landmarks": 0.85}, 0.7
-# Where landmarks come to lie, see `correspond.landmark_distance`: what is usual, and how
-# much more than that takes the score to its e-th part.
-PLACED, MISPLACED = 0.05, 0.1
-FAR = 0.2  # and from where on the user is told
-TUCKED = 0.3  # of a garment's length: so much may be tucked in
+from tryon.stages import DetectedGarment, cached
+from tryon.types import GarmentMask, Placement
 
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """Limits of what is done without `--force`."""
+    """Limits of what is done without `--force`, and from where a result is warned of."""
 
     frame_share: float = 0.4  # of the outline on the photo's edge: garment_cut_off
     sleeve_difference: float = 0.5  # of sleeve length / garment height
     narrowest: float = 0.4  # width / height of the garment: a side view is narrower
-    confidence: float = 0.6  # class score of a garment
-    agreement: float = 0.5  # IoU of the two looks
+    confidence: float = 0.6  # minimum class score of a garment
+    agreement: float = 0.5  # minimum IoU of the refiner's first and second mask
     distortion: float = 1.2  # of the warp, see `Warp`
+    # Median distance of landmarks, see `correspond.landmark_distance`. About 0.05 is
+    # usual (docs/evaluation.md); above this the user is warned.
+    max_landmark_distance: float = 0.2
 
 
-def check_garment(garment: Garment, kind: str, config: JudgeConfig) -> list[Refusal]:
-    """Return what speaks against a garment; `kind` is how its photo is called."""
-    seen, name = garment.found, garment.photo.name
-    found = []
-    if frame_share(seen.mask) > config.frame_share:
+@dataclass(frozen=True)
+class ScoreConfig:
+    """Weights of the parts of `total_score`; measured by `benchmarks/score.py`."""
+
+    # Factor by what the print's warp was fitted to.
+    method_trust: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({"chart": 1.0, "landmarks": 0.85})
+    )
+    fallback_trust: float = 0.7  # of every other method
+    # Landmark distance that is usual; each `landmark_decay` more divides the score by e.
+    usual_landmark_distance: float = 0.05
+    landmark_decay: float = 0.1
+    distortion_decay: float = 2.0  # of the warp, that divides the score by e
+    color_decay: float = 25.0  # CIEDE2000, likewise
+    tucked: float = 0.3  # share of a garment's length that may be tucked in
+
+
+def check_garment(
+    garment: DetectedGarment, kind: str, config: JudgeConfig
+) -> list[Refusal]:
+    """Return the reasons against a garment; `kind` is what its photo is called."""
+    detection, name = garment.detection, garment.photo.name
+    refusals = []
+    if frame_share(detection.mask) > config.frame_share:
         line = (
             f"the edge of the {kind} cuts much of the garment off; use one with all of it"
         )
-        found.append(Refusal("garment_cut_off", f"{name}: {line}"))
-    if proportion(seen.mask) < config.narrowest:
+        refusals.append(Refusal("garment_cut_off", f"{name}: {line}"))
+    if aspect_ratio(detection.mask) < config.narrowest:
         line = "looks like a side view; use a front view"
-        found.append(Refusal("view_mismatch", f"{name}: {line}"))
-    score, agreement = seen.instance.score, seen.agreement
+        refusals.append(Refusal("view_mismatch", f"{name}: {line}"))
+    score, agreement = detection.instance.score, detection.agreement
     if score < config.confidence or agreement < config.agreement:
-        line = f"not sure where the garment is (score {score:.2f}, looks {agreement:.2f})"
-        found.append(Refusal("low_confidence", f"{name}: {line}; use a clearer {kind}"))
-    return found
+        line = (
+            f"not sure where the garment is (score {score:.2f}, agreement of two masks "
+            f"{agreement:.2f})"
+        )
+        line = f"{line}; use a clearer {kind}"
+        refusals.append(Refusal("low_confidence", f"{name}: {line}"))
+    return refusals
 
 
-def check_pair(user: Garment, shop: Garment, config: JudgeConfig) -> list[Refusal]:
-    """Return what speaks against putting the shop's garment on the user."""
-    mine, new = (sleeve_length(garment) for garment in (user, shop))
-    if mine is None or new is None or abs(mine - new) <= config.sleeve_difference:
+def check_pair(
+    user: DetectedGarment, shop: DetectedGarment, config: JudgeConfig
+) -> list[Refusal]:
+    """Return the reasons against putting the shop's garment on the user."""
+    worn, new = sleeve_length(user), sleeve_length(shop)
+    if worn is None or new is None or abs(worn - new) <= config.sleeve_difference:
         return []
-    line = f"its sleeves ({new:.2f} of its height) and the user's ({mine:.2f}) differ"
+    line = f"its sleeves ({new:.2f} of its height) and the user's ({worn:.2f}) differ"
     message = f"{shop.photo.name}: {line} too much; use a garment with like sleeves"
     return [Refusal("sleeve_mismatch", message)]
 
 
-def enforce(found: list[Refusal], force: bool) -> list[str]:
+def enforce(refusals: list[Refusal], force: bool) -> list[str]:
     """Raise the first refusal; with `force` the last three reasons only warn.
 
     Returns:
         The warnings.
     """
-    for refusal in found:
+    for refusal in refusals:
         if not (force and refusal.reason in FORCEABLE):
             raise refusal
-    return [str(refusal) for refusal in found]
+    return [str(refusal) for refusal in refusals]
+
+
+def placement_warnings(placement: Placement, config: JudgeConfig) -> list[str]:
+    """Warn of a print that a fallback placed, or that landmarks speak against."""
+    warnings = []
+    if placement.method != "chart":
+        source = "landmarks" if placement.method == "landmarks" else "outlines"
+        warnings.append(
+            f"the print was placed by {source}: the cloth's own places could not be read"
+        )
+    if placement.landmark_distance > config.max_landmark_distance:
+        warnings.append(
+            "the print may lie off: collar, sleeves and hem do not meet the shop's"
+        )
+    return warnings
 
 
 def frame_share(mask: NDArray[np.bool_]) -> float:
@@ -83,16 +119,16 @@ def frame_share(mask: NDArray[np.bool_]) -> float:
     return float(on_frame / total) if total else 0.0
 
 
-def proportion(mask: NDArray[np.bool_]) -> float:
+def aspect_ratio(mask: NDArray[np.bool_]) -> float:
     """Return the width of a garment's box over its height; 0 of an empty mask."""
     x1, y1, x2, y2 = mask_box(mask)
     return (x2 - x1) / max(y2 - y1, 1)
 
 
-@once
-def sleeve_length(garment: Garment) -> float | None:
+@cached
+def sleeve_length(garment: DetectedGarment) -> float | None:
     """Return armpit to sleeve hem over the garment's height; None when unseen."""
-    mask = garment.found.mask
+    mask = garment.detection.mask
     points = control_points(mask)
     names = [(f"armpit_{s}", f"sleeve_inner_{s}") for s in ("left", "right")]
     seen = [
@@ -104,38 +140,47 @@ def sleeve_length(garment: Garment) -> float | None:
     return max(seen) / max(y2 - y1, 1) if seen else None
 
 
-def completeness(seen: GarmentMask) -> float:
+def completeness(detection: GarmentMask, config: ScoreConfig | None = None) -> float:
     """Return how much of a garment's length was found, 0 to 1.
 
-    The lowest place of its chart tells, where the hem is 0: an edge far above it means
-    that a part was missed. A shirt that is tucked in shows no hem either, hence `TUCKED`.
-    What the photo's own edge cuts, or has no chart, counts as complete.
+    Read from the lowest point of its chart, whose hem is at 0: an edge far above means
+    that a part was missed. A shirt that is tucked in shows no hem either, hence
+    `ScoreConfig.tucked`. What the photo's own edge cuts, or has no chart, counts as
+    complete.
     """
-    if seen.chart is None or seen.mask[-1].any() or seen.chart.back.all():
+    config = config or ScoreConfig()
+    chart = detection.chart
+    if chart is None or detection.mask[-1].any() or chart.back.all():
         return 1.0
-    lowest = float(np.quantile(seen.chart.places[~seen.chart.back, 1], 0.02))
-    return float(np.clip(1 - (lowest - TUCKED), 0.0, 1.0))
+    lowest = float(np.quantile(chart.uv[~chart.back, 1], 0.02))
+    return float(np.clip(1 - (lowest - config.tucked), 0.0, 1.0))
 
 
 def total_score(
     user: GarmentMask,
     shop: GarmentMask,
-    distortion: float,
-    style_distance: float,
-    way: str = "chart",
-    landmark_distance: float = 0.0,
+    placement: Placement,
+    color_distance: float,
+    config: ScoreConfig | None = None,
 ) -> float:
     """Return one figure in [0, 1] for a result.
 
-    The product of how sure the segmenter is of both garments (class score times the
-    agreement of its two looks, their geometric mean), how much of them was found, how
-    evenly the print was warped, by what (`TRUST`) and how near to landmarks, and how near
-    the colours of out1 are to the shop's. 0.5 is usual, below 0.2 look twice.
+    The product of how confident the segmenter is of both garments (class score times
+    the agreement of its two masks, their geometric mean), how much of them was found,
+    how evenly the print was warped, by which method and how near to the landmarks, and
+    how near the colours of out1 are to the shop's. 0.5 is usual; a result below 0.2
+    deserves a second look.
     """
-    sure = np.sqrt(
+    config = config or ScoreConfig()
+    confidence = np.sqrt(
         user.instance.score * user.agreement * shop.instance.score * shop.agreement
     )
-    whole = completeness(user) * completeness(shop) * TRUST.get(way, LEAST_TRUST)
-    misplaced = max(landmark_distance - PLACED, 0.0) / MISPLACED
-    doubts = distortion / 2 + style_distance / 25 + misplaced
-    return float(sure * whole * np.exp(-doubts))
+    complete = completeness(user, config) * completeness(shop, config)
+    trust = config.method_trust.get(placement.method, config.fallback_trust)
+    excess = max(placement.landmark_distance - config.usual_landmark_distance, 0.0)
+    penalty = (
+        placement.distortion / config.distortion_decay
+        + color_distance / config.color_decay
+        + excess / config.landmark_decay
+    )
+    return float(confidence * (complete * trust) * np.exp(-penalty))

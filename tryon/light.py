@@ -1,4 +1,4 @@
-"""The light on a garment, told from its print by the shading network."""
+"""Shading of a garment, separated from its print by the shading network."""
 
 from dataclasses import dataclass, replace
 
@@ -10,28 +10,42 @@ from compositor import mask_box
 from compositor.light.color import LUMINANCE, to_linear
 from compositor.raster import sample_raster
 from cyclegan.data import GAMMA, to_model_range
-from data_tools.paint.designs import spread_chart
-from tryon.frames import FRAME_MARGIN, Frame, look
-from tryon.networks import Generator
-from tryon.stages import Garment, once
+from data_tools.paint.designs import extend_nearest
+from mrcnn.runtime import Predictor
+from tryon.frames import FRAME_MARGIN, Frame, crop
+from tryon.stages import Garment, cached
 
 Array = NDArray[np.float32]
-RIM = 2  # pixels of the network's picture at the garment's edge that are not trusted
-COARSE = 0.08  # of the frame's side: light that changes more slowly is no fold
-LEAST_GAIN, MOST_GAIN = 0.4, 2.5  # of linear light: beyond, there is noise to brighten
-# Folds stand out more on dark cloth, which throws no light into them: deviation of the
-# log of light on rendered tees of these tones (linear).
-TONES, FOLD_CONTRAST = (0.03, 0.7), (0.54, 0.28)
-LEAST_FOLDS, MOST_FOLDS = 0.5, 1.5
 
 
 @dataclass(frozen=True)
-class Light:
-    """The light on a garment.
+class LightConfig:
+    """How shading is read and removed.
+
+    The contrast of folds was measured on rendered tees: dark cloth reflects no light
+    into its folds, so they stand out more on it.
+    """
+
+    edge_margin: int = 2  # pixels of the network's picture at the edge, not trusted
+    low_pass: float = 0.08  # sigma, share of the frame: coarser shading is no fold
+    min_gain: float = 0.4  # of linear light; beyond, noise would be amplified
+    max_gain: float = 2.5
+    tones: tuple[float, float] = (0.03, 0.7)  # linear luminance of dark and light cloth
+    fold_contrast: tuple[float, float] = (0.54, 0.28)  # std of log shading on these
+    min_fold_ratio: float = 0.5  # of the new garment's fold contrast to the old one's
+    max_fold_ratio: float = 1.5
+
+
+LIGHT = LightConfig()
+
+
+@dataclass(frozen=True)
+class Shading:
+    """The shading of a garment.
 
     Attributes:
-        logs: (S, S, 1), log of linear light, 0 on average over the garment; around it
-            continued outwards.
+        logs: float32 (S, S, 1), log of linear light, 0 on average over the garment;
+            extrapolated around it.
         frame: where that lies in the garment's working picture.
         size: (height, width) of that picture.
     """
@@ -41,89 +55,90 @@ class Light:
     size: tuple[int, int]
 
     def at(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
-        """Return the log of light (len(ys), len(xs), 1) at working-size places."""
+        """Return log shading (len(ys), len(xs), 1) at working-size coordinates."""
         return sample_raster(self.logs, self.frame.corners, ys, xs)
 
 
-def folds_of(light: Light) -> Light:
-    """Return the light less what changes slowly: over `COARSE` of the frame and more.
+def high_pass(shading: Shading, config: LightConfig = LIGHT) -> Shading:
+    """Keep the folds of a shading: what is finer than `low_pass` of the frame.
 
     A dark yoke, or a block of another colour, looks like shadow to the network; folds
     are finer.
     """
-    sigma = (COARSE * len(light.logs),) * 2
-    slow = ndimage.gaussian_filter(light.logs, (*sigma, 0), mode="nearest")
-    return replace(light, logs=light.logs - slow)
+    sigma = (config.low_pass * len(shading.logs),) * 2
+    coarse = ndimage.gaussian_filter(shading.logs, (*sigma, 0), mode="nearest")
+    return replace(shading, logs=shading.logs - coarse)
 
 
-def fold_strength(user: Garment, shop: Garment) -> float:
-    """Return how much stronger folds are on S1's cloth than they look on S2's.
+def fold_ratio(user: Garment, shop: Garment, config: LightConfig = LIGHT) -> float:
+    """Return the contrast of folds on S1's cloth over that on S2's.
 
     A black shirt's creases on white cloth would look like metal, a white one's on black
-    cloth would hardly be seen.
+    cloth would hardly be visible.
     """
     ratio = _fold_contrast(shop) / _fold_contrast(user)
-    return float(np.clip(ratio, LEAST_FOLDS, MOST_FOLDS))
+    return float(np.clip(ratio, config.min_fold_ratio, config.max_fold_ratio))
 
 
-@once
+@cached
 def _fold_contrast(garment: Garment) -> float:
-    """Return how much folds stand out on cloth of a garment's tone."""
-    if not garment.found.mask.any():
-        return FOLD_CONTRAST[0]
-    tone = np.median(to_linear(garment.work[garment.found.mask]) @ LUMINANCE)
-    logs = np.log(np.maximum((tone, *TONES), 1e-4))
-    return float(np.interp(logs[0], logs[1:], FOLD_CONTRAST))
+    """Return the contrast of folds on cloth of a garment's tone."""
+    mask = garment.detection.mask
+    if not mask.any():
+        return LIGHT.fold_contrast[0]
+    tone = np.median(to_linear(garment.work[mask]) @ LUMINANCE)
+    logs = np.log(np.maximum((tone, *LIGHT.tones), 1e-4))
+    return float(np.interp(logs[0], logs[1:], LIGHT.fold_contrast))
 
 
-@once
-def mask_in(garment: Garment, frame: Frame) -> NDArray[np.bool_]:
-    """Return a garment's mask as a frame sees it, bool (S, S)."""
-    return look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
+@cached
+def mask_in_frame(garment: Garment, frame: Frame) -> NDArray[np.bool_]:
+    """Return a garment's mask resampled to a frame, bool (S, S)."""
+    return crop(frame, garment.detection.mask[..., None], 0.0)[..., 0] > 0.5
 
 
-@once
-def read_light(garment: Garment, network: Generator) -> Light:
-    """Read the light on a garment.
+@cached
+def predict_shading(garment: Garment, network: Predictor) -> Shading:
+    """Predict the shading of a garment.
 
     Args:
         garment: in its photo.
         network: the shading network.
     """
     frame = Frame.around(garment.box, network.config.image_size, FRAME_MARGIN)
-    mask, view = mask_in(garment, frame), look(frame, garment.work, 0.0)
+    mask, view = mask_in_frame(garment, frame), crop(frame, garment.work, 0.0)
     logs = network(shading_input(view, mask)[None])[0]
-    inner = ndimage.binary_erosion(mask, iterations=RIM)
+    inner = ndimage.binary_erosion(mask, iterations=LIGHT.edge_margin)
     trusted = inner if inner.any() else mask
     if not trusted.any():
-        return Light(np.zeros_like(logs), frame, garment.alpha.shape)
+        return Shading(np.zeros_like(logs), frame, garment.alpha.shape)
     logs = logs - logs[trusted].mean()
-    return Light(spread_chart(logs, trusted), frame, garment.alpha.shape)
+    return Shading(extend_nearest(logs, trusted), frame, garment.alpha.shape)
 
 
-def plain_cloth(
+def paint_plain(
     view: NDArray[np.floating], mask: NDArray[np.bool_], logs: NDArray[np.floating]
 ) -> Array:
-    """Show a garment as if its cloth were plain, of its commonest colour.
+    """Paint a garment as plain cloth of its median colour, under its own shading.
 
     Args:
         view: (S, S, 3), 0..255.
         mask: bool (S, S), the garment.
-        logs: (S, S, 1), log of the light on it.
+        logs: (S, S, 1), its log shading.
 
     Returns:
         float32 (S, S, 3), 0..255; outside the mask the view.
     """
     if not mask.any():
         return view.astype(np.float32)
-    lit = np.exp(logs / np.float32(GAMMA))
-    cloth = np.median((view / lit)[mask], axis=0)
-    shown = np.where(mask[..., None], np.clip(cloth * lit, 0, 255), view)
-    return shown.astype(np.float32)
+    gain = np.exp(logs / np.float32(GAMMA))
+    cloth = np.median((view / gain)[mask], axis=0)
+    painted = np.where(mask[..., None], np.clip(cloth * gain, 0, 255), view)
+    return painted.astype(np.float32)
 
 
 def shading_input(view: NDArray[np.generic], mask: NDArray[np.bool_]) -> Array:
-    """Return what the shading network sees, see `build_shading_network`.
+    """Return the input of the shading network, see `build_shading_network`.
 
     Args:
         view: (S, S, 3), 0..255, the garment's photo.
@@ -132,19 +147,23 @@ def shading_input(view: NDArray[np.generic], mask: NDArray[np.bool_]) -> Array:
     Returns:
         float32 (S, S, 4).
     """
-    seen = np.where(mask[..., None], to_model_range(view), np.float32(0))
-    return np.concatenate([seen, mask[..., None]], axis=-1, dtype=np.float32)
+    garment = np.where(mask[..., None], to_model_range(view), np.float32(0))
+    return np.concatenate([garment, mask[..., None]], axis=-1, dtype=np.float32)
 
 
-def relieve(
-    style: NDArray[np.uint8], mask: NDArray[np.bool_], light: Light
+def remove_shading(
+    style: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    shading: Shading,
+    config: LightConfig = LIGHT,
 ) -> NDArray[np.uint8]:
-    """Take a garment's own light from its picture: even light of the same level.
+    """Divide a garment's picture by its shading, at the same mean level of light.
 
     Args:
         style: uint8 (H, W, 3), its photo at any size.
         mask: bool (H, W), where its colours are taken from.
-        light: on it.
+        shading: of the garment.
+        config: limits of the gain.
 
     Returns:
         uint8 (H, W, 3), a changed copy; outside the mask as before.
@@ -152,16 +171,16 @@ def relieve(
     if not mask.any():
         return style
     x1, y1, x2, y2 = mask_box(mask)
-    scale = light.size[0] / style.shape[0], light.size[1] / style.shape[1]
+    scale = shading.size[0] / style.shape[0], shading.size[1] / style.shape[1]
     ys, xs = (
         (np.arange(first, last) + 0.5) * share - 0.5
         for first, last, share in ((y1, y2, scale[0]), (x1, x2, scale[1]))
     )
     inside = mask[y1:y2, x1:x2]
-    gain = np.exp(-light.at(ys, xs)[..., 0])
-    gain = np.clip(gain / gain[inside].mean(), LEAST_GAIN, MOST_GAIN)
+    gain = np.exp(-shading.at(ys, xs)[..., 0])
+    gain = np.clip(gain / gain[inside].mean(), config.min_gain, config.max_gain)
     factor = np.where(inside, gain ** np.float32(1 / GAMMA), np.float32(1))
     part = style[y1:y2, x1:x2] * factor[..., None]
-    relieved = style.copy()
-    relieved[y1:y2, x1:x2] = np.rint(np.clip(part, 0, 255)).astype(np.uint8)
-    return relieved
+    result = style.copy()
+    result[y1:y2, x1:x2] = np.rint(np.clip(part, 0, 255)).astype(np.uint8)
+    return result

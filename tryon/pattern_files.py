@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tryon.errors import MissingModel, TryOnError
-from tryon.images import write_text, write_whole
+from tryon.files import write_text, write_whole
 from tryon.zoo import (
     MAX_CARD,
     ModelCard,
@@ -172,7 +172,7 @@ def _check_network(card: ModelCard) -> None:
         ValueError: the config is too large or wrong, or the arrays do not fit it.
     """
     from cyclegan.config import CycleGANConfig, from_dict
-    from cyclegan.predict import Predictor
+    from cyclegan.predict import build_network
 
     name = _check_card(card)
     if f"{name}.weights.h5" != card.path.name:
@@ -181,7 +181,7 @@ def _check_network(card: ModelCard) -> None:
     config = from_dict(card.values["config"])
     if not isinstance(config, CycleGANConfig):
         raise ValueError("expected a config of a pattern in the card")
-    Predictor(config, card.path)
+    build_network(config, card.path)
 
 
 def check_limits(card: ModelCard) -> None:

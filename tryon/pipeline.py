@@ -5,8 +5,8 @@
                   +-- S3 ------------------------+-- composite -- out2
 
 `TryOnPipeline.__call__` is that picture. Each step is one function of one file:
-`segment.Segmenter`, `stages.Garment`, `transfer.UniversalTransfer`, `composite` below,
-`judge`.
+`segment.Segmenter`, `stages.prepare_pair`, `transfer.UniversalTransfer`, `composite`
+below, `judge`.
 """
 
 import time
@@ -21,11 +21,20 @@ from numpy.typing import NDArray
 from compositor import composite_strips, mask_box, seam_energy, style_distance
 from tryon import judge
 from tryon.errors import MissingModel, Refusal
-from tryon.images import shrink
+from tryon.images import PhotoSource, read_photo, shrink
 from tryon.pattern_files import check_limits
 from tryon.report import build_report
 from tryon.segment import Segmenter
-from tryon.stages import STRIP_ROWS, Garment, work_image
+from tryon.stages import (
+    STRIP_ROWS,
+    DetectedGarment,
+    Garment,
+    Spill,
+    background,
+    estimate_spill,
+    prepare_pair,
+    work_image,
+)
 from tryon.transfer import (
     Drawable,
     PatternTransfer,
@@ -33,31 +42,31 @@ from tryon.transfer import (
     UniversalTransfer,
 )
 from tryon.types import Instance, Photo, TryOnResult
-from tryon.zoo import FINDERS, ModelCard, pattern_card, shipped_card
+from tryon.zoo import DETECTION_KINDS, ModelCard, pattern_card, shipped_card
 
-Progress = Callable[[str], None]
+OnStage = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
     """What a user may ask of one pair."""
 
-    force: bool = False  # the refusals that may be overruled become warnings
-    instance: int | None = None  # which find in the user's photo; None: the largest
+    force: bool = False  # refusals that may be overruled become warnings
+    instance: int | None = None  # index of the detection in the user's photo
     seed: int = 0  # nothing is drawn at random today; kept in the report
 
 
 @dataclass
-class Stopwatch:
-    """Seconds of each stage, and who is told when one begins."""
+class StageTimer:
+    """Seconds of each stage, and a callback that is told when one begins."""
 
-    tell: Progress
+    on_stage: OnStage = lambda stage: None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Time one stage."""
-        self.tell(stage)
+        self.on_stage(stage)
         start = time.perf_counter()
         yield
         self.seconds[stage] = round(time.perf_counter() - start, 4)
@@ -66,15 +75,19 @@ class Stopwatch:
 class TryOnPipeline:
     """Puts the garment of a shop picture on the person of a photo.
 
+    A pipeline holds no state of a call: several threads may share one.
+
     Args:
-        segmenter: finds the garments.
+        segmenter: detects the garments.
         transfer: makes the new garment; called with both `Garment`s.
         cards: the models' cards, for the report.
         limits: what is refused.
 
     Example:
-        >>> pipeline = TryOnPipeline.from_pretrained()  # doctest: +SKIP
-        >>> result = pipeline(read_photo(me), read_photo(tee))  # doctest: +SKIP
+        >>> pipeline = TryOnPipeline.from_pretrained()
+        >>> result = pipeline("examples/me.jpg", "examples/tee.jpg")
+        >>> result.image.shape, result.report["status"]
+        ((640, 512, 3), 'done')
     """
 
     def __init__(
@@ -93,35 +106,36 @@ class TryOnPipeline:
     def from_pretrained(
         cls, pattern: str | None = None, segmenter: Segmenter | None = None
     ) -> "TryOnPipeline":
-        """Load the shipped models, or a pattern by name in the generator's place.
+        """Load the shipped models, or a trained pattern in place of the generator.
 
         Args:
             pattern: its name or the path of its card; None: the universal generator.
             segmenter: the shipped one, when it is loaded already.
 
         Raises:
-            MissingModel: a model is not there, or not what its card says.
+            MissingModel: a model is not there, or is not the file its card describes.
         """
         cards = pipeline_cards(pattern)
-        segmenter = segmenter or Segmenter.from_pretrained(*finders_of(cards))
+        segmenter = segmenter or Segmenter.from_pretrained(*detection_cards(cards))
         if pattern is not None:
             return cls(segmenter, load_pattern(pattern, cards[-1]), cards)
         return cls(segmenter, UniversalTransfer.from_cards(*cards[-2:]), cards)
 
     def __call__(
         self,
-        user_image: Photo,
-        shop_image: Photo,
+        user_image: PhotoSource,
+        shop_image: PhotoSource,
         options: Options | None = None,
-        tell: Progress = lambda stage: None,
+        on_stage: OnStage = lambda stage: None,
     ) -> TryOnResult:
         """Dress the user.
 
         Args:
-            user_image: I2, wearing a short-sleeve top.
-            shop_image: I1, a short-sleeve top.
+            user_image: I2, wearing a short-sleeve top: a path, file object, PIL image,
+                uint8 array or `Photo`, see `read_photo`.
+            shop_image: I1, a short-sleeve top; likewise.
             options: see `Options`.
-            tell: called with the name of each stage as it begins.
+            on_stage: called with the name of each stage as it begins.
 
         Returns:
             The result; pixels where the matte is 0 are the user's own, bit for bit.
@@ -129,119 +143,147 @@ class TryOnPipeline:
         Raises:
             Refusal: with one of the reasons of `errors.REASONS`.
         """
-        options, watch = options or Options(), Stopwatch(tell)
-        with watch("segment"):
-            user, shop = self._find_both(user_image, shop_image, options.instance)
-        return self.dress(user, shop, options, watch)
+        options, timer = options or Options(), StageTimer(on_stage)
+        user_photo, shop_photo = read_photo(user_image), read_photo(shop_image)
+        with timer("segment"):
+            user, shop = self._find_both(user_photo, shop_photo, options.instance)
+        return self.dress(user, shop, options, timer)
 
     def dress(
-        self, user: Garment, shop: Garment, options: Options, watch: Stopwatch
+        self,
+        user: DetectedGarment,
+        shop: DetectedGarment,
+        options: Options,
+        timer: StageTimer,
     ) -> TryOnResult:
-        """Put the shop's garment in the place of the user's, both found already.
+        """Put the shop's garment in the place of the user's, both detected already.
 
         Args:
-            user: the garment of I2; what is worked out of its photo is kept with it.
+            user: the garment of I2; values computed of it are cached with it.
             shop: that of I1.
             options: see `Options`.
-            watch: times the stages.
+            timer: times the stages.
 
         Raises:
-            Refusal: the garments cannot be judged fit for each other.
+            Refusal: the garments do not fit each other.
         """
         warnings = self._judge(user, shop, options.force)
-        with ThreadPoolExecutor(max_workers=1) as beside:  # on the other core
-            with watch("matte"):
-                theirs = beside.submit(lambda: shop.alpha)
-                _ = user.alpha, theirs.result()
-            colours = beside.submit(lambda: user.spill)
-            with watch("transfer"):
-                out1 = self.transfer(user, shop)
-                warnings += doubts(out1)
-            away = beside.submit(distance, user, shop, out1)
-            with watch("composite"):
-                colours.result()
-                image = composite(user, out1)
-            with watch("judge"):
-                scores = measure(user, shop, out1, image, away.result())
+        with ThreadPoolExecutor(max_workers=1) as second_core:
+            with timer("matte"):
+                s2, s1 = prepare_pair(user, shop, second_core)
+            spill = second_core.submit(estimate_spill, s2)
+            with timer("transfer"):
+                out1 = self.transfer(s2, s1)
+            color_distance = second_core.submit(color_distance_to_shop, s2, s1, out1)
+            with timer("composite"):
+                image = composite(s2, out1, spill.result())
+            with timer("judge"):
+                warnings += judge.placement_warnings(out1.placement, self.limits)
+                scores = measure(s2, s1, out1, image, color_distance.result())
         report = build_report(
-            self, user, shop, scores, warnings, watch.seconds, asdict(options)
+            self.cards,
+            self.transfer.name,
+            s2,
+            s1,
+            scores,
+            warnings,
+            timer.seconds,
+            asdict(options),
         )
         layers = {
-            "s1": shop.cut,
-            "s2": user.cut,
-            "s3": user.remove,
-            "out1": lambda: draw_out1(user, out1),
+            "s1": s1.cut,
+            "s2": s2.cut,
+            "s3": s2.remove,
+            "out1": lambda: draw_out1(s2, out1),
         }
-        return TryOnResult(image, layers, report, user.photo.icc_profile)
+        return TryOnResult(image, layers, report, s2.photo.icc_profile)
 
     def find_pair(
         self, user_image: Photo, shop_image: Photo, options: Options
     ) -> tuple[Garment, Garment, list[str]]:
-        """Find both garments and judge whether they fit; returns the warnings too.
+        """Detect and cut out both garments, and judge whether they fit.
+
+        Returns:
+            Both garments, and the warnings.
 
         Raises:
             Refusal: with one of the reasons of `errors.REASONS`.
         """
         user, shop = self._find_both(user_image, shop_image, options.instance)
-        return user, shop, self._judge(user, shop, options.force)
+        warnings = self._judge(user, shop, options.force)
+        with ThreadPoolExecutor(max_workers=1) as second_core:
+            return *prepare_pair(user, shop, second_core), warnings
 
     def _find_both(
-        self, user_image: Photo, shop_image: Photo, pick: int | None
-    ) -> tuple[Garment, Garment]:
-        """Find both garments at once; of two refusals the user's counts."""
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            theirs = beside.submit(self.find, shop_image, "shop", None)
-            return self.find(user_image, "user", pick), theirs.result()
+        self, user_image: Photo, shop_image: Photo, instance: int | None
+    ) -> tuple[DetectedGarment, DetectedGarment]:
+        """Detect both garments at once; of two refusals the user's is raised."""
+        with ThreadPoolExecutor(max_workers=1) as second_core:
+            shop = second_core.submit(self.find_garment, shop_image, "shop", None)
+            return self.find_garment(user_image, "user", instance), shop.result()
 
-    def find(self, photo: Photo, role: str, pick: int | None) -> Garment:
-        """Find the garment of a photo, or refuse."""
+    def find_garment(
+        self, photo: Photo, role: str, instance: int | None = None
+    ) -> DetectedGarment:
+        """Detect the garment of a photo.
+
+        Args:
+            photo: the photo.
+            role: "user" or "shop".
+            instance: index of the detection; None takes the largest short-sleeve top.
+
+        Raises:
+            Refusal: `no_garment_in_user_photo` or `no_garment_in_shop_photo`.
+        """
         work = work_image(photo)
-        instances, found = self.segmenter.look(work, pick)
-        if found is None:
-            remedy = f", or another --instance than {pick}"
-            if pick is None:
-                sure_from = self.segmenter.config.score_threshold
-                remedy = _others(instances, sure_from) if role == "user" else ""
-            raise Refusal(
-                f"no_garment_in_{role}_photo",
-                f"{photo.name}: no short-sleeve top was found; use a clearer photo of one"
-                + remedy,
-            )
-        return Garment(photo, work, found)
+        instances, garment = self.segmenter.segment(work, instance)
+        if garment is not None:
+            return DetectedGarment(photo, work, garment)
+        remedy = f", or another --instance than {instance}"
+        if instance is None:
+            threshold = self.segmenter.config.score_threshold
+            remedy = _name_others(instances, threshold) if role == "user" else ""
+        raise Refusal(
+            f"no_garment_in_{role}_photo",
+            f"{photo.name}: no short-sleeve top was found; use a clearer photo of one"
+            + remedy,
+        )
 
-    def _judge(self, user: Garment, shop: Garment, force: bool) -> list[str]:
-        found = [
+    def _judge(
+        self, user: DetectedGarment, shop: DetectedGarment, force: bool
+    ) -> list[str]:
+        refusals = [
             *judge.check_garment(user, "photo", self.limits),
             *judge.check_garment(shop, "picture", self.limits),
             *judge.check_pair(user, shop, self.limits),
         ]
-        return judge.enforce(found, force)
+        return judge.enforce(refusals, force)
 
 
 def pipeline_cards(pattern: str | None) -> tuple[ModelCard, ...]:
     """Return the cards of the models that make a pipeline, the generator's last.
 
     Raises:
-        MissingModel: a model is not there, or not what its card says.
+        MissingModel: a model is not there, or is not the file its card describes.
     """
-    finders = shipped_card("segmenter"), shipped_card("refiner")
-    if pattern is not None:  # it takes nothing of the shop picture, and reads no light
+    detection = shipped_card("segmenter"), shipped_card("refiner")
+    if pattern is not None:  # it needs neither the shop picture nor its shading
         card = pattern_card(pattern)
-        charts = (shipped_card("chart"),) if takes_places(card) else ()
-        return *finders, *charts, card
+        charts = (shipped_card("chart"),) if has_texture(card) else ()
+        return *detection, *charts, card
     names = "chart", "shading", "universal"
-    return *finders, *map(shipped_card, names)
+    return *detection, *map(shipped_card, names)
 
 
-def takes_places(card: ModelCard) -> bool:
+def has_texture(card: ModelCard) -> bool:
     """Tell whether a pattern has a texture, which lies on the garment's chart."""
     config = card.values["config"]
     return isinstance(config, dict) and bool(config.get("texture"))
 
 
-def finders_of(cards: Iterable[ModelCard]) -> list[ModelCard]:
-    """Return those of a pipeline's models that find and read garments."""
-    return [card for card in cards if card.values["kind"] in FINDERS]
+def detection_cards(cards: Iterable[ModelCard]) -> list[ModelCard]:
+    """Return those of a pipeline's models that detect and read garments."""
+    return [card for card in cards if card.values["kind"] in DETECTION_KINDS]
 
 
 def load_pattern(name: str, card: ModelCard) -> PatternTransfer:
@@ -259,45 +301,42 @@ def load_pattern(name: str, card: ModelCard) -> PatternTransfer:
         ) from error
 
 
-def _others(instances: tuple[Instance, ...], sure_from: float) -> str:
-    """Name finds of other classes, or doubtful ones, that may be taken all the same."""
+def _name_others(instances: tuple[Instance, ...], threshold: float) -> str:
+    """Name detections that `--instance` may take: other classes, and doubtful ones."""
     names = [
-        f"{k} for the {found.label_name}"
-        if found.score >= sure_from
-        else f"{k} with --force for what may be a {found.label_name}"
-        for k, found in enumerate(instances)
+        f"{index} for the {found.label_name}"
+        if found.score >= threshold
+        else f"{index} with --force for what may be a {found.label_name}"
+        for index, found in enumerate(instances)
     ]
-    return f", or take another find with --instance ({', '.join(names)})" * bool(names)
+    return f", or take another garment with --instance ({', '.join(names)})" * bool(names)
 
 
-def doubts(out1: Transferred) -> list[str]:
-    """Say when the charts did not place the cloth, or landmarks speak against it."""
-    way = out1.warp.method if out1.warp else "chart"
-    said = []
-    if way != "chart":
-        by = "landmarks" if way == "landmarks" else "outlines"
-        line = f"the print was placed by {by}: the cloth's own places could not be read"
-        said.append(line)
-    if out1.landmark_distance > judge.FAR:
-        said.append(
-            "the print may lie off: collar, sleeves and hem do not meet the shop's"
-        )
-    return said
+def composite(
+    user: Garment, out1: Drawable, spill: Spill | None = None
+) -> NDArray[np.uint8]:
+    """Lay out1 over S3 at the photo's own size, strip by strip.
 
+    Args:
+        user: has S2.
+        out1: the new garment.
+        spill: of the old one; None estimates it.
 
-def composite(user: Garment, out1: Drawable) -> NDArray[np.uint8]:
-    """Lay out1 over S3 at the photo's own size, strip by strip."""
+    Returns:
+        uint8 (H, W, 3).
+    """
+    spill = estimate_spill(user) if spill is None else spill
     x1, y1, x2, y2 = mask_box(user.full_alpha > 0)
     columns = slice(x1, x2)
 
     def garment_rows(rows: slice) -> NDArray[np.float32]:
-        return out1.draw(*user.places(rows, columns))
+        return out1.draw(*user.raster(rows, columns))
 
     def alpha_rows(rows: slice) -> NDArray[np.float32]:
         return user.full_alpha[rows, columns].astype(np.float32) / np.float32(255)
 
     def background_rows(rows: slice) -> NDArray[np.float32]:
-        return user.behind(rows, columns)
+        return background(user, spill, rows, columns)
 
     return composite_strips(
         user.photo.image,
@@ -309,21 +348,21 @@ def composite(user: Garment, out1: Drawable) -> NDArray[np.uint8]:
     )
 
 
-def draw_out1(user: Garment, out1: Transferred) -> NDArray[np.uint8]:
+def draw_out1(user: Garment, out1: Drawable) -> NDArray[np.uint8]:
     """Draw the new garment alone, RGBA at the photo's own size."""
     result = np.zeros((*user.photo.size, 4), np.uint8)
     x1, y1, x2, y2 = mask_box(user.full_alpha > 0)
     for start in range(y1, y2, STRIP_ROWS):
         rows = slice(start, min(start + STRIP_ROWS, y2))
-        colours = out1.draw(*user.places(rows, slice(x1, x2)))
+        colors = out1.draw(*user.raster(rows, slice(x1, x2)))
         alpha = user.full_alpha[rows, x1:x2]
-        result[rows, x1:x2, :3] = np.rint(colours) * (alpha > 0)[..., None]
+        result[rows, x1:x2, :3] = np.rint(colors) * (alpha > 0)[..., None]
         result[rows, x1:x2, 3] = alpha
     return result
 
 
-def distance(user: Garment, shop: Garment, out1: Transferred) -> float:
-    """Return how far out1's colours are from the shop's, see `style_distance`."""
+def color_distance_to_shop(user: Garment, shop: Garment, out1: Drawable) -> float:
+    """Return the distance of out1's colours from the shop's, see `style_distance`."""
     x1, y1, x2, y2 = user.box
     drawn = out1.draw(np.arange(y1, y2), np.arange(x1, x2))
     return style_distance(drawn, user.alpha[y1:y2, x1:x2], shop.work, shop.alpha)
@@ -334,7 +373,7 @@ def measure(
     shop: Garment,
     out1: Transferred,
     image: NDArray[np.uint8],
-    away: float,
+    color_distance: float,
 ) -> dict[str, float]:
     """Return the scores of a result, measured at the working size.
 
@@ -343,17 +382,16 @@ def measure(
         shop: has S1.
         out1: the new garment.
         image: uint8 (H, W, 3), the result.
-        away: the `distance` of their colours.
+        color_distance: of `color_distance_to_shop`.
     """
     result = shrink(image, max(user.alpha.shape))
-    distortion = out1.warp.distortion if out1.warp else 0.0
-    way = out1.warp.method if out1.warp else "chart"
+    placement = out1.placement
     return {
         "score": judge.total_score(
-            user.found, shop.found, distortion, away, way, out1.landmark_distance
+            user.detection, shop.detection, placement, color_distance
         ),
-        "warp_distortion": float(distortion),
-        "landmark_distance": out1.landmark_distance,
-        "style_distance": away,
+        "warp_distortion": float(placement.distortion),
+        "landmark_distance": placement.landmark_distance,
+        "style_distance": color_distance,
         "seam_energy": seam_energy(result, user.work, user.alpha),
     }

@@ -1,27 +1,23 @@
-"""What is told of a result: times, scores, finds, models and licences."""
-
-from __future__ import annotations
+"""Build the report of a result: times, scores, detections, models and licences."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tryon import __version__
 from tryon.errors import Refusal
-from tryon.stages import Garment
+from tryon.stages import DetectedGarment
 from tryon.types import GarmentMask, Instance
 from tryon.zoo import ModelCard
-
-if TYPE_CHECKING:
-    from tryon.pipeline import TryOnPipeline
 
 CODE_LICENCE = "Apache-2.0"
 
 
 def build_report(
-    pipeline: TryOnPipeline,
-    user: Garment,
-    shop: Garment,
+    cards: tuple[ModelCard, ...],
+    generator: str,
+    user: DetectedGarment,
+    shop: DetectedGarment,
     scores: Mapping[str, float],
     warnings: list[str],
     seconds: Mapping[str, float],
@@ -35,11 +31,11 @@ def build_report(
         **{name: round(value, 4) for name, value in scores.items()},
         "user": describe_garment(user),
         "shop": describe_garment(shop),
-        "generator": pipeline.transfer.name,
+        "generator": generator,
         "seconds": dict(seconds),
         "options": dict(options),
-        "models": [describe_model(card) for card in pipeline.cards],
-        "licences": licence_manifest(pipeline.cards),
+        "models": [describe_model(card) for card in cards],
+        "licences": licence_manifest(cards),
         "version": __version__,
     }
 
@@ -54,34 +50,39 @@ def refusal_report(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def describe_garment(garment: Garment) -> dict[str, Any]:
-    """Return what was found in one photo, boxes in the photo's own pixels."""
+def describe_garment(garment: DetectedGarment) -> dict[str, Any]:
+    """Return the detections of one photo, boxes in the photo's own pixels."""
     height, width = garment.photo.size
     scale = width / garment.work.shape[1]
     return {
         "file": str(garment.photo.path) if garment.photo.path else None,
         "size": [height, width],
-        **describe_found(garment.found, scale),
+        **describe_detection(garment.detection, scale),
     }
 
 
-def describe_found(found: GarmentMask, scale: float) -> dict[str, Any]:
-    """Return instances and choice; `scale` is photo pixels per working pixel."""
-    rows = describe_instances(found.instances, scale)
+def describe_detection(detection: GarmentMask, scale: float) -> dict[str, Any]:
+    """Return all instances and the chosen one.
+
+    Args:
+        detection: of the chosen garment.
+        scale: photo pixels per working-size pixel.
+    """
+    rows = describe_instances(detection.instances, scale)
     return {
         "instances": rows,
-        "chosen": found.chosen,
+        "chosen": detection.chosen,
         "several": sum(row["label"] == 1 for row in rows) > 1,
-        "agreement": round(found.agreement, 4),
+        "agreement": round(detection.agreement, 4),
     }
 
 
 def describe_instances(
     instances: tuple[Instance, ...], scale: float
 ) -> list[dict[str, Any]]:
-    """Return finds as plain values, boxes and landmarks in the photo's own pixels.
+    """Return detections as plain values, in the photo's own pixels.
 
-    A landmark is [x, y, how likely it is seen].
+    A landmark is [x, y, probability that it is visible].
     """
     rows = [asdict(instance) for instance in instances]
     for row in rows:

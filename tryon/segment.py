@@ -1,9 +1,10 @@
-"""Photo -> garment mask: a cascade of two networks.
+"""Detect garments in a photo and segment the selected one: a cascade of two networks.
 
-A garment may be a tenth of a street photo. Mask R-CNN finds what may be one in the whole
-photo; the refiner reads the surroundings of each find again at full input size and says
-where its outline and its landmarks are; what it is, both say. The chosen garment is read
-once more, and mirrored too, in a view around its better mask.
+A garment may be a tenth of a street photo. Mask R-CNN proposes garments in the whole
+photo; the refiner looks at a crop around each proposal at its full input size and
+predicts outline, landmarks and class. The class probabilities of both networks are
+averaged. The selected garment is refined once more, with a mirrored view, in a crop
+around its better mask.
 """
 
 from dataclasses import dataclass, replace
@@ -17,57 +18,61 @@ from compositor import (
     fill_alike,
     fill_notches,
     fill_prints,
+    mask_box,
     part_from_front,
 )
-from mrcnn.chart.inference import read_chart
-from mrcnn.config import CLASS_NAMES
+from data_tools.annotations import CATEGORIES
+from mrcnn.chart.inference import predict_chart
 from mrcnn.detections import Detections, mask_iou
-from mrcnn.predictor import Predictor, detect
-from mrcnn.refiner.inference import Reading, refine
+from mrcnn.predictor import detect
+from mrcnn.refiner.inference import Refinement, refine
+from mrcnn.runtime import Predictor
 from mrcnn.windows import mask_bounds
 from tryon.networks import load_network
 from tryon.types import GarmentMask, Instance
 from tryon.zoo import ModelCard, shipped_card
 
-SHORT_SLEEVE_TOP = 1
+SHORT_SLEEVE_TOP = 1  # category id of DeepFashion2
 NECKLINE = slice(1, 6)  # landmarks along the front neckline, from shoulder to shoulder
-SLEEVES = (7, 8, 9, 10, 20, 21, 22, 23)  # landmarks of both sleeves, armpits left out
-LEAST_SEEN = 0.5  # probability from which a landmark is used
+SLEEVES = (7, 8, 9, 10, 20, 21, 22, 23)  # landmarks of both sleeves, without armpits
+MIN_VISIBILITY = 0.5  # minimum probability of a landmark that is used
 
 
 @dataclass(frozen=True)
 class SegmentConfig:
-    """How garments are looked for."""
+    """Thresholds of the cascade; all are probabilities or shares in [0, 1]."""
 
-    proposal_threshold: float = 0.1  # Mask R-CNN's score from which a find is read again
-    proposals: int = 5  # finds that are read again, at most
-    first_share: float = 0.45  # of Mask R-CNN in what both networks say of the class
-    # Their probability from which a find counts: more likely so than not.
-    score_threshold: float = 0.5
-    # Where nothing counts, what may be a garment from here on is named, to be picked.
+    proposal_threshold: float = 0.1  # minimum Mask R-CNN score of a proposal
+    max_proposals: int = 5  # proposals that the refiner looks at
+    proposal_overlap: float = 0.85  # of two proposals nested so far, the better is kept
+    # Weight of Mask R-CNN in the mean of both networks' class probabilities; compared on
+    # the val split and on 46 photos beside it (docs/experiments/segmentation.md).
+    first_share: float = 0.45
+    score_threshold: float = 0.5  # minimum mean class probability of a detection
+    # Below score_threshold, detections from here on are named for `--instance`.
     doubt_threshold: float = 0.2
-    # The same of the whole frame, when Mask R-CNN finds nothing: walls and floors that
-    # fill a photo stay below it.
+    # Minimum class probability where Mask R-CNN proposes nothing and the refiner looks at
+    # the whole frame: walls and floors that fill a photo stay below it.
     frame_threshold: float = 0.7
-    mask_threshold: float = 0.5  # probability from which a pixel is garment
-    overlap_threshold: float = 0.6  # of two finds nested so far, the better stays
+    mask_threshold: float = 0.5  # minimum garment probability of a mask's pixel
+    overlap_threshold: float = 0.6  # of two detections nested so far, the better is kept
 
 
-class Sight(NamedTuple):
-    """What is seen in a photo: all finds, best score first, and the chosen garment."""
+class Segmentation(NamedTuple):
+    """All detections of a photo, best score first, and the selected garment."""
 
     instances: tuple[Instance, ...]
     garment: GarmentMask | None
 
 
 class Segmenter:
-    """Finds garments.
+    """Detects garments and segments one of them.
 
     Args:
-        predictor: a trained Mask R-CNN behind its seam.
-        refiner: a trained refiner behind its seam.
+        predictor: a trained Mask R-CNN, see `networks.load_network`.
+        refiner: a trained refiner.
         config: thresholds.
-        charts: a trained chart network behind its seam; None reads no charts.
+        charts: a trained chart network; None predicts no charts.
     """
 
     def __init__(
@@ -96,109 +101,119 @@ class Segmenter:
             charts=None if chart is None else load_network(chart, "chart"),
         )
 
-    def __call__(self, image: np.ndarray, pick: int | None = None) -> GarmentMask | None:
-        """Find the short-sleeve top of a photo.
+    def __call__(
+        self, image: np.ndarray, instance: int | None = None
+    ) -> GarmentMask | None:
+        """Segment the short-sleeve top of a photo.
 
         Args:
             image: uint8 (h, w, 3), the photo at its working size.
-            pick: index among the finds; None takes the largest short-sleeve top.
+            instance: index of the detection; None takes the largest short-sleeve top.
 
         Returns:
-            The garment, or None when there is none (or no find of that index).
+            The garment, or None when there is none (or no detection of that index).
         """
-        return self.look(image, pick).garment
+        return self.segment(image, instance).garment
 
-    def look(self, image: np.ndarray, pick: int | None = None) -> Sight:
-        """Find all garments of a photo and read the chosen one closer; see the call.
+    def segment(self, image: np.ndarray, instance: int | None = None) -> Segmentation:
+        """Detect all garments of a photo and segment the selected one.
+
+        Args:
+            image: uint8 (h, w, 3), the photo at its working size.
+            instance: index of the detection; None takes the largest short-sleeve top.
 
         Returns:
-            The finds, and the garment or None. Where no find is sure they are doubtful
-            ones, of which none is taken unless it is picked.
+            The detections, and the garment or None. Where none reaches the threshold,
+            the detections are doubtful ones, which only `instance` selects.
         """
-        sure_from = self.config.score_threshold
-        found = self.find(image, min(self.config.doubt_threshold, sure_from))
-        sure = found[found.scores >= sure_from]
-        offered = sure if len(sure) else found
-        garment = self.choose(image, sure if pick is None else offered, pick)
-        return Sight(garment.instances if garment else describe(offered), garment)
+        threshold = self.config.score_threshold
+        detections = self.detect(image, min(self.config.doubt_threshold, threshold))
+        confident = detections[detections.scores >= threshold]
+        offered = confident if len(confident) else detections
+        candidates = confident if instance is None else offered
+        garment = self.select(image, candidates, instance)
+        instances = garment.instances if garment else as_instances(offered)
+        return Segmentation(instances, garment)
 
-    def choose(
-        self, image: np.ndarray, found: Detections, pick: int | None = None
+    def select(
+        self, image: np.ndarray, detections: Detections, instance: int | None = None
     ) -> GarmentMask | None:
-        """Choose among the finds of a photo and read the chosen one closer.
+        """Select one of the detections of a photo and segment it.
 
         Args:
             image: uint8 (h, w, 3).
-            found: what `find` gave for it.
-            pick: see the call.
+            detections: those of `detect`.
+            instance: see the call.
         """
-        order = [i for i, k in enumerate(found.labels) if k == SHORT_SLEEVE_TOP]
-        if pick is not None:
-            order = [pick] if 0 <= pick < len(found) else []
-        if not order:
+        candidates = np.flatnonzero(detections.labels == SHORT_SLEEVE_TOP).tolist()
+        if instance is not None:
+            candidates = [instance] if 0 <= instance < len(detections) else []
+        if not candidates:
             return None
-        areas = found.masks.sum(axis=(1, 2))
-        chosen = max(order, key=lambda i: areas[i])
-        return self.look_closer(image, found, chosen)
+        areas = detections.masks.sum(axis=(1, 2))
+        chosen = max(candidates, key=lambda index: areas[index])
+        return self.refine_selected(image, detections, chosen)
 
-    def find(self, image: np.ndarray, threshold: float | None = None) -> Detections:
-        """Look at the whole photo, then at every find; returns all finds, best first.
+    def detect(self, image: np.ndarray, threshold: float | None = None) -> Detections:
+        """Detect all garments of a photo, best score first: both stages of the cascade.
 
         Args:
             image: uint8 (h, w, 3).
-            threshold: of the scores; None takes the config's.
+            threshold: minimum score; None takes the config's.
         """
-        first, least = self._propose(image), self.config.score_threshold
-        least = least if threshold is None else threshold
-        if len(first):
-            readings = refine(self.refiner, image, first.masks)
-            readings = average_classes(readings, first, self.config.first_share)
-        else:  # a shirt from so close that it has no outline, or none
+        proposals, min_score = self._propose(image), self.config.score_threshold
+        min_score = min_score if threshold is None else threshold
+        if len(proposals):
+            refined = refine(self.refiner, image, proposals.masks)
+            refined = average_classes(refined, proposals, self.config.first_share)
+        else:  # a shirt so close that the frame shows no outline, or no shirt
             whole = np.full((1, *image.shape[:2]), 0.5, np.float32)
-            readings = refine(self.refiner, image, whole)
-            least = max(least, self.config.frame_threshold)
-        found = as_detections(readings, image.shape[:2])
-        found = drop_nested(found, self.config.overlap_threshold)
-        return found[found.scores >= least]
+            refined = refine(self.refiner, image, whole)
+            min_score = max(min_score, self.config.frame_threshold)
+        detections = as_detections(refined, image.shape[:2])
+        detections = drop_nested(detections, self.config.overlap_threshold)
+        return detections[detections.scores >= min_score]
 
     def _propose(self, image: np.ndarray) -> Detections:
-        """Return what Mask R-CNN takes for garments in the whole photo."""
-        first = detect(self.predictor, image, self.config.proposal_threshold)[0]
-        return drop_nested(first, 0.85)[: self.config.proposals]
+        """Return Mask R-CNN's detections in the whole photo."""
+        config = self.config
+        proposals = detect(self.predictor, image, config.proposal_threshold)[0]
+        return drop_nested(proposals, config.proposal_overlap)[: config.max_proposals]
 
-    def look_closer(
-        self, image: np.ndarray, found: Detections, chosen: int
+    def refine_selected(
+        self, image: np.ndarray, detections: Detections, chosen: int
     ) -> GarmentMask | None:
-        """Read a find once more, and its mirror image, in a view around its mask.
+        """Refine a detection again, with a mirrored view, in a crop around its mask.
 
         Returns:
-            The garment; its agreement is the IoU of both readings.
+            The garment; its agreement is the IoU of the masks before and after. None
+            when nothing is left of the mask.
         """
-        first = found.masks[chosen]
-        (reading,) = refine(self.refiner, image, first[None], mirror=True)
-        mask = clean_mask(reading.mask >= self.config.mask_threshold)
-        mask = mend_slips(mask, image, reading.landmarks)
+        first = detections.masks[chosen]
+        (refined,) = refine(self.refiner, image, first[None], mirror=True)
+        mask = clean_mask(refined.mask >= self.config.mask_threshold)
+        mask = repair_mask(mask, image, refined.landmarks)
         mask = part_from_front(mask, image)
         if not mask.any():
             return None
-        instances = list(describe(found))
-        x1, y1, x2, y2 = map(float, mask_bounds(mask))
+        instances = list(as_instances(detections))
+        x1, y1, x2, y2 = map(float, mask_box(mask))
         instances[chosen] = replace(
             instances[chosen],
             box=(x1, y1, x2, y2),
             area=float(mask.mean()),
-            landmarks=reading.landmarks,
+            landmarks=refined.landmarks,
         )
         agreement = mask_iou(mask, first >= self.config.mask_threshold)
-        chart = None if self.charts is None else read_chart(self.charts, image, mask)
+        chart = None if self.charts is None else predict_chart(self.charts, image, mask)
         return GarmentMask(mask, tuple(instances), chosen, agreement, chart)
 
 
-def mend_slips(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Drop parts that look like no part of a garment, and fill gaps that look like one.
+def repair_mask(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Drop components that do not look like the garment, and fill gaps that do.
 
-    Gaps are holes, and notches at a neck that is seen; a part with a sleeve's landmark
-    stays, whatever it looks like.
+    Gaps are holes, and notches at a visible neckline. A component with a visible sleeve
+    landmark is kept whatever it looks like.
 
     Args:
         mask: bool (h, w).
@@ -206,82 +221,89 @@ def mend_slips(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np
         landmarks: float32 (25, 3), see `Instance`.
     """
     sleeves = landmarks[list(SLEEVES)]
-    sure = sleeves[sleeves[:, 2] >= LEAST_SEEN, :2]
-    mask = fill_alike(drop_strangers(mask, image, sure), image)
+    visible = sleeves[sleeves[:, 2] >= MIN_VISIBILITY, :2]
+    mask = fill_alike(drop_strangers(mask, image, visible), image)
     neckline = landmarks[NECKLINE]
-    if (neckline[:, 2] < LEAST_SEEN).any():
+    if (neckline[:, 2] < MIN_VISIBILITY).any():
         return mask
     mask = fill_prints(mask, image, neckline[:, :2])
     return fill_notches(mask, image, neckline[:, :2])
 
 
 def average_classes(
-    readings: list[Reading], first: Detections, first_share: float
-) -> list[Reading]:
-    """Average what both stages of the cascade say of the class of each find.
+    refined: list[Refinement], proposals: Detections, first_share: float
+) -> list[Refinement]:
+    """Average the class probabilities of both stages of the cascade.
 
     Args:
-        readings: of the refiner, one for each find.
-        first: the finds of Mask R-CNN, which tells of each one class and its score.
-        first_share: weight of its word, 0 to 1.
+        refined: the refiner's output, one for each proposal.
+        proposals: those of Mask R-CNN, which gives each one class and its score.
+        first_share: weight of that score, 0 to 1.
 
     References:
         Cai and Vasconcelos, "Cascade R-CNN", CVPR 2018: the stages' classifiers are
-        averaged in use.
+        averaged at inference.
     """
     averaged = []
-    for reading, label, score in zip(readings, first.labels, first.scores, strict=True):
-        told = np.zeros_like(reading.classes)
-        told[[0, label]] = 1 - score, score
-        classes = (1 - first_share) * reading.classes + first_share * told
-        averaged.append(replace(reading, classes=classes))
+    for second, label, score in zip(
+        refined, proposals.labels, proposals.scores, strict=True
+    ):
+        first = np.zeros_like(second.classes)
+        first[[0, label]] = 1 - score, score
+        classes = (1 - first_share) * second.classes + first_share * first
+        averaged.append(replace(second, classes=classes))
     return averaged
 
 
-def as_detections(readings: list[Reading], size: tuple[int, int]) -> Detections:
-    """Join readings that name a class to detections, best score first."""
-    masks = np.array([r.mask for r in readings], np.float32).reshape(-1, *size)
-    classes = np.array([r.classes[1:] for r in readings], np.float32)
+def as_detections(refined: list[Refinement], size: tuple[int, int]) -> Detections:
+    """Join the refiner's outputs to detections, best score first."""
+    masks = np.array([r.mask for r in refined], np.float32).reshape(-1, *size)
+    classes = np.array([r.classes[1:] for r in refined], np.float32)
     if not len(classes):
         return Detections.empty(size)
     scores = classes.max(axis=1)
-    found = Detections(
+    detections = Detections(
         np.array([mask_bounds(mask) for mask in masks], np.float32),
         classes.argmax(axis=1) + 1,
         scores,
         masks,
-        np.array([r.landmarks for r in readings], np.float32),
+        np.array([r.landmarks for r in refined], np.float32),
     )
-    return found[np.argsort(-scores, kind="stable")]
+    return detections[np.argsort(-scores, kind="stable")]
 
 
-def drop_nested(found: Detections, threshold: float) -> Detections:
-    """Drop finds that lie mostly inside a better one, or around it."""
+def drop_nested(detections: Detections, threshold: float) -> Detections:
+    """Drop detections that lie mostly inside a better one, or around it.
+
+    Args:
+        detections: best score first.
+        threshold: minimum overlap, as share of the smaller mask's area.
+    """
     kept: list[int] = []
-    solid = found.masks >= 0.5
+    solid = detections.masks >= 0.5
     areas = np.maximum(solid.sum(axis=(1, 2)), 1)
-    for index in range(len(found)):
-        shares = [
+    for index in range(len(detections)):
+        overlaps = [
             (solid[index] & solid[k]).sum() / min(areas[index], areas[k]) for k in kept
         ]
-        if solid[index].any() and max(shares, default=0.0) < threshold:
+        if solid[index].any() and max(overlaps, default=0.0) < threshold:
             kept.append(index)
-    return found[np.array(kept, np.int64)]
+    return detections[np.array(kept, np.int64)]
 
 
-def describe(found: Detections) -> tuple[Instance, ...]:
-    """Turn finds into plain records."""
-    total = found.masks[0].size if len(found) else 1
+def as_instances(detections: Detections) -> tuple[Instance, ...]:
+    """Return detections as plain records."""
+    total = detections.masks[0].size if len(detections) else 1
     return tuple(
         Instance(
             int(label),
-            CLASS_NAMES[int(label) - 1],
+            CATEGORIES[int(label) - 1],
             float(score),
             (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
-            float((found.masks[i] >= 0.5).sum() / total),
-            None if found.landmarks is None else found.landmarks[i],
+            float((detections.masks[i] >= 0.5).sum() / total),
+            None if detections.landmarks is None else detections.landmarks[i],
         )
         for i, (box, label, score) in enumerate(
-            zip(found.boxes, found.labels, found.scores, strict=True)
+            zip(detections.boxes, detections.labels, detections.scores, strict=True)
         )
     )

@@ -1,9 +1,10 @@
-"""Masks -> mattes -> S1, S2, S3, at the working size and at the photo's own."""
+"""Detection -> matte -> S1, S2, S3, at the working size and at the photo's own."""
 
 from collections.abc import Callable, Hashable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,116 +14,95 @@ from compositor import (
     enlarge_alpha,
     erase,
     estimate_foreground_background,
+    mask_box,
     pad_box,
     refine_alpha,
+    sample_raster,
 )
-from compositor.mask.cutout import mask_box
-from compositor.raster import sample_raster
 from tryon.images import shrink
 from tryon.types import GarmentMask, Photo
 
-Made = TypeVar("Made")
-Others = TypeVarTuple("Others")
 Array = NDArray[np.float32]
+G = TypeVar("G", bound="DetectedGarment")
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
 WORK_SIZE = 1280  # longest side in pixels that masks and warps are computed at
 STRIP_ROWS = 256  # rows of a large photo that are drawn at once
 STYLE_SIZE = 2048  # longest side in pixels that S1's colours are taken from
 
 
-def once(
-    make: Callable[["Garment", *Others], Made],
-) -> Callable[["Garment", *Others], Made]:
-    """Let a function of a garment, and of what can be hashed, do its work once.
+def cached(compute: Callable[[G, *Args], Result]) -> Callable[[G, *Args], Result]:
+    """Cache what a function computes of a garment and hashable arguments.
 
-    What it gives is kept with the garment: pairs of a batch that share one share it all.
+    The value is kept with the garment, so pairs of a batch that share a garment share
+    its work, and it goes when the garment goes. (`functools.cached_property` would hold
+    one lock for all garments on Python 3.11: two mattes could not be computed at once.
+    `functools.lru_cache` would keep garments alive.)
     """
 
-    @wraps(make)
-    def kept(garment: "Garment", *others: *Others) -> Made:
-        key = make, *others
-        if key not in garment.kept:
-            garment.kept[key] = make(garment, *others)
-        found: Made = garment.kept[key]
-        return found
+    @wraps(compute)
+    def lookup(garment: G, *args: *Args) -> Result:
+        key = compute, *args
+        if key not in garment.cache:
+            garment.cache[key] = compute(garment, *args)
+        value: Result = garment.cache[key]
+        return value
 
-    return kept
+    return lookup
 
 
 @dataclass(frozen=True)
-class Garment:
-    """A garment in its photo.
+class DetectedGarment:
+    """A garment that was detected in a photo.
 
     Attributes:
         photo: the photo at its own size.
         work: uint8 (h, w, 3), the photo at the working size.
-        found: the mask at the working size.
-        kept: what was worked out of it, see `once`.
+        detection: the garment's mask at the working size.
+        cache: values computed of the garment, see `cached`.
     """
 
     photo: Photo
     work: NDArray[np.uint8]
-    found: GarmentMask
-    kept: dict[Hashable, Any] = field(
+    detection: GarmentMask
+    cache: dict[Hashable, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    @property
-    @once
-    def alpha(self) -> NDArray[np.float32]:
-        """Matte (h, w) at the working size, in steps of 1/255 as masks are saved."""
-        matte = refine_alpha(self.work, self.found.mask)
-        return np.rint(matte * 255).astype(np.float32) / np.float32(255)
 
-    @property
-    @once
-    def box(self) -> tuple[int, int, int, int]:
-        """Where the matte is not 0, at the working size."""
-        return mask_box(self.alpha > 0)
+@dataclass(frozen=True)
+class Garment(DetectedGarment):
+    """A garment with its matte; made by `prepare`.
 
-    @property
-    @once
-    def spill(self) -> tuple[Array, tuple[slice, slice]]:
-        """What the garment adds to the colours of the background around it.
+    Attributes:
+        alpha: float32 (h, w) in [0, 1], the matte at the working size, in steps of 1/255
+            as masks are saved.
+        box: xyxy in working-size pixels, around all of the matte that is not 0.
+    """
 
-        Returns:
-            float32 (h, w, 3), the photo's colours at the working size less those of the
-            background alone, and the rows and columns around the garment where that is.
-        """
-        x1, y1, x2, y2 = pad_box(self.box, 0.1, self.alpha.shape)
-        part = slice(y1, max(y2, y1 + 1)), slice(x1, max(x2, x1 + 1))
-        _, back = estimate_foreground_background(self.work[part], self.alpha[part])
-        return self.work[part] - back, part
+    alpha: Array
+    box: tuple[int, int, int, int]
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
-        """Where the working size's outermost pixel centres are, in working pixels."""
+        """First and last pixel centres at the working size: (x1, y1, x2, y2)."""
         height, width = self.alpha.shape
         return 0.0, 0.0, width - 1.0, height - 1.0
 
-    def places(self, rows: slice, columns: slice) -> tuple[Array, Array]:
+    def raster(self, rows: slice, columns: slice) -> tuple[Array, Array]:
         """Return the working-size ys and xs of photo rows and columns."""
         return (
-            _places(rows, self.photo.size[0], self.alpha.shape[0]),
-            _places(columns, self.photo.size[1], self.alpha.shape[1]),
+            _pixel_centres(rows, self.photo.size[0], self.alpha.shape[0]),
+            _pixel_centres(columns, self.photo.size[1], self.alpha.shape[1]),
         )
 
     @property
-    @once
+    @cached
     def full_alpha(self) -> NDArray[np.uint8]:
         """The matte at the photo's own size, 0..255."""
         if self.photo.size == self.alpha.shape:
             return np.rint(self.alpha * 255).astype(np.uint8)
-        return enlarge_alpha(self.photo.image, self.work, self.found.mask)
-
-    def behind(self, rows: slice, columns: slice) -> Array:
-        """Return the background's colours at the photo's own size.
-
-        The photo itself, less what the old garment's colour adds at the rim.
-        """
-        spill, (down, across) = self.spill
-        corners = across.start, down.start, across.stop - 1.0, down.stop - 1.0
-        places = self.places(rows, columns)
-        return self.photo.image[rows, columns] - sample_raster(spill, corners, *places)
+        return enlarge_alpha(self.photo.image, self.work, self.detection.mask)
 
     def cut(self) -> NDArray[np.uint8]:
         """Return the garment alone, RGBA at the photo's own size."""
@@ -133,12 +113,77 @@ class Garment:
         return _by_strips(self.photo.image, self.full_alpha, erase)
 
 
-def _places(span: slice, full: int, small: int) -> Array:
+@cached
+def prepare(detected: DetectedGarment) -> Garment:
+    """Compute the matte of a garment."""
+    matte = refine_alpha(detected.work, detected.detection.mask)
+    alpha = np.rint(matte * 255).astype(np.float32) / np.float32(255)
+    box = mask_box(alpha > 0)
+    return Garment(detected.photo, detected.work, detected.detection, alpha, box)
+
+
+def prepare_pair(
+    user: DetectedGarment, shop: DetectedGarment, second_core: Executor
+) -> tuple[Garment, Garment]:
+    """Compute the mattes of both garments, one of them on the second core."""
+    shop_prepared = second_core.submit(prepare, shop)
+    return prepare(user), shop_prepared.result()
+
+
+class Spill(NamedTuple):
+    """Colour that the old garment adds to the background around it.
+
+    Attributes:
+        colors: float32 (h, w, 3), the photo's colours at the working size less those of
+            the background alone.
+        rows: of the working size, where they are.
+        columns: likewise.
+    """
+
+    colors: Array
+    rows: slice
+    columns: slice
+
+
+@cached
+def estimate_spill(garment: Garment) -> Spill:
+    """Estimate the colour that a garment's soft edge adds to its background."""
+    x1, y1, x2, y2 = pad_box(garment.box, 0.1, garment.alpha.shape)
+    rows, columns = slice(y1, max(y2, y1 + 1)), slice(x1, max(x2, x1 + 1))
+    work = garment.work[rows, columns]
+    _, background = estimate_foreground_background(work, garment.alpha[rows, columns])
+    return Spill(work - background, rows, columns)
+
+
+def background(garment: Garment, spill: Spill, rows: slice, columns: slice) -> Array:
+    """Return the colours behind a garment at the photo's own size.
+
+    That is the photo itself, less the old garment's spill at the rim.
+
+    Returns:
+        float32 (len(rows), len(columns), 3).
+    """
+    corners = (
+        spill.columns.start,
+        spill.rows.start,
+        spill.columns.stop - 1.0,
+        spill.rows.stop - 1.0,
+    )
+    raster = garment.raster(rows, columns)
+    spilled = sample_raster(spill.colors, corners, *raster)
+    return garment.photo.image[rows, columns] - spilled
+
+
+def _pixel_centres(span: slice, full: int, small: int) -> Array:
     steps = np.arange(span.start, span.stop, dtype=np.float64) + 0.5
     return (steps * small / full - 0.5).astype(np.float32)
 
 
-def _by_strips(image, alpha, draw) -> NDArray[np.uint8]:  # type: ignore[no-untyped-def]
+def _by_strips(
+    image: NDArray[np.uint8],
+    alpha: NDArray[np.uint8],
+    draw: Callable[[NDArray[np.uint8], Array], NDArray[np.uint8]],
+) -> NDArray[np.uint8]:
     """Draw an RGBA picture a few rows at a time: floats of a phone photo are large."""
     result = np.empty((*alpha.shape, 4), np.uint8)
     for start in range(0, len(result), STRIP_ROWS):

@@ -1,7 +1,7 @@
-"""S1, S2 -> out1: what the new garment looks like in the old one's place.
+"""S1, S2 -> out1: the new garment in the old one's place.
 
-The networks see a small square around the shirt. What they predict is laid back on the
-photo at its own size: the universal generator's light over the sharp warped garment,
+The networks work on a small square crop around the shirt. What they predict is applied
+at the photo's own size: the universal generator's light to the sharp warped garment,
 the pattern's colours with the photo's fine folds.
 """
 
@@ -19,10 +19,8 @@ from compositor import (
     Warp,
     even_ground,
     fill_outside,
-    relight,
     shading,
     warp_filled,
-    warp_image,
     warp_mask,
 )
 from compositor.blur import blur_widely
@@ -35,54 +33,91 @@ from cyclegan.data import (
     to_model_range,
     to_places_range,
 )
+from mrcnn.runtime import Predictor
 from tryon.correspond import (
-    UNIT,
+    UV_SIZE,
     chart_warp,
+    fit_style_warp,
     landmark_distance,
     style_of,
-    style_warp,
 )
-from tryon.errors import MissingModel
-from tryon.frames import LIGHT_MARGIN, Frame, look
+from tryon.frames import LIGHT_MARGIN, Frame, crop
 from tryon.light import (
-    Light,
-    fold_strength,
-    folds_of,
-    mask_in,
-    plain_cloth,
-    read_light,
-    relieve,
+    Shading,
+    fold_ratio,
+    high_pass,
+    mask_in_frame,
+    paint_plain,
+    predict_shading,
+    remove_shading,
 )
-from tryon.networks import Generator, generator_config, load_generator
-from tryon.stages import Garment, once
+from tryon.networks import load_network
+from tryon.stages import Garment, cached
+from tryon.types import Placement
 from tryon.zoo import ModelCard, pattern_card
 
 Array = NDArray[np.float32]
-FOLD_SCALE = 0.03  # of the frame's side: folds finer than this come from the photo
-FOLD_STRENGTH = 0.8  # share of their contrast that is kept
-# Most photos are lit more alike than the network believes: of how far it sees a level of
-# light (mean log gain over the shirt) from the usual one, so much is taken back; what
-# rendered people in the shop's very tee ask for (benchmarks/level.py). Beyond the
-# reach it is a dark room, and is believed.
-USUAL_LEVEL, TAKEN_BACK, REACH = -0.5, 0.5, 0.6
-# Of the frame's side: shifts by which a check is looked for, and how alike fine folds may
-# be to themselves; from the second figure on they are print.
-REPEATS, REPEATED = (0.03, 0.15), (0.4, 0.5)
+
+
+@dataclass(frozen=True)
+class FoldConfig:
+    """Fine folds taken from the photo; lengths are shares of the frame's side."""
+
+    scale: float = 0.03  # folds finer than this come from the photo
+    strength: float = 0.8  # share of their contrast that is kept
+    # Shifts by which a repeating print (checks) is looked for.
+    min_shift: float = 0.03
+    max_shift: float = 0.15
+    # Autocorrelation of fine folds: full strength below the first, none from the second
+    # on, where they are print.
+    repetition: tuple[float, float] = (0.4, 0.5)
+
+
+@dataclass(frozen=True)
+class LevelConfig:
+    """Shrinkage of the predicted level of light towards the usual one.
+
+    The level is the mean log gain over the shirt. Most photos are lit more alike than
+    the network predicts; measured on rendered people in the shop's very tee
+    (`benchmarks/level.py`).
+    """
+
+    usual: float = -0.5  # log gain
+    shrinkage: float = 0.5  # share of the deviation that is removed
+    reach: float = 0.6  # log gain: beyond, the room is dark, and the network is believed
+
+
+FOLDS, LEVEL = FoldConfig(), LevelConfig()
 
 
 @dataclass(frozen=True)
 class Relit:
-    """The warped garment under predicted light: sharp at any size."""
+    """The warped garment under predicted light: sharp at any size.
+
+    Attributes:
+        warp: from the user's working size to `style`.
+        style: uint8 (H, W, 3), S1's photo, the garment's colours extrapolated.
+        frame: where the prediction lies.
+        prediction: float32 (S, S, 6): log gain (3) and residual (3).
+        folds: float32 (h, w, 1), log gain of fine folds, at the user's working size.
+        landmark_distance: see `correspond.landmark_distance`.
+    """
 
     warp: Warp
-    style: NDArray[np.uint8]  # S1's photo, the garment's colours continued outwards
+    style: NDArray[np.uint8]
     frame: Frame
-    prediction: Array  # (S, S, 6): log gain, residual
-    folds: Array  # (h, w, 1): log gain of fine folds, at the user's working size
-    landmark_distance: float = 0.0  # how far off the warp may be, see `correspond`
+    prediction: Array
+    folds: Array
+    landmark_distance: float = 0.0
+
+    @property
+    def placement(self) -> Placement:
+        """How the print was placed."""
+        warp = self.warp
+        return Placement(warp.method, warp.distortion, self.landmark_distance)
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
-        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
+        """Return colours (len(ys), len(xs), 3), 0..255, at working-size coordinates."""
         colours = warp_filled(self.style, self.warp, ys, xs)
         light = sample_raster(self.prediction, self.frame.corners, ys, xs)
         height, width = self.folds.shape[:2]
@@ -90,44 +125,49 @@ class Relit:
         gain = light[..., :3] + sample_raster(self.folds, corners, ys, xs)
         return apply_prediction_numpy(colours, gain, light[..., 3:])
 
-    def shop_places(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
-        """Return which spot of the shop picture lands on each working-size place.
+    def shop_coordinates(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
+        """Return which point of the shop picture lands at working-size coordinates.
 
-        Convention: (x, y) as shares of the shop picture's width and height, 0 and 1 at
-        its edges; spots outside the garment are filled from its mirror by `draw`.
+        Convention: (x, y) as fractions of the shop picture's width and height, 0 and 1
+        at its edges; points outside the garment are filled from its mirror by `draw`.
 
         Returns:
             float32 (len(ys), len(xs), 2).
         """
-        return as_shares(self.warp.coordinates(ys, xs), self.style.shape)
+        return to_fractions(self.warp.coordinates(ys, xs), self.style.shape)
 
 
 @dataclass(frozen=True)
 class Painted:
-    """A pattern generator's picture, with fine folds of the photo."""
+    """A pattern generator's picture.
 
-    colours: Array  # (S, S, 3), 0..255
+    Attributes:
+        colors: float32 (S, S, 3), 0..255.
+        frame: where it lies.
+        placement: how the print was placed.
+    """
+
+    colors: Array
     frame: Frame
-    warp: Warp | None = None
-    landmark_distance: float = 0.0
+    placement: Placement = Placement()
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
-        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
-        return sample_raster(self.colours, self.frame.corners, ys, xs)
+        """Return colours (len(ys), len(xs), 3), 0..255, at working-size coordinates."""
+        return sample_raster(self.colors, self.frame.corners, ys, xs)
 
 
-def as_shares(places: Array, size: tuple[int, ...]) -> Array:
-    """Turn (..., 2) pixels (x, y) of a picture into shares of its width and height."""
+def to_fractions(pixels: Array, size: tuple[int, ...]) -> Array:
+    """Convert (..., 2) pixels (x, y) to fractions of a picture's width and height."""
     height, width = size[:2]
-    shares = (places + 0.5) / np.array([width, height])
-    return shares.astype(np.float32)
+    fractions = (pixels + 0.5) / np.array([width, height])
+    return fractions.astype(np.float32)
 
 
 class Drawable(Protocol):
     """A garment that can be drawn row by row, at any size."""
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
-        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
+        """Return colours (len(ys), len(xs), 3), 0..255, at working-size coordinates."""
 
 
 Transferred = Relit | Painted
@@ -137,40 +177,38 @@ class UniversalTransfer:
     """Puts any garment on: S1 without its folds, warped, in the light of S2.
 
     Args:
-        shading: of the shading network.
-        predictor: of the universal generator.
+        shading: the shading network.
+        predictor: the universal generator.
     """
 
     name = "universal"
 
-    def __init__(self, shading: Generator, predictor: Generator):
+    def __init__(self, shading: Predictor, predictor: Predictor):
         self.shading, self.predictor = shading, predictor
 
     @classmethod
     def from_cards(cls, shading: ModelCard, universal: ModelCard) -> "UniversalTransfer":
         """Load both networks."""
-        return cls(load_generator(shading), load_generator(universal))
+        return cls(load_network(shading, "shading"), load_network(universal, "universal"))
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
         size = self.predictor.config.image_size
         frame = Frame.around(user.box, size, LIGHT_MARGIN)
-        with ThreadPoolExecutor(max_workers=1) as beside:  # the garments' own work
-            bare = beside.submit(bare_style, shop, self.shading)
-            view = lit_view(user, frame, self.shading)
-            folds = fold_strength(user, shop) * fine_folds(user, frame)
-            style = bare.result()
-        warp, _, style_mask = style_warp(user, shop)
+        with ThreadPoolExecutor(max_workers=1) as second_core:
+            shop_style = second_core.submit(unshaded_style, shop, self.shading)
+            view = plain_view(user, frame, self.shading)
+            folds = fold_ratio(user, shop) * fine_folds(user, frame)
+            style = shop_style.result()
+        warp, _, style_mask = fit_style_warp(user, shop)
         batch = universal_input(user, frame, view, warp, style, style_mask)
-        prediction = settle_level(self.predictor(batch)[0], mask_in(user, frame))
-        away = landmark_distance(user, shop, warp)
-        return Relit(warp, style, frame, prediction, folds, away)
+        prediction = shrink_level(self.predictor(batch)[0], mask_in_frame(user, frame))
+        distance = landmark_distance(user, shop, warp)
+        return Relit(warp, style, frame, prediction, folds, distance)
 
 
-def settle_level(prediction: Array, mask: NDArray[np.bool_]) -> Array:
-    """Bring the level of predicted light nearer to the usual one, see `settle`.
-
-    Its shape stays.
+def shrink_level(prediction: Array, mask: NDArray[np.bool_]) -> Array:
+    """Shrink the level of predicted light towards the usual one; its shape stays.
 
     Args:
         prediction: (S, S, 6), log gain (3) and residual (3).
@@ -179,22 +217,25 @@ def settle_level(prediction: Array, mask: NDArray[np.bool_]) -> Array:
     Returns:
         (S, S, 6), a new array.
     """
-    settled = prediction.copy()
+    result = prediction.copy()
     if mask.any():
         level = prediction[mask][:, :3].mean()
-        settled[..., :3] += settle(level) - level
-    return settled
+        result[..., :3] += shrunk_level(level) - level
+    return result
 
 
-def settle(levels: NDArray[np.floating] | float) -> NDArray[np.floating]:
+def shrunk_level(
+    levels: NDArray[np.floating] | float, config: LevelConfig = LEVEL
+) -> NDArray[np.floating]:
     """Return levels of light nearer to the usual one, unless they are far from it."""
-    away = np.asarray(levels) - USUAL_LEVEL
-    return levels - TAKEN_BACK * away * np.exp(-((away / REACH) ** 2))
+    deviation = np.asarray(levels) - config.usual
+    weight = np.exp(-((deviation / config.reach) ** 2))
+    return levels - config.shrinkage * deviation * weight
 
 
-@once
-def bare_style(shop: Garment, network: Generator) -> NDArray[np.uint8]:
-    """Return S1's photo without its folds and creases, S1's colours continued outwards.
+@cached
+def unshaded_style(shop: Garment, network: Predictor) -> NDArray[np.uint8]:
+    """Return S1's photo without its folds and creases, S1's colours extrapolated.
 
     Args:
         shop: has S1.
@@ -204,68 +245,68 @@ def bare_style(shop: Garment, network: Generator) -> NDArray[np.uint8]:
         uint8 (H, W, 3), of the size of `style_of`.
     """
     photo, _, mask = style_of(shop)
-    light = folds_of(read_light(shop, network))
-    evened = even_ground(relieve(photo, mask, light), mask)
-    return fill_outside(evened, mask)
+    folds = high_pass(predict_shading(shop, network))
+    flattened = even_ground(remove_shading(photo, mask, folds), mask)
+    return fill_outside(flattened, mask)
 
 
-@once
-def lit_view(user: Garment, frame: Frame, network: Generator) -> Array:
-    """Return the `plain_view` of S2 in the light that the shading network reads."""
-    return plain_view(user, frame, read_light(user, network))
+@cached
+def plain_view(user: Garment, frame: Frame, network: Predictor) -> Array:
+    """Return `paint_view` of S2 under the shading that the network predicts."""
+    return paint_view(user, frame, predict_shading(user, network))
 
 
-def plain_view(user: Garment, frame: Frame, light: Light) -> Array:
-    """Show the user's photo around S2, and S2 as if its cloth were plain.
+def paint_view(user: Garment, frame: Frame, shading: Shading) -> Array:
+    """Crop the user's photo around S2, with S2 painted as plain cloth.
 
-    Its print, which the universal generator would take for light here and there, gives
-    way to its commonest colour; its light stays.
+    The generator would take parts of its print for light: the print gives way to the
+    cloth's median colour, the shading stays.
 
     Args:
         user: has S2.
-        frame: what is seen.
-        light: on S2.
+        frame: the crop.
+        shading: of S2.
 
     Returns:
         float32 (S, S, 3), 0..255.
     """
-    view = look(frame, user.work, 0.0)
-    return plain_cloth(view, mask_in(user, frame), light.at(*frame.places))
+    view = crop(frame, user.work, 0.0)
+    return paint_plain(view, mask_in_frame(user, frame), shading.at(*frame.raster))
 
 
-@once
+@cached
 def fine_folds(user: Garment, frame: Frame) -> Array:
-    """Return the folds of S2 that are too fine for the network to draw.
+    """Return the folds of S2 that are too fine for the network to predict.
 
     The network's light is smooth; creases come from the photo itself (`shading`), less
-    what of them is coarser than `FOLD_SCALE` of the frame. Checks look like creases, but
-    repeat themselves: then there are none.
+    what is coarser than `FoldConfig.scale`. Checks look like creases but repeat: for
+    them no folds are taken from the photo.
 
     Returns:
         float32 (h, w, 1), log gain of linear light at the working size, 0 outside.
     """
-    sigma = FOLD_SCALE * frame.side
-    part = _around(user.box, int(4 * sigma + 1), user.alpha.shape)  # as far as it blurs
+    sigma = FOLDS.scale * frame.side
+    part = _padded(user.box, int(4 * sigma + 1), user.alpha.shape)  # the blur's reach
     alpha = user.alpha[part]
     inside = (alpha > 0).astype(np.float32)
     light = np.log(shading(user.work[part], alpha)) * inside
     weight = np.maximum(blur_widely(inside, sigma), 1e-3)
     coarse = blur_widely(light, sigma) / weight
     fine = (light - coarse) * inside
-    near, far = (share * frame.side for share in REPEATS)
-    alike = repetition(fine, alpha > 0.9, near, far)
-    strength = FOLD_STRENGTH * np.interp(alike, REPEATED, (1, 0))
+    shifts = FOLDS.min_shift * frame.side, FOLDS.max_shift * frame.side
+    correlation = repetition(fine, alpha > 0.9, *shifts)
+    strength = FOLDS.strength * np.interp(correlation, FOLDS.repetition, (1, 0))
     folds = np.zeros((*user.alpha.shape, 1), np.float32)
     folds[part] = (strength * fine)[..., None]
     return folds
 
 
-def _around(
+def _padded(
     box: tuple[int, int, int, int], margin: int, size: tuple[int, ...]
 ) -> tuple[slice, slice]:
     """Return the rows and columns of a box and a margin, within a picture's size.
 
-    The margin is a little wider where that makes a length that is transformed fast.
+    The margin is widened to a length whose Fourier transform is fast.
     """
     x1, y1, x2, y2 = box
     return (
@@ -275,7 +316,7 @@ def _around(
 
 
 def _lengthen(start: int, stop: int, count: int) -> slice:
-    """Return a span of `count` pixels that holds another and is transformed fast."""
+    """Widen a span of `count` pixels to a length whose Fourier transform is fast."""
     length = fft.next_fast_len(stop - start, real=True)
     start = max(min(start, count - length), 0)
     return slice(start, min(start + length, count))
@@ -289,35 +330,34 @@ def universal_input(
     style: NDArray[np.uint8],
     style_mask: NDArray[np.bool_],
 ) -> Array:
-    """Stack what the universal generator sees: see `build_universal_generator`.
+    """Stack the input of the universal generator, see `build_universal_generator`.
 
     Args:
         user: has S2.
-        frame: what is seen.
+        frame: the crop.
         view: (S, S, 3), 0..255, the user's photo there.
         warp: from the user's working size to `style`.
-        style: (H, W, 3), S1's photo, its colours continued outwards.
+        style: (H, W, 3), S1's photo, its colours extrapolated.
         style_mask: (H, W), where they are S1's own.
 
     Returns:
         float32 (1, S, S, 10).
     """
-    warped = warp_filled(style, warp, *frame.places)
-    valid = warp_mask(style_mask, warp, *frame.places)
-    shares = as_shares(warp.coordinates(*frame.places), style_mask.shape)
-    places = np.clip(shares * 2 - 1, -1, 1)
+    warped = warp_filled(style, warp, *frame.raster)
+    valid = warp_mask(style_mask, warp, *frame.raster)
+    fractions = to_fractions(warp.coordinates(*frame.raster), style_mask.shape)
     planes = [
         to_model_range(view),
-        mask_in(user, frame)[..., None],
+        mask_in_frame(user, frame)[..., None],
         to_model_range(warped),
         (valid > 0.5)[..., None],
-        places,
+        np.clip(fractions * 2 - 1, -1, 1),
     ]
     return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
 
 
 class PatternTransfer:
-    """Gives the shirt one trained pattern; the shop picture is not looked at.
+    """Gives the shirt one trained pattern; the shop picture is not used.
 
     Args:
         predictor: the pattern's generator, see `build_generator`.
@@ -338,75 +378,54 @@ class PatternTransfer:
     def from_card(cls, name: str) -> "PatternTransfer":
         """Load a pattern by name or by its card's path."""
         card = pattern_card(name)
-        config = generator_config(card)
-        if not isinstance(config, CycleGANConfig):
-            raise MissingModel(f"{card.path}: is no pattern; train one")
-        return cls(load_generator(card), config, str(card.values["name"]))
+        network = load_network(card, "pattern")
+        return cls(network, network.config, str(card.values["name"]))
 
     def __call__(self, user: Garment, shop: Garment | None) -> "Painted | Relit":
         """Translate S2 into the pattern."""
         del shop
         frame = Frame.around(user.box, self.config.image_size)
-        made = self.predictor(pattern_input(user, frame, self.config))[0]
+        output = self.predictor(pattern_input(user, frame, self.config))[0]
         if self.texture is None:
-            return Painted(((made + 1.0) * 127.5).astype(np.float32), frame)
+            return Painted(((output + 1.0) * 127.5).astype(np.float32), frame)
         folds = fine_folds(user, frame)
-        return Relit(chart_warp(user), self.texture, frame, made[..., 3:], folds)
+        return Relit(chart_warp(user), self.texture, frame, output[..., 3:], folds)
 
 
 def read_texture(
     predictor: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     config: CycleGANConfig,
 ) -> NDArray[np.uint8]:
-    """Read the print out of a generator, piece by piece, whatever runs it.
+    """Read the print out of a generator, tile by tile, whatever runs it.
 
     Returns:
-        uint8 (`UNIT`, `UNIT`, 3), on the front of the chart.
+        uint8 (`UV_SIZE`, `UV_SIZE`, 3), on the front of the chart.
     """
     side, size, rows = config.image_size, config.texture, []
     steps = (np.arange(-(-size // side) * side, dtype=np.float32) + 0.5) / size
     for ys in steps.reshape(-1, side):
         row = []
         for xs in steps.reshape(-1, side):
-            seen = np.zeros((1, *config.input_shape), np.float32)
-            seen[0, ..., -2:] = to_places_range(np.stack(np.meshgrid(xs, ys), axis=-1))
-            row.append(from_model_range(predictor(seen)[0, ..., :3]))
+            batch = np.zeros((1, *config.input_shape), np.float32)
+            batch[0, ..., -2:] = to_places_range(np.stack(np.meshgrid(xs, ys), axis=-1))
+            row.append(from_model_range(predictor(batch)[0, ..., :3]))
         rows.append(np.hstack(row))
     texels = Image.fromarray(np.vstack(rows)[:size, :size])
-    return np.asarray(texels.resize((UNIT, UNIT), Image.Resampling.BILINEAR))
+    return np.asarray(texels.resize((UV_SIZE, UV_SIZE), Image.Resampling.BILINEAR))
 
 
 def pattern_input(user: Garment, frame: Frame, config: CycleGANConfig) -> Array:
-    """Return what a pattern's generator sees: S2 on a flat ground, (1, S, S, C)."""
-    mask = mask_in(user, frame)[..., None]
-    s2 = to_model_range(look(frame, user.work, 0.0))
+    """Return the input of a pattern's generator: S2 on a flat ground, (1, S, S, C)."""
+    mask = mask_in_frame(user, frame)[..., None]
+    s2 = to_model_range(crop(frame, user.work, 0.0))
     planes = [np.where(mask, s2, np.float32(config.background))]
     if config.input_channels == 4:
         planes.append(mask)
     if config.texture:
-        planes.append(to_places_range(garment_places(user, frame)))
+        planes.append(to_places_range(garment_uv(user, frame)))
     return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
 
 
-def garment_places(garment: Garment, frame: Frame) -> Array:
-    """Return where on the chart's front a garment's pixels lie, (S, S, 2) in [0, 1]."""
-    return (chart_warp(garment).coordinates(*frame.places) + 0.5) / np.float32(UNIT)
-
-
-def classical_light(
-    user: Garment, warp: Warp, style: NDArray[np.uint8], mask: NDArray[np.bool_]
-) -> Array:
-    """Draw S1's photo through a warp, lit by S2's folds: no network, a baseline.
-
-    Args:
-        user: has S2.
-        warp: from the user's working size to `style`.
-        style: uint8 (H, W, 3), S1's photo.
-        mask: bool (H, W), where its colours may be taken from.
-
-    Returns:
-        float32 (h, w, 3), 0..255, at the user's working size.
-    """
-    height, width = user.alpha.shape
-    colours, _ = warp_image(style, mask, warp, np.arange(height), np.arange(width))
-    return relight(colours, shading(user.work, user.alpha))
+def garment_uv(garment: Garment, frame: Frame) -> Array:
+    """Return the chart coordinates of a garment's pixels, (S, S, 2) in [0, 1]."""
+    return (chart_warp(garment).coordinates(*frame.raster) + 0.5) / np.float32(UV_SIZE)

@@ -1,14 +1,16 @@
-"""The currency of the pipeline: frozen, checked records of arrays."""
+"""The data types of the pipeline: frozen, checked records of arrays."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mrcnn.chart.inference import Chart
+from tryon.files import write_image
 
 Box = tuple[float, float, float, float]
 
@@ -49,16 +51,16 @@ class Photo:
 
 @dataclass(frozen=True)
 class Instance:
-    """A garment that the segmenter found, in the photo's pixels.
+    """A garment that the segmenter detected, in the photo's pixels.
 
     Attributes:
         label: DeepFashion2 category id, 1-based.
         label_name: its name.
-        score: in [0, 1].
+        score: probability of the class, in [0, 1].
         box: xyxy, x2 and y2 exclusive.
         area: share of the photo, in [0, 1].
-        landmarks: float32 (25, 3) of x, y in the photo's pixels and how likely it is
-            seen, in [0, 1]; None where they were not looked for.
+        landmarks: float32 (25, 3) of x, y in the photo's pixels and the probability that
+            the landmark is visible; None where they were not predicted.
     """
 
     label: int
@@ -71,15 +73,15 @@ class Instance:
 
 @dataclass(frozen=True)
 class GarmentMask:
-    """The chosen garment of a photo.
+    """The selected garment of a photo.
 
     Attributes:
         mask: bool (h, w) at the working size, of the photo or a smaller copy of it.
-        instances: everything that was found, best score first.
+        instances: all detections, best score first.
         chosen: index of this garment in `instances`.
-        agreement: IoU of the first look and the closer one, in [0, 1].
-        chart: where its pixels lie on the garment, spots at the working size; None
-            where nobody read it.
+        agreement: IoU of the refiner's first and second mask, in [0, 1].
+        chart: dense correspondence of its pixels to the canonical tee, points at the
+            working size; None where it was not predicted.
     """
 
     mask: NDArray[np.bool_]
@@ -90,24 +92,56 @@ class GarmentMask:
 
     @property
     def instance(self) -> Instance:
-        """The chosen instance."""
+        """The selected instance."""
         return self.instances[self.chosen]
+
+
+class Placement(NamedTuple):
+    """How the print was placed on the user's shirt.
+
+    Attributes:
+        method: what the warp was fitted to: "chart", "landmarks", "corners" of the
+            outlines, or "box".
+        distortion: of the warp, see `Warp`.
+        landmark_distance: how far off the landmarks come to lie, see
+            `correspond.landmark_distance`.
+    """
+
+    method: str = "chart"
+    distortion: float = 0.0
+    landmark_distance: float = 0.0
 
 
 @dataclass(frozen=True)
 class TryOnResult:
-    """What the pipeline gives for one pair.
+    """What the pipeline returns for one pair.
 
     Attributes:
         image: uint8 (H, W, 3), out2, at the user photo's own size.
         layers: by name ("s1", "s2", "s3", "out1") a function that draws that picture,
-            uint8 RGBA; each is drawn when it is asked for, since a phone photo's layers
-            together fill a gigabyte.
+            uint8 RGBA. Each is drawn on demand, since the layers of a phone photo take
+            a gigabyte together.
         report: plain values for JSON.
         icc_profile: the user photo's colour profile.
+
+    Example:
+        >>> TryOnResult(np.zeros((4, 4, 3), np.uint8), {}).image.shape
+        (4, 4, 3)
     """
 
     image: NDArray[np.uint8]
     layers: Mapping[str, Callable[[], NDArray[np.uint8]]]
     report: Mapping[str, Any] = field(default_factory=dict)
     icc_profile: bytes | None = None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result, with the colour profile of the user's photo.
+
+        Args:
+            path: ends in `.png` or `.webp` (both lossless) or `.jpg`. The file appears
+                whole or not at all; one of that name is replaced.
+
+        Raises:
+            TryOnError: the ending is another, or the file cannot be written.
+        """
+        write_image(self.image, Path(path), self.icc_profile)

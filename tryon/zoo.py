@@ -16,10 +16,11 @@ from typing import Any
 import platformdirs
 
 from tryon.errors import MissingModel
+from tryon.files import write_text
 
 SHIPPED = Path(__file__).parent / "models"
-FINDERS = ("segmenter", "refiner", "chart")  # what finds and reads a garment
-SHIPPED_MODELS = (*FINDERS, "shading", "universal")
+DETECTION_KINDS = ("segmenter", "refiner", "chart")  # what finds and reads a garment
+SHIPPED_MODELS = (*DETECTION_KINDS, "shading", "universal")
 MAX_CARD = 1 << 20  # bytes
 _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")
 
@@ -149,8 +150,6 @@ def pattern_card(name: str) -> ModelCard:
 
 def write_card(weights: Path, values: Mapping[str, Any]) -> Path:
     """Write the card of a weights file beside it; returns the card's path."""
-    from tryon.images import write_text
-
     card = {
         "file": weights.name,
         "bytes": weights.stat().st_size,

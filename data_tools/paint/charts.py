@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data_tools.formats.deepfashion2 import read_record
 from data_tools.garments import landmarks_of
-from data_tools.paint.designs import read_chart, read_tee, spread_chart
+from data_tools.paint.designs import extend_nearest, read_chart, read_tee
 
 Array = NDArray[np.float32]
 # Where the parts of all garments lie on the canonical chart: heights, and distances from
@@ -87,7 +87,7 @@ def read_cut(stem: Path) -> Cut:
     points = landmarks_of(record.instances[0])
     if points is None or not tee.any():
         raise ValueError(f"{shop}: expected a tee with landmarks")
-    chart = spread_chart(places, tee)
+    chart = extend_nearest(places, tee)
     collar, armpit, shoulder = (
         _read_at(chart, points[list(pair), :2])
         for pair in (COLLAR_ENDS, ARMPITS, SHOULDERS)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from data_tools.paint.designs import spread_chart
+from data_tools.paint.designs import extend_nearest
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -55,5 +55,5 @@ def lay_cloth(
 def _light_on(image: Picture, lit: Mask) -> NDArray[np.float32]:
     """Return the light (H, W, 1) on a part of a picture, about 1, continued around it."""
     grey = image.mean(axis=2, dtype=np.float32, keepdims=True)
-    light = spread_chart(grey, lit) + np.float32(TONE)
+    light = extend_nearest(grey, lit) + np.float32(TONE)
     return np.clip(light / np.median(light[lit]), *SHADE)

@@ -27,20 +27,20 @@ def read_chart(path: Path) -> Array:
     return np.stack([u, v], axis=-1)
 
 
-def spread_chart(chart: Array, mask: NDArray[np.bool_]) -> Array:
-    """Continue a chart, or what else is known of pixels, with the nearest ones' values.
+def extend_nearest(values: Array, mask: NDArray[np.bool_]) -> Array:
+    """Extrapolate values of pixels: each pixel outside takes its nearest one's inside.
 
     Args:
-        chart: (H, W, C).
-        mask: bool (H, W), where it is known; not empty.
+        values: (H, W, C).
+        mask: bool (H, W), where they are known; not empty.
 
     Returns:
-        (H, W, C), equal to `chart` inside the mask.
+        (H, W, C), equal to `values` inside the mask.
     """
     nearest = ndimage.distance_transform_edt(
         ~mask, return_distances=False, return_indices=True
     )
-    return chart[nearest[0], nearest[1]]
+    return values[nearest[0], nearest[1]]
 
 
 def read_light(path: Path) -> Array:

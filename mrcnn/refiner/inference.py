@@ -1,4 +1,4 @@
-"""The refiner in use: finds of Mask R-CNN in, outlines, classes and landmarks out."""
+"""Refine detections: masks of Mask R-CNN in; masks, classes and landmarks out."""
 
 import math
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ import numpy as np
 from PIL import Image
 from scipy import special
 
-from mrcnn.predictor import Predictor
+from mrcnn.runtime import Predictor
 from mrcnn.windows import MIRRORED, mask_bounds, view_of, window_matrix
 
-_FAR = -20.0  # logit of what lies outside of the view: surely no garment
+_OUTSIDE = -20.0  # logit of pixels outside of the view: certainly no garment
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What the refiner says of one find.
+class Refinement:
+    """The refiner's output for one detection.
 
     Attributes:
         mask: float32 (H, W) in [0, 1], probability that a pixel is the garment.
         classes: float32 (1 + classes,), probabilities; index 0 is none of the classes.
-        landmarks: float32 (K, 3): x, y in the photo's pixels, and in [0, 1] how likely
-            the landmark is seen.
+        landmarks: float32 (K, 3): x, y in the photo's pixels, and the probability that
+            the landmark is visible.
     """
 
     mask: np.ndarray
@@ -31,17 +31,17 @@ class Reading:
 
 def refine(
     refiner: Predictor, image: np.ndarray, masks: np.ndarray, mirror: bool = False
-) -> list[Reading]:
-    """Read finds again, each from a view of its own.
+) -> list[Refinement]:
+    """Refine detections, each from a view of its own.
 
     Args:
-        refiner: the network of `build_refiner` behind its seam.
+        refiner: the network of `build_refiner`.
         image: uint8 (H, W, 3).
         masks: float32 (N, H, W) in [0, 1], the first masks.
-        mirror: look at every view's mirror image too, and take the mean.
+        mirror: predict every mirrored view too, and take the mean.
 
     Returns:
-        N readings.
+        One refinement a mask.
     """
     size = refiner.image_size
     windows = [window_matrix(mask_bounds(mask), size) for mask in masks]
@@ -50,9 +50,9 @@ def refine(
     ).reshape(-1, size, size, 4)
     if not len(views):
         return []
-    raw = _look(refiner, views)
+    raw = _predict(refiner, views)
     if mirror:
-        flipped = _look(refiner, np.ascontiguousarray(views[:, :, ::-1]))
+        flipped = _predict(refiner, np.ascontiguousarray(views[:, :, ::-1]))
         raw = {name: (raw[name] + _mirror(name, flipped[name])) / 2 for name in raw}
     return [
         _in_photo(
@@ -62,7 +62,7 @@ def refine(
     ]
 
 
-def _look(refiner: Predictor, views: np.ndarray) -> dict[str, np.ndarray]:
+def _predict(refiner: Predictor, views: np.ndarray) -> dict[str, np.ndarray]:
     """Run the network; logits of classes and visibility become probabilities."""
     raw = refiner(views)
     return {
@@ -83,10 +83,10 @@ def _mirror(name: str, values: np.ndarray) -> np.ndarray:
 
 def _in_photo(
     raw: dict[str, np.ndarray], window: np.ndarray, frame: tuple[int, int]
-) -> Reading:
+) -> Refinement:
     span = window[0, 0] * len(raw["masks"]) * 2  # the masks have half the view's size
     places = raw["places"] * span + window[:2, 2]
-    return Reading(
+    return Refinement(
         _paste(raw["masks"], window, frame),
         raw["classes"],
         np.column_stack([places, raw["seen"]]).astype(np.float32),
@@ -94,10 +94,7 @@ def _in_photo(
 
 
 def _paste(logits: np.ndarray, window: np.ndarray, frame: tuple[int, int]) -> np.ndarray:
-    """Bring a view's logits (S/2, S/2) to the photo, smoothly, as probabilities.
-
-    Beyond the view there is surely no garment.
-    """
+    """Resample a view's logits (S/2, S/2) to the photo, as probabilities."""
     scale = 0.5 / window[0, 0]  # logits per photo pixel
     (left, top), span = window[:2, 2], len(logits) / scale
     x1, y1 = (max(int(start), 0) for start in (left, top))
@@ -108,7 +105,7 @@ def _paste(logits: np.ndarray, window: np.ndarray, frame: tuple[int, int]) -> np
         Image.Transform.AFFINE,
         (scale, 0, (x1 - left) * scale, 0, scale, (y1 - top) * scale),
         Image.Resampling.BICUBIC,
-        fillcolor=_FAR,
+        fillcolor=_OUTSIDE,
     )
     mask = np.zeros(frame, np.float32)
     mask[y1:y2, x1:x2] = special.expit(np.asarray(moved))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tryon.batch.html_report import write_report
-from tryon.images import write_image
+from tryon.files import write_image
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ROWS = 10_000

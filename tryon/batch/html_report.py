@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from tryon.batch.manifest import Row
 from tryon.batch.worker import SCORES, THUMBS, thumb_name
-from tryon.images import write_whole
+from tryon.files import write_whole
 
 TEMPLATE = Path(__file__).with_name("report.html")
 _MARK = "/*ROWS*/"  # where the rows go

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple
 
 from tryon.errors import TryOnError
-from tryon.images import shown, sync_folder, write_whole
+from tryon.files import printable, sync_folder, write_whole
 
 Row = Mapping[str, Any]
 STATUSES = ("done", "refused", "failed", "kept")
@@ -148,14 +148,14 @@ class Manifest:
 
     def _problem(self, error: OSError) -> TryOnError:
         return TryOnError(
-            f"{shown(self.path)}: cannot be written ({error.strerror}); make room, or "
-            "choose another folder, and run the same command again"
+            f"{printable(self.path)}: cannot be written ({error.strerror}); make "
+            "room, or choose another folder, and run the same command again"
         )
 
     def _foreign(self, number: int) -> TryOnError:
         return TryOnError(
-            f"{shown(self.path)}: line {number} is no row of a batch; mend it, or begin "
-            "anew with --restart"
+            f"{printable(self.path)}: line {number} is not a row of a batch; "
+            "correct it, or start again with --restart"
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a batch has its pipelines from."""
+"""Load the pipelines of a batch."""
 
 import logging
 from pathlib import Path
@@ -6,11 +6,10 @@ from typing import Protocol
 
 import compositor
 import mrcnn
-from mrcnn.predictor import runtime_of
 from mrcnn.runtime import fingerprint
 from tryon import images, segment
-from tryon.batch.segmentation_cache import RememberingSegmenter
-from tryon.pipeline import TryOnPipeline, finders_of, pipeline_cards
+from tryon.batch.segmentation_cache import CachedSegmenter
+from tryon.pipeline import TryOnPipeline, detection_cards, pipeline_cards
 from tryon.quiet import silent_stderr
 from tryon.segment import Segmenter
 from tryon.zoo import ModelCard, user_cache
@@ -19,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Models(Protocol):
-    """Where a batch has its pipelines from; it travels to other processes."""
+    """Loads the pipelines of a batch; it is sent to other processes."""
 
     def cards(self, pattern: str | None) -> tuple[ModelCard, ...]:
         """Return the cards of a pipeline's models, without loading them."""
@@ -36,22 +35,21 @@ class ShippedModels:
         return pipeline_cards(pattern)
 
     def load(self, pattern: str | None, segmenter: Segmenter | None) -> TryOnPipeline:
-        """Load a pipeline; what its segmenter sees is kept in the user's cache."""
+        """Load a pipeline whose segmentations are cached on disk."""
         # A network that is not converted yet starts TensorFlow.
         with silent_stderr(unless=_logger.isEnabledFor(logging.DEBUG)):
             pipeline = TryOnPipeline.from_pretrained(pattern, segmenter)
         if segmenter is None:
             stamp = segmenter_stamp(pipeline)
             folder = user_cache() / "sights"
-            pipeline.segmenter = RememberingSegmenter(pipeline.segmenter, folder, stamp)
+            pipeline.segmenter = CachedSegmenter(pipeline.segmenter, folder, stamp)
         return pipeline
 
 
 def segmenter_stamp(pipeline: TryOnPipeline) -> str:
-    """Return a name for all that decides what a pipeline's segmenter sees."""
-    networks = [card.sha256 for card in finders_of(pipeline.cards)]
+    """Return a hash of all that a pipeline's segmentations depend on."""
+    networks = [card.sha256 for card in detection_cards(pipeline.cards)]
     rooms = (Path(str(room.__file__)).parent for room in (mrcnn, compositor))
     code = [path for room in rooms for path in sorted(room.rglob("*.py"))]
     code += [Path(segment.__file__), Path(images.__file__)]
-    runtime = runtime_of(pipeline.segmenter.predictor)
-    return fingerprint(*networks, runtime, *code)
+    return fingerprint(*networks, pipeline.segmenter.predictor.runtime, *code)

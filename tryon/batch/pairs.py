@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tryon.errors import TryOnError
-from tryon.images import shown
+from tryon.files import printable
 
 # Column names that are understood, with the names of DESIGN's terms.
 COLUMNS = {
@@ -121,20 +121,20 @@ def _read_text(path: Path) -> str:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise TryOnError(f"{shown(path)}: cannot be read ({reason})") from error
+        raise TryOnError(f"{printable(path)}: cannot be read ({reason})") from error
     if len(data) > MAX_BYTES:
         raise _too_many(path)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TryOnError(
-            f"{shown(path)}: is no text in UTF-8; save it as 'CSV UTF-8'"
+            f"{printable(path)}: is no text in UTF-8; save it as 'CSV UTF-8'"
         ) from error
 
 
 def _too_many(path: Path) -> TryOnError:
     return TryOnError(
-        f"{shown(path)}: more than {MAX_PAIRS:,} pairs, or {MAX_BYTES >> 20} MiB of "
+        f"{printable(path)}: more than {MAX_PAIRS:,} pairs, or {MAX_BYTES >> 20} MiB of "
         "them; split it into several batches"
     )
 
@@ -148,7 +148,7 @@ def _lines(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[
                 yield reader.line_num, cells  # type: ignore[attr-defined]
     except csv.Error as error:
         line = reader.line_num  # type: ignore[attr-defined]
-        raise TryOnError(f"{shown(path)}: line {line} is no CSV ({error})") from error
+        raise TryOnError(f"{printable(path)}: line {line} is no CSV ({error})") from error
 
 
 def _columns(header: list[str], path: Path) -> list[str]:
@@ -160,17 +160,17 @@ def _columns(header: list[str], path: Path) -> list[str]:
             near = difflib.get_close_matches(name, COLUMNS, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TryOnError(
-                f"{shown(path)}: unknown column {name[:40]!r}, expected user, shop, "
+                f"{printable(path)}: unknown column {name[:40]!r}, expected user, shop, "
                 f"pattern, output, parted by commas{hint}"
             )
     missing = [name for name in ("user", "shop") if name not in columns]
     if missing:
         raise TryOnError(
-            f"{shown(path)}: the column {missing[0]!r} is missing; its first line "
+            f"{printable(path)}: the column {missing[0]!r} is missing; its first line "
             "should read user,shop"
         )
     if len(set(columns)) < len(columns):
-        raise TryOnError(f"{shown(path)}: a column is there twice; leave one out")
+        raise TryOnError(f"{printable(path)}: a column is there twice; leave one out")
     return columns
 
 
@@ -232,7 +232,7 @@ def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
         seen.add(name)
         checked.append(pair)
     if not checked:
-        raise TryOnError(f"{shown(path)}: holds no pairs; add a row for each")
+        raise TryOnError(f"{printable(path)}: holds no pairs; add a row for each")
     return checked
 
 
@@ -246,8 +246,8 @@ def _pictures(folder: Path) -> list[str]:
         ]
     except OSError as error:
         raise TryOnError(
-            f"{shown(folder)}: cannot be read ({error.strerror}); name a folder"
+            f"{printable(folder)}: cannot be read ({error.strerror}); name a folder"
         ) from error
     if not found:
-        raise TryOnError(f"{shown(folder)}: holds no picture ({', '.join(PICTURES)})")
+        raise TryOnError(f"{printable(folder)}: holds no picture ({', '.join(PICTURES)})")
     return sorted(found)

@@ -32,7 +32,7 @@ from tryon.batch.manifest import FAILURES, Manifest, Row, format_row
 from tryon.batch.pairs import FAULTS, Pair
 from tryon.batch.worker import THUMBS, Job, PairWorker, hash_photo, kept_row
 from tryon.errors import MissingModel, Refusal, TryOnError
-from tryon.images import shown, write_text
+from tryon.files import printable, write_text
 from tryon.report import describe_model
 
 MANIFEST, REPORT, LOCK = "manifest.jsonl", "report.html", ".tryon.lock"
@@ -76,7 +76,7 @@ class Batch:
             problem = "is none of these pairs" if pair is None else check(row, pair)
             if problem:
                 raise TryOnError(
-                    f"{shown(self._manifest.path)}: holds another batch "
+                    f"{printable(self._manifest.path)}: holds another batch "
                     f"({row['pair']}: {problem}); choose another folder, or begin anew "
                     "with --restart"
                 )
@@ -279,12 +279,13 @@ def _locked(out: Path) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise TryOnError(
-            f"{shown(out)}: another run is at work there; wait for it, or choose another "
-            "folder"
+            f"{printable(out)}: another run is at work there; wait for it, or choose "
+            "another folder"
         ) from error
     except OSError as error:
         raise TryOnError(
-            f"{shown(out)}: cannot be written ({error.strerror}); choose another folder"
+            f"{printable(out)}: cannot be written ({error.strerror}); choose another "
+            "folder"
         ) from error
     try:
         yield

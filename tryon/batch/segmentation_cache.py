@@ -1,8 +1,8 @@
-"""What the segmenter saw in a photo, kept on disk: for other processes, and later runs.
+"""A cache of segmentations on disk, for other processes and later runs.
 
-An entry is found by what the photo's pixels, the networks and the code that reads them
-are, so it is never stale; the folder may be deleted at any time. Entries are arrays and
-JSON: reading one runs nothing.
+An entry's name is a hash of the photo's pixels, the networks and the code that runs
+them, so it is never stale; the folder may be deleted at any time. Entries are arrays
+and JSON: reading one runs no code.
 """
 
 import hashlib
@@ -20,97 +20,108 @@ from numpy.typing import NDArray
 
 from mrcnn.chart.inference import Chart
 from tryon.errors import TryOnError
-from tryon.images import write_whole
-from tryon.segment import Segmenter, Sight
+from tryon.files import write_whole
+from tryon.segment import Segmentation, Segmenter
 from tryon.types import GarmentMask, Instance
 
-ROOM = 1 << 28  # bytes on disk; an entry takes about 50 KB
-_SWEEP = 64  # entries that are written between two looks at the folder's size
-_CHART = ("spots", "places", "back", "scales")
+MAX_BYTES = 1 << 28  # on disk; an entry takes about 50 KB
+_SWEEP_EVERY = 64  # entries written between two checks of the folder's size
+_CHART_FIELDS = ("points", "uv", "back", "scales")
 # What reading a damaged entry may raise.
-_BROKEN = (
+_DAMAGED = (
     OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile,
 )  # fmt: skip
 
 
-class RememberingSegmenter(Segmenter):
-    """A segmenter that looks up first what it saw before.
+class CachedSegmenter(Segmenter):
+    """A segmenter with a cache on disk.
 
     Args:
-        segmenter: looks where nothing is remembered.
+        segmenter: segments the photos that are not in the cache.
         folder: of the entries; it is made where needed.
-        stamp: names the networks, their runtime and the code.
-        room: bytes on disk; the oldest entries make room for new ones.
+        stamp: a hash of the networks, their runtime and the code.
+        max_bytes: on disk; beyond, the oldest entries are deleted.
     """
 
-    def __init__(self, segmenter: Segmenter, folder: Path, stamp: str, room: int = ROOM):
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        folder: Path,
+        stamp: str,
+        max_bytes: int = MAX_BYTES,
+    ):
         super().__init__(
             segmenter.predictor, segmenter.refiner, segmenter.config, segmenter.charts
         )
-        self._folder, self._stamp, self._room, self._written = folder, stamp, room, 0
+        self._folder, self._stamp = folder, stamp
+        self._max_bytes, self._written = max_bytes, 0
 
-    def look(self, image: NDArray[np.uint8], pick: int | None = None) -> Sight:
-        """Return what is seen in a photo, see `Segmenter.look`."""
-        path = self._folder / f"{self._name(image, pick)}.npz"
+    def segment(
+        self, image: NDArray[np.uint8], instance: int | None = None
+    ) -> Segmentation:
+        """Segment a photo, see `Segmenter.segment`."""
+        path = self._folder / f"{self._name(image, instance)}.npz"
         try:
             return unpack(path.read_bytes())
-        except _BROKEN:
-            sight = super().look(image, pick)
-        self._remember(sight, path)
-        return sight
+        except _DAMAGED:
+            segmentation = super().segment(image, instance)
+        self._store(segmentation, path)
+        return segmentation
 
-    def _name(self, image: NDArray[np.uint8], pick: int | None) -> str:
-        told = json.dumps([self._stamp, asdict(self.config), image.shape, pick])
-        return hashlib.sha256(told.encode() + image.tobytes()).hexdigest()
+    def _name(self, image: NDArray[np.uint8], instance: int | None) -> str:
+        facts = json.dumps([self._stamp, asdict(self.config), image.shape, instance])
+        return hashlib.sha256(facts.encode() + image.tobytes()).hexdigest()
 
-    def _remember(self, sight: Sight, path: Path) -> None:
+    def _store(self, segmentation: Segmentation, path: Path) -> None:
         try:
-            data = pack(sight)
+            data = pack(segmentation)
             write_whole(path, lambda file: file.write(data))
-            if self._written % _SWEEP == 0:
-                self._drop_old()
+            if self._written % _SWEEP_EVERY == 0:
+                self._delete_oldest()
             self._written += 1
         except (TryOnError, OSError):
-            return  # a full cache is no reason to stop
+            return  # a cache that cannot be written is no reason to stop
 
-    def _drop_old(self) -> None:
+    def _delete_oldest(self) -> None:
         with os.scandir(self._folder) as entries:
-            found = [(e.stat().st_mtime, e.stat().st_size, e.path) for e in entries]
-        filled = sum(size for _, size, _ in found)
-        for _, size, name in sorted(found):
-            if filled <= self._room:
+            files = [(e.stat().st_mtime, e.stat().st_size, e.path) for e in entries]
+        total = sum(size for _, size, _ in files)
+        for _, size, name in sorted(files):
+            if total <= self._max_bytes:
                 return
             Path(name).unlink(missing_ok=True)
-            filled -= size
+            total -= size
 
 
-def pack(sight: Sight) -> bytes:
-    """Return a sight as the bytes of a `.npz` file."""
+def pack(segmentation: Segmentation) -> bytes:
+    """Return a segmentation as the bytes of a `.npz` file."""
     arrays: dict[str, NDArray[np.generic]] = {}
     facts: dict[str, Any] = {"instances": []}
-    for number, instance in enumerate(sight.instances):
+    for number, instance in enumerate(segmentation.instances):
         values = asdict(instance)
         landmarks = values.pop("landmarks")
         facts["instances"].append(values)
         if landmarks is not None:
             arrays[f"landmarks{number}"] = landmarks
-    if sight.garment is not None:
-        facts["chosen"] = sight.garment.chosen
-        facts["agreement"] = float(sight.garment.agreement)
-        arrays["mask"] = sight.garment.mask
-        if sight.garment.chart is not None:
-            arrays |= {name: getattr(sight.garment.chart, name) for name in _CHART}
+    garment = segmentation.garment
+    if garment is not None:
+        facts["chosen"] = garment.chosen
+        facts["agreement"] = float(garment.agreement)
+        arrays["mask"] = garment.mask
+        if garment.chart is not None:
+            arrays |= {name: getattr(garment.chart, name) for name in _CHART_FIELDS}
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
-def unpack(data: bytes) -> Sight:
-    """Return the sight that `pack` made bytes of.
+def unpack(data: bytes) -> Segmentation:
+    """Return the segmentation that `pack` wrote.
 
     Raises:
-        ValueError, TypeError, LookupError, OSError, EOFError, BadZipFile: it is none.
+        ValueError, TypeError, LookupError, OSError, EOFError, BadZipFile: the bytes hold
+            none.
     """
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
@@ -120,12 +131,13 @@ def unpack(data: bytes) -> Sight:
         for number, values in enumerate(facts["instances"])
     )
     if "mask" not in arrays:
-        return Sight(instances, None)
-    chart = Chart(*(arrays[name] for name in _CHART)) if "spots" in arrays else None
+        return Segmentation(instances, None)
+    has_chart = "points" in arrays
+    chart = Chart(*(arrays[name] for name in _CHART_FIELDS)) if has_chart else None
     garment = GarmentMask(
         arrays["mask"], instances, facts["chosen"], facts["agreement"], chart
     )
-    return Sight(instances, garment)
+    return Segmentation(instances, garment)
 
 
 def _instance(

@@ -22,8 +22,9 @@ from tryon.batch.manifest import Row
 from tryon.batch.models import Models, ShippedModels
 from tryon.batch.pairs import Pair
 from tryon.errors import MissingModel, Refusal, TryOnError
-from tryon.images import encode_image, read_photo, shown, shrink, write_whole
-from tryon.pipeline import Options, Stopwatch, TryOnPipeline
+from tryon.files import encode_image, printable, write_whole
+from tryon.images import read_photo, shrink
+from tryon.pipeline import Options, StageTimer, TryOnPipeline
 from tryon.report import describe_model
 from tryon.types import Photo, TryOnResult
 from tryon.zoo import ModelCard, sha256_of
@@ -143,7 +144,7 @@ class PairWorker:
             trouble = Trouble("failed", "out_of_memory", said)
         except Exception as error:  # a bug must not stop thousands of pairs: it is told
             _logger.exception("%s: cannot be done", work.pair.key)
-            said = f"a fault of tryon ({type(error).__name__}); please report it"
+            said = f"internal error ({type(error).__name__}); please report it"
             trouble = Trouble("failed", "internal_error", said)
         cards = pipeline.cards if pipeline else ()
         return replace(_without_photos(work), trouble=trouble, cards=cards)
@@ -192,18 +193,18 @@ class PairWorker:
         return self.job.models.load(pattern, self.universal.segmenter)
 
     def _dress(self, work: Work, pipeline: TryOnPipeline) -> Work:
-        watch = Stopwatch(lambda stage: None)
-        with watch("segment"):
+        timer = StageTimer()
+        with timer("segment"):
             user, shop = (
-                self.garments.find(pipeline, _key(source, role), source.photo)
+                self.garments.find_garment(pipeline, _key(source, role), source.photo)
                 for source, role in ((work.user, "user"), (work.shop, "shop"))
             )
-        result = pipeline.dress(user, shop, self.job.options, watch)
+        result = pipeline.dress(user, shop, self.job.options, timer)
         return replace(
             _without_photos(work),
             result=result,
             cards=pipeline.cards,
-            seconds={**work.seconds, **watch.seconds},
+            seconds={**work.seconds, **timer.seconds},
         )
 
     def _write(
@@ -246,7 +247,7 @@ def hash_photo(path: Path) -> str:
         why = "it is no regular file"
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         why = str(getattr(error, "strerror", None) or error)
-    raise Refusal("unreadable_image", f"{shown(path)}: {why}; check the path")
+    raise Refusal("unreadable_image", f"{printable(path)}: {why}; check the path")
 
 
 def kept_row(pair: Pair, job: Job) -> Row:

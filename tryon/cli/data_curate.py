@@ -57,7 +57,7 @@ def curate(
     """
     from data_tools import curate as curating
     from tryon.errors import TryOnError
-    from tryon.images import write_text
+    from tryon.files import write_text
 
     rules = curating.Rules(
         min_side, not any_view, not any_outline, None if keep_copies else distance

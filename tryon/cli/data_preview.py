@@ -32,7 +32,7 @@ def preview(src: Path, source: str, out: Path, limit: int, seed: int) -> None:
 
     from data_tools.preview import choose_records, draw_sheet
     from tryon.errors import TryOnError
-    from tryon.images import write_image
+    from tryon.files import write_image
 
     dataset = read_annotations(src, source)
     try:

@@ -102,7 +102,6 @@ def _collect_runtime(
     context: click.Context, rows: list[tuple[str, str]], problems: list[str]
 ) -> None:
     """Load the segmenter, to tell what really runs it."""
-    from mrcnn.predictor import runtime_of
     from tryon.errors import TryOnError
     from tryon.segment import Segmenter
 
@@ -112,5 +111,5 @@ def _collect_runtime(
     except TryOnError as error:
         problems.append(str(error))
         return
-    used = {runtime_of(segmenter.predictor), runtime_of(segmenter.refiner)}
+    used = {segmenter.predictor.runtime, segmenter.refiner.runtime}
     rows.append(("segmenter runs in", ", ".join(sorted(used))))

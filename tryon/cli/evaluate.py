@@ -89,9 +89,9 @@ def segmentation(
         results = list(evaluation.measure_photos(segmenter, photos, tell))
     rows = evaluation.tabulate(results)
     if sheet:
-        from tryon.evaluation.sheets import write_sheet
+        from tryon.evaluation.sheets import write_mask_sheet
 
-        write_sheet(results, sheet)
+        write_mask_sheet(results, sheet)
     if as_json:
         echo_json(dict(rows) | {"photos": [result.row() for result in results]})
         return
@@ -139,9 +139,9 @@ def tryon(
     with progress(context, len(pairs)) as tell:
         results = list(evaluation.measure_pairs(pipeline, pairs, tell))
     if sheet:
-        from tryon.evaluation.tryon_sheet import write_sheet
+        from tryon.evaluation.sheets import write_pair_sheet
 
-        write_sheet(results, sheet)
+        write_pair_sheet(results, sheet)
     rows = evaluation.tabulate(results)
     if as_json:
         echo_json(dict(rows) | {"pairs": [result.row() for result in results]})

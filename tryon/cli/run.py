@@ -126,7 +126,7 @@ def _read(user_path: Path, shop_path: Path, tell: Progress) -> tuple["Photo", "P
 def _write(result: "TryOnResult", out: Path, artifacts: Path | None) -> None:
     import json
 
-    from tryon.images import write_image, write_text
+    from tryon.files import write_image, write_text
 
     write_image(result.image, out, result.icc_profile)
     if artifacts is None:

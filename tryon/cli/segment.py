@@ -1,4 +1,4 @@
-"""`tryon segment`: mattes, cut-outs and finds of any number of photos."""
+"""`tryon segment`: mattes, cut-outs and detections of any number of photos."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--instance",
     type=click.IntRange(min=0),
     metavar="K",
-    help="Take the K-th find.  [default: the largest short-sleeve top]",
+    help="Take the K-th detection, from 0.  [default: the largest short-sleeve top]",
 )
 @click.option(
     "--preview",
@@ -92,12 +92,12 @@ def _segment_one(
     """Write the files of one photo; returns their paths."""
     import json
 
-    from tryon.images import write_image, write_text
+    from tryon.files import write_image, write_text
     from tryon.preview import draw_preview
     from tryon.stages import work_image
 
     work = work_image(photo)
-    instances, found = segmenter.look(work, pick)
+    instances, found = segmenter.segment(work, pick)
     mask, cutout = _cut(photo, work, found)
     facts = _facts(instances, found, photo.size[1] / work.shape[1])
     assert photo.path is not None
@@ -119,19 +119,19 @@ def _cut(
     """Return matte and cut-out at the photo's own size; all zero without a garment."""
     import numpy as np
 
-    from tryon.stages import Garment
+    from tryon.stages import DetectedGarment, prepare
 
     if found is None:
         return np.zeros(photo.size, np.uint8), np.zeros((*photo.size, 4), np.uint8)
-    garment = Garment(photo, work, found)
+    garment = prepare(DetectedGarment(photo, work, found))
     return garment.full_alpha, garment.cut()
 
 
 def _facts(
     instances: "tuple[Instance, ...]", found: "GarmentMask | None", scale: float
 ) -> dict[str, Any]:
-    from tryon.report import describe_found, describe_instances
+    from tryon.report import describe_detection, describe_instances
 
     if found is None:
         return {"instances": describe_instances(instances, scale), "chosen": None}
-    return describe_found(found, scale)
+    return describe_detection(found, scale)

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from compositor import Warp, mask_box, relight, sample_raster
-from data_tools.paint.designs import spread_chart
+from compositor import Warp, mask_box, relight, sample_raster, shading, warp_image
+from data_tools.paint.designs import extend_nearest
 from data_tools.paint.rendered_pairs import Truth
-from tryon.correspond import RIM, fit_style
+from tryon.correspond import MATCHING, warp_by_matches
 from tryon.evaluation.metrics import panel_units
 from tryon.pipeline import composite
 from tryon.stages import Garment
-from tryon.transfer import Relit, Transferred, as_shares, classical_light
+from tryon.transfer import Relit, Transferred, to_fractions
 
 Array = NDArray[np.float32]
 NEAREST = 4  # shop pixels whose places are mixed for a spot between them
@@ -55,13 +55,13 @@ class Drawn:
 def photo_raster(user: Garment) -> tuple[Array, Array]:
     """Return rows and columns of the photo's own pixels, in working-size pixels."""
     height, width = user.photo.size
-    return user.places(slice(0, height), slice(0, width))
+    return user.raster(slice(0, height), slice(0, width))
 
 
 def ours(user: Garment, out1: Transferred) -> Attempt:
     """Return the pipeline's own result; a pattern takes no spot of the shop picture."""
     raster = photo_raster(user)
-    places = out1.shop_places(*raster) if isinstance(out1, Relit) else None
+    places = out1.shop_coordinates(*raster) if isinstance(out1, Relit) else None
     return Attempt(composite(user, out1), places)
 
 
@@ -79,24 +79,43 @@ def flat_colour(user: Garment, shop: Garment) -> Attempt:
 
 def box_affine(user: Garment, shop: Garment) -> Attempt:
     """Stretch the shop garment's box to the shirt's; light is S2's own."""
-    _, style, mask = fit_style(user, shop, None)
+    _, style, mask = warp_by_matches(user, shop, None)
     x1, y1, x2, y2 = mask_box(mask)
     corners = [[[x1, y1], [x2 - 1, y1]], [[x1, y2 - 1], [x2 - 1, y2 - 1]]]
-    warp = Warp(np.array(corners, np.float32), mask_box(user.found.mask))
+    warp = Warp(np.array(corners, np.float32), mask_box(user.detection.mask))
     return _warped(user, warp, style, mask)
 
 
 def contour_warp(user: Garment, shop: Garment) -> Attempt:
     """Warp by the outlines of both masks; light is S2's own."""
-    return _warped(user, *fit_style(user, shop, None))
+    return _warped(user, *warp_by_matches(user, shop, None))
 
 
 def _warped(
     user: Garment, warp: Warp, style: NDArray[np.uint8], mask: NDArray[np.bool_]
 ) -> Attempt:
     garment = Drawn(classical_light(user, warp, style, mask), user.corners)
-    places = as_shares(warp.coordinates(*photo_raster(user)), mask.shape)
+    places = to_fractions(warp.coordinates(*photo_raster(user)), mask.shape)
     return Attempt(composite(user, garment), places)
+
+
+def classical_light(
+    user: Garment, warp: Warp, style: NDArray[np.uint8], mask: NDArray[np.bool_]
+) -> Array:
+    """Draw S1's photo through a warp, lit by S2's folds: no network, a baseline.
+
+    Args:
+        user: has S2.
+        warp: from the user's working size to `style`.
+        style: uint8 (H, W, 3), S1's photo.
+        mask: bool (H, W), where its colours may be taken from.
+
+    Returns:
+        float32 (h, w, 3), 0..255, at the user's working size.
+    """
+    height, width = user.alpha.shape
+    colours, _ = warp_image(style, mask, warp, np.arange(height), np.arange(width))
+    return relight(colours, shading(user.work, user.alpha))
 
 
 def truth_warp(user: Garment, shop: Garment, truth: Truth) -> Attempt:
@@ -115,7 +134,7 @@ def truth_warp(user: Garment, shop: Garment, truth: Truth) -> Attempt:
     ys, xs = photo_raster(user)
     corners = float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1])
     return Attempt(
-        composite(user, Drawn(lit, corners)), as_shares(pixels, truth.shop_tee.shape)
+        composite(user, Drawn(lit, corners)), to_fractions(pixels, truth.shop_tee.shape)
     )
 
 
@@ -128,7 +147,7 @@ def true_places(truth: Truth) -> Array:
     Returns:
         float32 (H, W, 2), (x, y) in pixels of the shop picture.
     """
-    rim = ndimage.binary_erosion(truth.shop_tee, iterations=RIM)
+    rim = ndimage.binary_erosion(truth.shop_tee, iterations=MATCHING.edge_margin)
     source = (
         truth.shop_front & rim if (truth.shop_front & rim).any() else truth.shop_front
     )
@@ -141,4 +160,4 @@ def true_places(truth: Truth) -> Array:
     mixed = (spots * weight[..., None]).sum(axis=1) / weight.sum(axis=1)[:, None]
     places = np.zeros((*truth.tee.shape, 2), np.float32)
     places[target] = mixed
-    return spread_chart(places, target)
+    return extend_nearest(places, target)

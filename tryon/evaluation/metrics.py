@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import color, metrics
 
-from data_tools.paint.designs import spread_chart
+from data_tools.paint.designs import extend_nearest
 from data_tools.paint.rendered_pairs import Truth
 
 Array = NDArray[np.float32]
@@ -104,7 +104,7 @@ def coordinate_errors(places: Array, truth: Truth) -> Array:
 
     Args:
         places: (H, W, 2), which spot of the shop picture each pixel of the photo got:
-            (x, y) as shares of its width and height, as of `Relit.shop_places`.
+            (x, y) as shares of its width and height, as of `Relit.shop_coordinates`.
         truth: of the pair.
 
     Returns:
@@ -117,6 +117,6 @@ def coordinate_errors(places: Array, truth: Truth) -> Array:
         np.clip((places[..., axis] * size[1 - axis]).astype(np.intp), 0, side - 1)
         for axis, side in ((0, size[1]), (1, size[0]))
     )
-    found = spread_chart(truth.shop_chart, truth.shop_tee)[y, x]
+    found = extend_nearest(truth.shop_chart, truth.shop_tee)[y, x]
     away = panel_units(found) - panel_units(truth.chart)
     return np.where(truth.tee, np.hypot(*np.moveaxis(away, -1, 0)), np.nan)

@@ -18,7 +18,7 @@ from data_tools.annotations import ATTRIBUTES, SHORT_SLEEVE_TOP, AnnotatedPhoto
 from mrcnn.coco import Piece, average_precision
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.evaluate import boundary_f, landmark_errors
-from tryon.segment import Segmenter, describe
+from tryon.segment import Segmenter, as_instances
 from tryon.types import GarmentMask
 
 Figures = dict[str, Any]
@@ -171,10 +171,10 @@ def _crop(piece: Piece, window: tuple[slice, slice]) -> Piece:
 
 def measure_view(segmenter: Segmenter, view: View) -> Result:
     """Cut out the garment of a view, and compare it with the truth."""
-    found = segmenter.find(view.image, ANY_SCORE)
+    found = segmenter.detect(view.image, ANY_SCORE)
     # The best come first: what is chosen among the sure has the same index in `found`.
     sure = found[found.scores >= segmenter.config.score_threshold]
-    chosen = segmenter.choose(view.image, sure)
+    chosen = segmenter.select(view.image, sure)
     finds = tops_among(found, chosen, segmenter.config.mask_threshold)
     mask = np.zeros(view.image.shape[:2], bool) if chosen is None else chosen.mask
     truths = [top.mask for top in view.tops]
@@ -223,7 +223,7 @@ def tops_among(
         threshold: probability from which a pixel is garment.
     """
     pieces = []
-    for i, instance in enumerate(describe(found)):
+    for i, instance in enumerate(as_instances(found)):
         if chosen is not None and i == chosen.chosen:
             pieces.append(_piece_of(chosen))
         elif instance.label == SHORT_SLEEVE_TOP:

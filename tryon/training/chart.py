@@ -16,7 +16,7 @@ from mrcnn.chart.train import ChartTrainer
 from mrcnn.config import ChartConfig, RefinerConfig
 from mrcnn.refiner.model import build_refiner
 from tryon.errors import TryOnError
-from tryon.images import write_image
+from tryon.files import write_image
 from tryon.networks import load_network
 from tryon.training.run import Trainee, TrainingRun, build_trainee, one_line, train
 from tryon.training.samples.chart import (

@@ -21,16 +21,17 @@ from cyclegan.model import CycleGAN
 from cyclegan.train import resume, train
 from cyclegan.weights import load_weights, save_float16
 from data_tools.augment.views import cutout_augmenter
-from tryon.correspond import UNIT, chart_warp
+from tryon.correspond import UV_SIZE, chart_warp
 from tryon.errors import Refusal, TryOnError
-from tryon.frames import Frame, look
-from tryon.images import read_photo, write_image
+from tryon.files import write_image
+from tryon.frames import Frame, crop
+from tryon.images import read_photo
 from tryon.segment import Segmenter
-from tryon.stages import Garment, work_image
+from tryon.stages import DetectedGarment, Garment, prepare, work_image
 from tryon.training.pattern_score import PatternJudge, split_users
 from tryon.training.run import open_board
 from tryon.training.texture import unwrap
-from tryon.transfer import UniversalTransfer, garment_places
+from tryon.transfer import UniversalTransfer, garment_uv
 from tryon.zoo import ModelCard, user_home, write_card
 
 SHIPPED_USERS = Path(__file__).parent / "users"
@@ -113,18 +114,18 @@ def find_garments(
         if found is None:
             skipped(f"{path}: no short-sleeve top was found")
         else:
-            garments.append(Garment(photo, work, found))
+            garments.append(prepare(DetectedGarment(photo, work, found)))
     return garments
 
 
 def frame_all(garments: Sequence[Garment], config: CycleGANConfig) -> Garments:
     """Return all garments as the CycleGAN takes them: all of them in frames."""
     framed = [(g, Frame.around(g.box, config.image_size)) for g in garments]
-    images = [_as_picture(look(frame, g.work, 127.0)) for g, frame in framed]
+    images = [_as_picture(crop(frame, g.work, 127.0)) for g, frame in framed]
     masks = [_mask(g, frame) for g, frame in framed]
     if not config.texture:
         return Garments(images, masks)
-    return Garments(images, masks, [garment_places(g, frame) for g, frame in framed])
+    return Garments(images, masks, [garment_uv(g, frame) for g, frame in framed])
 
 
 def frame_targets(
@@ -139,7 +140,7 @@ def frame_targets(
     light is to be learned, not how its warp differs.
     """
     drawn, masks = [], []
-    unwrapped = cache(lambda index: _unwrap(shop[index], transfer, UNIT))
+    unwrapped = cache(lambda index: _unwrap(shop[index], transfer, UV_SIZE))
     for index, user in enumerate(users):
         frame = Frame.around(user.box, config.image_size)
         out1 = transfer(user, shop[index % len(shop)])
@@ -149,7 +150,7 @@ def frame_targets(
         # At the working size first: read straight through the frame, prints would alias.
         height, width = user.alpha.shape
         colours = out1.draw(np.arange(height), np.arange(width))
-        drawn.append(_as_picture(look(frame, colours, 127.0)))
+        drawn.append(_as_picture(crop(frame, colours, 127.0)))
         masks.append(_mask(user, frame))
     return Garments(drawn, masks)
 
@@ -163,7 +164,7 @@ def _as_picture(colours: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def _mask(garment: Garment, frame: Frame) -> NDArray[np.bool_]:
-    return look(frame, garment.found.mask[..., None], 0.0)[..., 0] > 0.5
+    return crop(frame, garment.detection.mask[..., None], 0.0)[..., 0] > 0.5
 
 
 def train_pattern(

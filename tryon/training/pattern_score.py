@@ -10,7 +10,7 @@ from cyclegan.model import CycleGAN
 from mrcnn.detections import mask_iou
 from tryon.frames import Frame
 from tryon.images import shrink
-from tryon.light import mask_in
+from tryon.light import mask_in_frame
 from tryon.pipeline import composite
 from tryon.segment import Segmenter
 from tryon.stages import WORK_SIZE, Garment
@@ -69,7 +69,7 @@ class PatternJudge:
         style = style_distance(image, alpha, *theirs)
         own = style_distance(user.work, user.alpha, *theirs)
         found = self.segmenter(shrink(image, WORK_SIZE))
-        shape = 0.0 if found is None else mask_iou(found.mask, user.found.mask)
+        shape = 0.0 if found is None else mask_iou(found.mask, user.detection.mask)
         return {
             "held_out_style": style,
             "held_out_shape": shape,
@@ -82,7 +82,7 @@ def cycle_error(model: CycleGAN, user: Garment) -> float:
     """Return how far S2 and its way to the pattern and back differ, mean grey levels."""
     frame = Frame.around(user.box, model.config.image_size)
     seen = pattern_input(user, frame, model.config)
-    s2, mask = seen[..., :3], mask_in(user, frame)[None, ..., None]
+    s2, mask = seen[..., :3], mask_in_frame(user, frame)[None, ..., None]
     places = seen[..., -2:] if model.config.texture else None
     there = model.generate(s2, mask, places)
     back = model.restore(there, mask, places)

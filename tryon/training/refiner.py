@@ -9,11 +9,11 @@ import numpy as np
 from data_tools.annotations import AnnotatedPhoto
 from mrcnn.config import RefinerConfig
 from mrcnn.detections import mask_iou
-from mrcnn.predictor import Predictor
 from mrcnn.refiner.data import RefinerBatches, Region, random_region, spoil_mask
 from mrcnn.refiner.model import build_refiner
 from mrcnn.refiner.train import RefinerTrainer
-from tryon.images import write_image
+from mrcnn.runtime import Predictor
+from tryon.files import write_image
 from tryon.training.run import Trainee, TrainingRun, build_trainee, one_line, train
 from tryon.training.samples.photos import TrainingPhotos, gather_photos
 from tryon.training.samples.refiner import (

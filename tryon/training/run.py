@@ -18,7 +18,7 @@ from mrcnn.checkpoint import RunError
 from mrcnn.config import NetworkConfig, TrainConfig
 from mrcnn.train import averaged_weights, plan_epochs, run_stages
 from tryon.errors import TryOnError
-from tryon.images import write_text
+from tryon.files import write_text
 from tryon.training.samples.photos import DataChoice, TrainingPhotos
 from tryon.zoo import write_card
 

@@ -9,7 +9,7 @@ from data_tools.annotations import AnnotatedPhoto
 from mrcnn.config import MaskRCNNConfig
 from mrcnn.data import TrainingBatches
 from mrcnn.model import MaskRCNN
-from tryon.images import write_image
+from tryon.files import write_image
 from tryon.training.run import Trainee, TrainingRun, build_trainee, one_line, train
 from tryon.training.samples.photos import ExampleLoader, example_augmenter, gather_photos
 from tryon.training.worst_cases import draw_cases, judge_case

@@ -16,7 +16,7 @@ from cyclegan.train import resume, train
 from cyclegan.weights import load_weights, save_float16
 from data_tools.folders import read_folder
 from data_tools.paint import designs as paint
-from tryon.images import write_image
+from tryon.files import write_image
 from tryon.training.samples.relit_pairs import find_renders
 from tryon.training.samples.shading import light_garments, shading_sample
 from tryon.zoo import write_card

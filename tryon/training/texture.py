@@ -5,17 +5,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from compositor import fill_outside, match_places
-from tryon.correspond import UNIT, chart_warp, front_of
-from tryon.networks import Generator
+from mrcnn.runtime import Predictor
+from tryon.correspond import UV_SIZE, chart_warp, front_of
 from tryon.stages import Garment
-from tryon.transfer import bare_style
+from tryon.transfer import unshaded_style
 
 Array = NDArray[np.float32]
 SPOTS = 160  # a side of the grid of spots that know their place
 REACH = 0.01  # chart units from such a spot: what lies farther S1 does not show
 
 
-def unwrap(shop: Garment, network: Generator, size: int) -> Array:
+def unwrap(shop: Garment, network: Predictor, size: int) -> Array:
     """Lay S1, relieved of its folds, out on the front of its chart.
 
     What S1 does not show is continued as in a mirror, see `fill_outside`.
@@ -28,7 +28,7 @@ def unwrap(shop: Garment, network: Generator, size: int) -> Array:
     Returns:
         float32 (size, size, 3), 0..255.
     """
-    style = bare_style(shop, network)
+    style = unshaded_style(shop, network)
     spots = find_texels(shop, size)
     shown: NDArray[np.bool_] = np.asarray(np.isfinite(spots).all(axis=-1))
     scale = np.array(style.shape[1::-1]) / shop.work.shape[1::-1]
@@ -46,7 +46,7 @@ def find_texels(shop: Garment, size: int) -> Array:
     ys, xs = (np.linspace(a, b - 1, SPOTS) for a, b in ((y1, y2), (x1, x2)))
     inside = front_of(shop)[ys.astype(int)[:, None], xs.astype(int)]
     spots = np.stack(np.meshgrid(xs, ys), axis=-1)[inside]
-    places = (chart_warp(shop).coordinates(ys, xs)[inside] + 0.5) / UNIT
+    places = (chart_warp(shop).coordinates(ys, xs)[inside] + 0.5) / UV_SIZE
     steps = (np.arange(size) + 0.5) / size
     texels = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     return match_places(texels, places, spots, REACH).reshape(size, size, 2)

@@ -18,7 +18,7 @@ from cyclegan.weights import load_weights, save_float16
 from data_tools.folders import read_folder
 from data_tools.paint import designs as paint
 from tryon.errors import TryOnError
-from tryon.images import write_image
+from tryon.files import write_image
 from tryon.training.samples.real_tops import draw_cutout, find_cutouts
 from tryon.training.samples.relit_pairs import find_renders, make_pairs
 from tryon.training.samples.universal import paint_sample

@@ -11,6 +11,7 @@ from mrcnn.data import Example
 from mrcnn.detections import mask_iou
 from mrcnn.model import MaskRCNN
 from mrcnn.predictor import detect
+from mrcnn.runtime import Runtime
 
 _SCORE = 0.5  # of finds that count
 _HEIGHT, _GAP = 200, 6  # pixels of a picture in the sheet
@@ -18,10 +19,12 @@ _COLOUR = np.array([0, 200, 80])
 
 
 class ModelPredictor:
-    """A network in training behind the `mrcnn.predictor.Predictor` seam."""
+    """A network in training as a `mrcnn.runtime.Predictor`."""
+
+    runtime: Runtime = "keras"
 
     def __init__(self, model: MaskRCNN):
-        self.image_size = model.config.image_size
+        self.config, self.image_size = model.config, model.config.image_size
         self._model = model
 
     def __call__(self, images: NDArray[np.float32]) -> dict[str, NDArray]:

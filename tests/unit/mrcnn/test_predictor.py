@@ -5,12 +5,13 @@ from mrcnn.config import MaskRCNNConfig
 from mrcnn.detections import mask_iou
 from mrcnn.model import MaskRCNN
 from mrcnn.predictor import (
-    KerasPredictor,
     Letterbox,
+    build_network,
     detect,
     letterbox,
     paste_mask,
 )
+from mrcnn.runtime import KerasPredictor
 from mrcnn.windows import PAD_VALUE
 
 
@@ -149,7 +150,9 @@ def test_keras_predictor_gives_what_its_model_gives(config, tmp_path):
     assert isinstance(config, MaskRCNNConfig)
     model = MaskRCNN(config)
     model.save_weights(tmp_path / "m.weights.h5")
-    predictor = KerasPredictor(config, tmp_path / "m.weights.h5")
+    predictor = KerasPredictor(
+        config, lambda: build_network(config, tmp_path / "m.weights.h5")
+    )
     images = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
     expected = model.predict_on_batch(images)
     for name, value in predictor(images).items():

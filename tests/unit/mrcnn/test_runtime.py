@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -15,14 +16,16 @@ import pytest
 
 from mrcnn import runtime
 from mrcnn.model import MaskRCNN
-from mrcnn.predictor import (
+from mrcnn.predictor import build_network
+from mrcnn.refiner.model import build_refiner
+from mrcnn.runtime import (
     KerasPredictor,
     OpenVinoPredictor,
+    check_batch,
+    fingerprint,
     load_predictor,
-    runtime_of,
+    open_network,
 )
-from mrcnn.refiner.model import build_refiner
-from mrcnn.runtime import fingerprint, open_network
 
 ROOT = Path(__file__).parents[3]
 SHAPE = (8, 8, 4)
@@ -76,6 +79,16 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+def in_openvino(config, weights, cache):
+    build = partial(build_network, config, weights)
+    return OpenVinoPredictor(config, build, fingerprint(weights), cache)
+
+
+def load(config, weights, cache, runtime="auto"):
+    build = partial(build_network, config, weights)
+    return load_predictor(config, build, fingerprint(weights), cache, runtime)
+
+
 def entries(folder):
     return sorted(p for p in folder.iterdir() if p.is_dir())
 
@@ -110,8 +123,8 @@ def compilations(openvino, monkeypatch):
 def test_both_runtimes_agree(config, weights, cache, views):
     rng = np.random.default_rng(2)
     images = rng.uniform(0, 255, (views, 64, 64, 3)).astype(np.float32)
-    expected = KerasPredictor(config, weights)(images)
-    predictor = OpenVinoPredictor(config, weights, cache)
+    expected = KerasPredictor(config, partial(build_network, config, weights))(images)
+    predictor = in_openvino(config, weights, cache)
     found = predictor(images)
     assert predictor.image_size == 64
     assert set(found) == set(expected)
@@ -136,8 +149,9 @@ def test_both_runtimes_agree_on_a_refiner(refiner_config, tmp_path, cache):
     path = tmp_path / "r.weights.h5"
     build_refiner(refiner_config).save_weights(path)
     views = np.random.default_rng(2).uniform(0, 255, (2, 64, 64, 4)).astype(np.float32)
-    expected = KerasPredictor(refiner_config, path)(views)
-    found = OpenVinoPredictor(refiner_config, path, cache)(views)
+    build = partial(build_network, refiner_config, path)
+    expected = KerasPredictor(refiner_config, build)(views)
+    found = in_openvino(refiner_config, path, cache)(views)
     assert set(found) == set(expected)
     for name, value in found.items():
         np.testing.assert_allclose(value, expected[name], atol=1e-3, err_msg=name)
@@ -339,17 +353,17 @@ def test_a_network_in_use_does_not_make_room(tmp_path, monkeypatch):
 
 @needs_openvino
 def test_a_second_start_needs_no_keras(config, weights, cache):
-    OpenVinoPredictor(config, weights, cache)
+    in_openvino(config, weights, cache)
     config.save(cache / "config.json")
     code = (
         "import json, sys, pathlib\n"
-        "import mrcnn.refine\n"
+        "import mrcnn.refiner.inference\n"
         "from mrcnn.config import MaskRCNNConfig\n"
-        "from mrcnn.predictor import load_predictor\n"
+        "from mrcnn.runtime import fingerprint, load_predictor\n"
         "weights, folder = map(pathlib.Path, sys.argv[1:])\n"
         "values = json.loads((folder / 'config.json').read_text())\n"
         "config = MaskRCNNConfig.from_dict(values)\n"
-        "load_predictor(config, weights, folder, 'openvino')\n"
+        "load_predictor(config, None, fingerprint(weights), folder, 'openvino')\n"
         "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -364,35 +378,35 @@ def test_a_second_start_needs_no_keras(config, weights, cache):
 
 @needs_openvino
 def test_auto_takes_openvino(config, weights, cache):
-    predictor = load_predictor(config, weights, cache)
+    predictor = load(config, weights, cache)
     assert isinstance(predictor, OpenVinoPredictor)
-    assert runtime_of(predictor) == "openvino"
+    assert predictor.runtime == "openvino"
 
 
 def test_keras_by_name(config, weights, tmp_path):
-    predictor = load_predictor(config, weights, tmp_path, "keras")
+    predictor = load(config, weights, tmp_path, "keras")
     assert isinstance(predictor, KerasPredictor)
-    assert runtime_of(predictor) == "keras"
+    assert predictor.runtime == "keras"
     assert entries(tmp_path) == []
 
 
 def test_auto_falls_back_with_one_line(config, weights, tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "openvino", None)  # as if it were not installed
     with caplog.at_level("INFO", logger="mrcnn"):
-        predictor = load_predictor(config, weights, tmp_path)
+        predictor = load(config, weights, tmp_path)
     assert isinstance(predictor, KerasPredictor)
     assert len(caplog.records) == 1
     assert "OpenVINO" in caplog.text
     with pytest.raises(ImportError):
-        load_predictor(config, weights, tmp_path, "openvino")
+        load(config, weights, tmp_path, "openvino")
 
 
 def test_a_cache_that_cannot_be_written(config, weights, tmp_path):
     place = tmp_path / "file"
     place.write_text("no folder")
-    assert isinstance(load_predictor(config, weights, place), KerasPredictor)
+    assert isinstance(load(config, weights, place), KerasPredictor)
     with pytest.raises(OSError, match="file"):
-        load_predictor(config, weights, place, "openvino")
+        load(config, weights, place, "openvino")
 
 
 def test_other_backends_cannot_convert(tmp_path, monkeypatch):
@@ -410,3 +424,20 @@ def test_fingerprints_tell_contents_apart(tmp_path):
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
     path.write_text("two")
     assert fingerprint(path, "x") != first
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "error"),
+    [
+        ((1, 32, 32, 3), np.float32, ValueError),
+        ((1, 64, 64, 10), np.float32, ValueError),
+        ((32, 32, 10), np.float32, ValueError),
+        ((0, 32, 32, 10), np.float32, ValueError),
+        ((1, 32, 32, 10), np.uint8, TypeError),
+    ],
+    ids=["channels", "size", "no batch", "empty", "uint8"],
+)
+def test_hostile_batches_are_refused(shape, dtype, error):
+    with pytest.raises(error, match="expected"):
+        check_batch(np.zeros(shape, dtype), (32, 32, 10))
+    check_batch(np.zeros((2, 32, 32, 10), np.float32), (32, 32, 10))

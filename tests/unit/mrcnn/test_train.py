@@ -11,7 +11,8 @@ from mrcnn.config import MaskRCNNConfig, Stage, TrainConfig
 from mrcnn.data import Example, TrainingBatches
 from mrcnn.detections import mask_iou
 from mrcnn.model import LOSS_NAMES, MaskRCNN
-from mrcnn.predictor import KerasPredictor, detect
+from mrcnn.predictor import build_network, detect
+from mrcnn.runtime import KerasPredictor
 from mrcnn.train import WarmupCosine, run_stages
 
 # The batches come through tf.data, which the eager steps do not touch.
@@ -221,7 +222,9 @@ def test_four_drawn_shirts_are_learned_by_heart(tmp_path):
     with graphs():
         rows = list(run_stages(model, train, make_batches, tmp_path, steps_per_epoch=50))
     assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
-    predictor = KerasPredictor(config, tmp_path / "model.weights.h5")
+    predictor = KerasPredictor(
+        config, lambda: build_network(config, tmp_path / "model.weights.h5")
+    )
     scores = []
     for shirt in shirts:
         (found,) = detect(predictor, shirt.image, 0.3)

@@ -8,16 +8,16 @@ import pytest
 from mrcnn.chart.inference import Chart
 from tryon import correspond
 from tryon.correspond import (
-    UNIT,
+    UV_SIZE,
     chart_warp,
-    collar_edge,
-    find_points,
+    fit_style_warp,
     front_of,
     landmark_distance,
-    neckline,
-    style_warp,
+    match_points,
+    trace_collar_edge,
+    trace_neckline,
 )
-from tryon.stages import Garment
+from tryon.stages import DetectedGarment, prepare
 from tryon.types import GarmentMask, Instance, Photo
 
 SIZE = 120, 100
@@ -39,14 +39,14 @@ def tee(shift=(0, 0), scale=1.0, landmarks=None):
     chart = Chart(spots, places, np.zeros(count, bool), np.full(count, 0.01, "f4"))
     instance = Instance(1, "short sleeve top", 0.9, (0, 0, 1, 1), 0.3, landmarks)
     found = GarmentMask(mask, (instance,), 0, 1.0, chart)
-    return Garment(Photo(image), image, found)
+    return prepare(DetectedGarment(Photo(image), image, found))
 
 
 def with_chart(garment, chart=None, **changes):
     """Return the garment with its chart changed, or with another one, or none."""
     if changes:
-        chart = replace(garment.found.chart, **changes)
-    return replace(garment, found=replace(garment.found, chart=chart))
+        chart = replace(garment.detection.chart, **changes)
+    return replace(garment, detection=replace(garment.detection, chart=chart))
 
 
 def away(warp, spots, goal):
@@ -56,7 +56,7 @@ def away(warp, spots, goal):
 
 def test_charts_meet_where_the_places_are_the_same():
     user, shop = tee(), tee((-3, 12), 0.8)
-    warp, style, _ = style_warp(user, shop)
+    warp, style, _ = fit_style_warp(user, shop)
     assert warp.method == "chart"
     assert style.shape == shop.photo.image.shape
     spots = np.array([[50, 60], [35, 90], [20, 30], [80, 40]])
@@ -66,7 +66,7 @@ def test_charts_meet_where_the_places_are_the_same():
 def test_pairs_are_read_in_the_large_photos_pixels():
     user, shop = tee(), tee((-3, 12), 0.8)
     large = shop.photo.image.repeat(3, axis=0).repeat(3, axis=1)
-    warp, style, mask = style_warp(user, replace(shop, photo=Photo(large)))
+    warp, style, mask = fit_style_warp(user, replace(shop, photo=Photo(large)))
     assert style.shape == large.shape
     assert mask.shape == large.shape[:2]
     spots = np.array([[50, 60], [35, 90]])
@@ -76,10 +76,10 @@ def test_pairs_are_read_in_the_large_photos_pixels():
 def test_a_garments_pixels_know_their_place_on_the_chart():
     spots = np.array([[50, 60], [35, 90], [20, 30]])
     for garment, moved in ((tee(), spots), (tee((-3, 12), 0.8), spots * 0.8 + [-3, 12])):
-        upwards = np.abs(garment.found.chart.places - np.float32([0, 1]))
-        warp = chart_warp(with_chart(garment, places=upwards))
+        upwards = np.abs(garment.detection.chart.uv - np.float32([0, 1]))
+        warp = chart_warp(with_chart(garment, uv=upwards))
         assert warp.method == "chart"
-        assert away(warp, moved, spots / 100 * UNIT - 0.5) < 0.01 * UNIT
+        assert away(warp, moved, spots / 100 * UV_SIZE - 0.5) < 0.01 * UV_SIZE
 
 
 def test_without_a_chart_the_box_stands_in():
@@ -87,7 +87,7 @@ def test_without_a_chart_the_box_stands_in():
     assert warp.method == "box"
     x1, y1, x2, y2 = tee().box
     corners = np.array([[x1, y1], [x2 - 1, y2 - 1]])
-    assert away(warp, corners, np.array([[0, 0], [UNIT - 1, UNIT - 1]])) < 1
+    assert away(warp, corners, np.array([[0, 0], [UV_SIZE - 1, UV_SIZE - 1]])) < 1
 
 
 def with_neck(depth):
@@ -115,7 +115,7 @@ def marked(shift=(0, 0), scale=1.0, off=0.0, seen=8):
 
 def test_landmarks_tell_whether_the_charts_are_right():
     user, large = marked(), marked((-3, 12), 0.8)
-    warp, _, mask = style_warp(user, large)
+    warp, _, mask = fit_style_warp(user, large)
     assert landmark_distance(user, large, warp) < 0.03
     shifted = replace(warp, grid=warp.grid + np.float32([0, 7]))
     area = np.sqrt(mask.sum())
@@ -128,21 +128,21 @@ def test_landmarks_are_compared_in_the_large_photos_pixels():
     user, shop = marked(), marked((-3, 12), 0.8)
     large = shop.photo.image.repeat(3, axis=0).repeat(3, axis=1)
     shop = replace(shop, photo=Photo(large))
-    assert landmark_distance(user, shop, style_warp(user, shop)[0]) < 0.02
+    assert landmark_distance(user, shop, fit_style_warp(user, shop)[0]) < 0.02
 
 
 @pytest.mark.parametrize("count", [0, 5, 6])
 def test_few_landmarks_tell_nothing(count):
     user, shop = marked(seen=count), marked(off=30)
-    warp, _, _ = style_warp(user, shop)
+    warp, _, _ = fit_style_warp(user, shop)
     assert (landmark_distance(user, shop, warp) > 0.1) is (count == 6)
     assert landmark_distance(tee(), shop, warp) == 0
 
 
 def test_a_low_neckline_meets_a_high_one():
     user, shop = tee(landmarks=with_neck(6)), tee(landmarks=with_neck(16))
-    warp, _, mask = style_warp(user, shop)
-    assert away(warp, neckline(user)[3:-3], neckline(shop)[3:-3]) < 2.5
+    warp, _, mask = fit_style_warp(user, shop)
+    assert away(warp, trace_neckline(user)[3:-3], trace_neckline(shop)[3:-3]) < 2.5
     far = np.array([[50, 90], [35, 80], [15, 40]])
     assert away(warp, far, far) < 1.5, "the rest of the print stays"
     assert not mask[24:30, 50].any(), "what lies above the front neckline is no front"
@@ -152,56 +152,56 @@ def test_a_low_neckline_meets_a_high_one():
 def test_equal_necklines_change_nothing():
     user, shop = tee(landmarks=with_neck(9)), tee(landmarks=with_neck(9))
     spots = np.array([[50, 34], [44, 30], [50, 80]])
-    warp, _, _ = style_warp(user, shop)
+    warp, _, _ = fit_style_warp(user, shop)
     assert away(warp, spots, spots) < 1.0
 
 
 def test_necklines_that_are_not_seen_or_in_no_order_are_not_used():
     hidden, crossed = with_neck(9), with_neck(9)
     hidden[3, 2], crossed[2, 0] = 0.2, 80
-    assert neckline(tee()) is None
-    assert neckline(tee(landmarks=hidden)) is None
-    assert neckline(tee(landmarks=crossed)) is None
+    assert trace_neckline(tee()) is None
+    assert trace_neckline(tee(landmarks=hidden)) is None
+    assert trace_neckline(tee(landmarks=crossed)) is None
 
 
 def test_uncertain_charts_give_way_to_landmarks_and_those_to_outlines():
     rng = np.random.default_rng(0)
     seen = np.column_stack([rng.uniform(20, 80, (25, 2)), np.ones(25)]).astype("f4")
     user, shop = tee(landmarks=seen), tee(landmarks=seen)
-    unsure = np.full(len(user.found.chart.spots), 0.5, "f4")
-    points = find_points(with_chart(user, scales=unsure), shop)
+    unsure = np.full(len(user.detection.chart.points), 0.5, "f4")
+    points = match_points(with_chart(user, scales=unsure), shop)
     assert points.method == "landmarks"
     np.testing.assert_array_equal(points.source, seen[:, :2])
     hidden = seen * np.float32([1, 1, 0.2])
-    assert find_points(with_chart(user), tee(landmarks=hidden)) is None
-    warp, _, _ = style_warp(with_chart(user), tee(landmarks=hidden))
+    assert match_points(with_chart(user), tee(landmarks=hidden)) is None
+    warp, _, _ = fit_style_warp(with_chart(user), tee(landmarks=hidden))
     assert warp.method in ("corners", "affine")
 
 
 def test_charts_that_do_not_meet_are_not_used():
     user, shop = tee(), tee()
-    elsewhere = shop.found.chart.places + np.float32(2)
-    assert find_points(user, with_chart(shop, places=elsewhere)) is None
+    elsewhere = shop.detection.chart.uv + np.float32(2)
+    assert match_points(user, with_chart(shop, uv=elsewhere)) is None
 
 
 @pytest.mark.parametrize("of", ["user", "shop"])
 def test_backs_are_never_paired(of):
     garments = {"user": tee(), "shop": tee()}
-    back = garments[of].found.chart.spots[:, 1] < 30
+    back = garments[of].detection.chart.points[:, 1] < 30
     garments[of] = with_chart(garments[of], back=back)
-    points = find_points(garments["user"], garments["shop"])
+    points = match_points(garments["user"], garments["shop"])
     spots = points.target if of == "user" else points.source
     assert (spots[:, 1] > 26).all()
 
 
 def test_the_inner_collar_is_no_style():
     shop = tee()
-    x, y = shop.found.chart.spots.T
+    x, y = shop.detection.chart.points.T
     shop = with_chart(shop, back=(y < 24) & (np.abs(x - 50) < 10))
     front = front_of(shop)
     assert not front[20:23, 42:58].any()
-    assert (front | ~shop.found.mask)[30:].all()
-    assert not style_warp(tee(), shop)[2][20:23, 42:58].any()
+    assert (front | ~shop.detection.mask)[30:].all()
+    assert not fit_style_warp(tee(), shop)[2][20:23, 42:58].any()
 
 
 def test_the_front_begins_at_the_edge_that_the_picture_shows():
@@ -210,8 +210,8 @@ def test_the_front_begins_at_the_edge_that_the_picture_shows():
     inside = (ys >= 20) & (((xs - 50) / 12) ** 2 + ((ys - 20) / 16) ** 2 < 1)
     shop.work[inside] = (60, 20, 20)
     shop.work[20:39, 49:52] = 250  # a label
-    assert neckline(shop)[6, 1] == pytest.approx(34)
-    assert collar_edge(shop)[6, 1] == pytest.approx(35.5, abs=1)
+    assert trace_neckline(shop)[6, 1] == pytest.approx(34)
+    assert trace_collar_edge(shop)[6, 1] == pytest.approx(35.5, abs=1)
     front = front_of(shop)
     assert front[inside].mean() < 0.06, "single pixels at the edge"
     assert not front[20:39, 49:52].any(), "the label"
@@ -228,11 +228,11 @@ def test_the_collars_edge_is_looked_for_once(monkeypatch):
     monkeypatch.setattr(correspond, "snap_curve", snap_curve)
     shop = tee(landmarks=with_neck(14))
     for depth in (9, 12):
-        style_warp(tee(landmarks=with_neck(depth)), shop)
+        fit_style_warp(tee(landmarks=with_neck(depth)), shop)
     assert len(looked) == 1
 
 
 def test_a_back_alone_is_taken_as_it_is():
     shop = tee()
-    turned = with_chart(shop, back=np.ones_like(shop.found.chart.back))
-    np.testing.assert_array_equal(front_of(turned), shop.found.mask)
+    turned = with_chart(shop, back=np.ones_like(shop.detection.chart.back))
+    np.testing.assert_array_equal(front_of(turned), shop.detection.mask)

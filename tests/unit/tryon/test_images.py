@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from tryon.errors import Refusal, TryOnError
-from tryon.images import MIN_SIDE, read_photo, shrink, write_image, write_text
+from tryon.files import write_image, write_text
+from tryon.images import MIN_SIDE, read_photo, shrink
 
 HEIGHT, WIDTH = 100, 140
 

@@ -6,14 +6,14 @@ import pytest
 from cyclegan.config import ShadingConfig
 from tryon.frames import Frame
 from tryon.light import (
-    Light,
-    fold_strength,
-    folds_of,
-    read_light,
-    relieve,
+    Shading,
+    fold_ratio,
+    high_pass,
+    predict_shading,
+    remove_shading,
     shading_input,
 )
-from tryon.stages import Garment
+from tryon.stages import DetectedGarment, prepare
 from tryon.types import GarmentMask, Instance, Photo
 
 SIZE = (60, 80)  # height, width
@@ -41,11 +41,12 @@ def garment(mask=None, image=None):
     if image is None:
         image = np.full((*SIZE, 3), 90, np.uint8)
     instance = Instance(1, "short sleeve top", 0.9, (0, 0, 9, 9), 0.5)
-    return Garment(Photo(image), image, GarmentMask(mask, (instance,), 0, 0.9))
+    detection = GarmentMask(mask, (instance,), 0, 0.9)
+    return prepare(DetectedGarment(Photo(image), image, detection))
 
 
 def test_light_is_0_on_average_whatever_the_networks_level():
-    lights = [read_light(garment(), FallingLight(level)) for level in (0.0, 0.7)]
+    lights = [predict_shading(garment(), FallingLight(level)) for level in (0.0, 0.7)]
     np.testing.assert_allclose(lights[0].logs, lights[1].logs, atol=1e-6)
     inside = lights[0].at(np.arange(13, 47), np.arange(23, 57))
     assert inside.mean() == pytest.approx(0, abs=0.05)
@@ -54,7 +55,7 @@ def test_light_is_0_on_average_whatever_the_networks_level():
 
 def test_light_goes_on_beyond_the_rim():
     """What the network says outside the garment has no meaning."""
-    light = read_light(garment(), FallingLight())
+    light = predict_shading(garment(), FallingLight())
     ys, xs = np.array([30]), np.array([0, 18, 22])
     outer, near, inner = light.at(ys, xs)[0, :, 0]
     assert outer == near
@@ -63,7 +64,7 @@ def test_light_goes_on_beyond_the_rim():
 
 def test_the_network_sees_the_garment_alone():
     network, image = FallingLight(), np.full((*SIZE, 3), 255, np.uint8)
-    read_light(garment(image=image), network)
+    predict_shading(garment(image=image), network)
     view, mask = network.seen[0, ..., :3], network.seen[0, ..., 3]
     assert network.seen.dtype == np.float32
     assert set(np.unique(mask)) == {0, 1}
@@ -74,7 +75,7 @@ def test_the_network_sees_the_garment_alone():
 def test_a_mask_of_one_pixel_has_even_light():
     mask = np.zeros(SIZE, bool)
     mask[30, 40] = True
-    light = read_light(garment(mask), FallingLight())
+    light = predict_shading(garment(mask), FallingLight())
     assert np.ptp(light.at(np.arange(60), np.arange(80))) < 0.1
 
 
@@ -85,12 +86,12 @@ def even_design(lit):
     design[10:20, 10:30] = 40
     picture = design * np.exp(logs / GAMMA) if lit else design
     image = np.repeat(np.rint(picture).astype(np.uint8)[..., None], 3, axis=-1)
-    return image, Light(logs[..., None], Frame((20, 20), 40, 40), (40, 40))
+    return image, Shading(logs[..., None], Frame((20, 20), 40, 40), (40, 40))
 
 
 def test_relieved_of_its_light_a_garment_keeps_print_and_level():
     lit, light = even_design(lit=True)
-    relieved = relieve(lit, np.ones((40, 40), bool), light).astype(float)[..., 0]
+    relieved = remove_shading(lit, np.ones((40, 40), bool), light).astype(float)[..., 0]
     flat, _ = even_design(lit=False)
     ratio = relieved / flat[..., 0]
     assert ratio.std() < 0.01, "the design comes back, print and all"
@@ -100,8 +101,8 @@ def test_relieved_of_its_light_a_garment_keeps_print_and_level():
 def test_relief_finds_its_place_at_any_size():
     lit, light = even_design(lit=True)
     large = np.kron(lit, np.ones((3, 3, 1), np.uint8))
-    relieved = relieve(large, np.ones((120, 120), bool), light)
-    small = relieve(lit, np.ones((40, 40), bool), light)
+    relieved = remove_shading(large, np.ones((120, 120), bool), light)
+    small = remove_shading(lit, np.ones((40, 40), bool), light)
     away = relieved[1::3, 1::3].astype(int) - small
     assert np.abs(away).max() <= 1
 
@@ -111,18 +112,18 @@ def test_relief_leaves_what_is_no_garment():
     mask = np.zeros((40, 40), bool)
     mask[5:35, 5:35] = True
     before = lit.copy()
-    relieved = relieve(lit, mask, light)
+    relieved = remove_shading(lit, mask, light)
     assert np.array_equal(relieved[~mask], lit[~mask])
     assert not np.array_equal(relieved[mask], lit[mask])
     assert np.array_equal(lit, before), "the picture itself is left alone"
-    assert relieve(lit, np.zeros_like(mask), light) is lit
+    assert remove_shading(lit, np.zeros_like(mask), light) is lit
 
 
 def test_relief_has_limits():
     """A wild network brightens no more than `MOST_GAIN` of light."""
     lit, light = even_design(lit=True)
-    wild = Light(light.logs * 100, light.frame, light.size)
-    relieved = relieve(lit, np.ones((40, 40), bool), wild).astype(float)
+    wild = Shading(light.logs * 100, light.frame, light.size)
+    relieved = remove_shading(lit, np.ones((40, 40), bool), wild).astype(float)
     factor = relieved / lit
     assert factor.max() < 2.5 ** (1 / GAMMA) * 1.02
     assert factor.min() > 0.4 ** (1 / GAMMA) * 0.98
@@ -142,8 +143,8 @@ def test_folds_are_what_changes_quickly():
     y = np.mgrid[:64, :64][0]
     slow, quick = 0.4 * np.sin(y / 20), 0.2 * np.sin(y * 1.5)
     frame = Frame((32.0, 32.0), 64.0, 64)
-    light = Light((slow + quick)[..., None].astype(np.float32), frame, (64, 64))
-    found = folds_of(light).logs[8:-8, :, 0]
+    light = Shading((slow + quick)[..., None].astype(np.float32), frame, (64, 64))
+    found = high_pass(light).logs[8:-8, :, 0]
     np.testing.assert_allclose(found, quick[8:-8], atol=0.08)
     assert np.abs(found - (slow + quick)[8:-8]).max() > 0.3
 
@@ -161,9 +162,9 @@ def test_folds_are_as_strong_as_on_the_new_cloth(mine, theirs, least, most):
     user, shop = (
         garment(image=np.full((*SIZE, 3), grey, np.uint8)) for grey in (mine, theirs)
     )
-    assert least <= fold_strength(user, shop) <= most
+    assert least <= fold_ratio(user, shop) <= most
 
 
 def test_cloth_without_a_pixel_has_folds_too():
     empty = garment(mask=np.zeros(SIZE, bool))
-    assert fold_strength(empty, empty) == 1.0
+    assert fold_ratio(empty, empty) == 1.0

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from compositor import Warp
 from mrcnn.chart.inference import Chart
 from mrcnn.detections import Detections
 from tryon import judge
 from tryon.errors import REASONS, Refusal
-from tryon.frames import Frame, look
-from tryon.pipeline import Options, TryOnPipeline, doubts, finders_of, takes_places
+from tryon.frames import Frame, crop
+from tryon.pipeline import Options, TryOnPipeline, detection_cards, has_texture
 from tryon.segment import SegmentConfig, Segmenter
-from tryon.stages import WORK_SIZE, Garment, work_image
+from tryon.stages import WORK_SIZE, DetectedGarment, prepare, work_image
 from tryon.transfer import Painted
-from tryon.types import GarmentMask, Instance, Photo
+from tryon.types import GarmentMask, Instance, Photo, Placement
 from tryon.zoo import ModelCard
 
 
@@ -48,7 +47,7 @@ class FakeSegmenter(Segmenter):
 
     score, agreement, label = 0.9, 0.9, 1
 
-    def find(self, image, threshold=None):
+    def detect(self, image, threshold=None):
         mask = (np.abs(image.astype(int) - 120) > 30).any(axis=-1)
         count = int(mask.any())
         return Detections(
@@ -58,11 +57,11 @@ class FakeSegmenter(Segmenter):
             mask[None][:count].astype(np.float32),
         )
 
-    def choose(self, image, everything, pick=None):
+    def select(self, image, everything, instance=None):
         if (
             not len(everything)
-            or (self.label != 1 and pick is None)
-            or pick not in (None, 0)
+            or (self.label != 1 and instance is None)
+            or instance not in (None, 0)
         ):
             return None
         return found(everything.masks[0] > 0.5, self.score, self.agreement)
@@ -74,7 +73,7 @@ class FakeTransfer:
     name = "fake"
 
     def __call__(self, user, shop):
-        colour = shop.work[shop.found.mask].mean(axis=0)
+        colour = shop.work[shop.detection.mask].mean(axis=0)
         frame = Frame.around(user.box, 4)
         return Painted(np.broadcast_to(colour, (4, 4, 3)).astype(np.float32), frame)
 
@@ -126,7 +125,7 @@ def test_the_photo_itself_is_left_alone(pipeline_of_fakes):
 
 def test_stages_are_told_in_order(pipeline_of_fakes):
     told = []
-    pipeline_of_fakes(draw_tee()[0], draw_tee()[0], tell=told.append)
+    pipeline_of_fakes(draw_tee()[0], draw_tee()[0], on_stage=told.append)
     assert told == ["segment", "matte", "transfer", "composite", "judge"]
 
 
@@ -191,7 +190,7 @@ def test_sleeve_length_grows_with_the_sleeve():
     long = short.copy()
     long[40:80, 5:235] = True
     lengths = [
-        judge.sleeve_length(Garment(photo, photo.image, found(mask)))
+        judge.sleeve_length(DetectedGarment(photo, photo.image, found(mask)))
         for mask in (short, long)
     ]
     assert None not in lengths
@@ -202,10 +201,9 @@ def test_models_that_find_are_told_from_those_that_draw():
     """What is remembered of photos hangs on the first alone."""
     kinds = ("segmenter", "refiner", "chart", "shading", "universal")
     cards = [ModelCard(Path(kind), {"kind": kind}) for kind in kinds]
-    assert finders_of(cards) == cards[:3]
-    assert (
-        finders_of([*cards[:2], ModelCard(Path("p"), {"kind": "pattern"})]) == cards[:2]
-    )
+    assert detection_cards(cards) == cards[:3]
+    pattern = ModelCard(Path("p"), {"kind": "pattern"})
+    assert detection_cards([*cards[:2], pattern]) == cards[:2]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +211,7 @@ def test_models_that_find_are_told_from_those_that_draw():
 )
 def test_a_patterns_texture_lies_on_the_chart(config, expected):
     """So the chart network is loaded with it; what the card holds may be anything."""
-    assert takes_places(ModelCard(Path("p"), {"config": config})) is expected
+    assert has_texture(ModelCard(Path("p"), {"config": config})) is expected
 
 
 def test_every_reason_is_known():
@@ -232,20 +230,24 @@ def test_frame_share(mask, expected):
 
 def test_total_score_falls_with_each_fault():
     good = found(np.ones((4, 4), bool), 1.0, 1.0)
-    best = judge.total_score(good, good, 0.0, 0.0)
+
+    def score(user=good, away=0.0, **placement):
+        return judge.total_score(user, good, Placement(**placement), away)
+
+    best = score()
     assert best == pytest.approx(1.0)
-    assert judge.total_score(replace(good, agreement=0.5), good, 0.0, 0.0) < best
-    assert judge.total_score(good, good, 1.0, 0.0) < best
-    assert judge.total_score(good, good, 0.0, 20.0) < best
-    assert judge.total_score(good, good, 0.0, 0.0, landmark_distance=0.05) == best
-    misplaced = judge.total_score(good, good, 0.0, 0.0, landmark_distance=0.15)
+    assert score(replace(good, agreement=0.5)) < best
+    assert score(distortion=1.0) < best
+    assert score(away=20.0) < best
+    assert score(landmark_distance=0.05) == best
+    misplaced = score(landmark_distance=0.15)
     assert misplaced == pytest.approx(best / np.e)
-    by_landmarks = judge.total_score(good, good, 0.0, 0.0, "landmarks")
-    assert judge.total_score(good, good, 0.0, 0.0, "corners") < by_landmarks < best
+    by_landmarks = score(method="landmarks")
+    assert score(method="corners") < by_landmarks < best
 
 
 @pytest.mark.parametrize(
-    ("way", "away", "words"),
+    ("method", "distance", "words"),
     [
         ("chart", 0.05, []),
         ("landmarks", 0.0, ["placed by landmarks"]),
@@ -253,13 +255,11 @@ def test_total_score_falls_with_each_fault():
         ("chart", 0.3, ["may lie off"]),
     ],
 )
-def test_doubts_about_the_print_are_told(way, away, words):
-    frame = Frame((5.0, 5.0), 10.0, 4)
-    warp = Warp(np.zeros((2, 2, 2), np.float32), (0, 0, 9, 9), method=way)
-    out1 = Painted(np.zeros((4, 4, 3), np.float32), frame, warp, away)
-    said = doubts(out1)
-    assert len(said) == len(words)
-    assert all(word in line for word, line in zip(words, said, strict=True))
+def test_warnings_about_the_print(method, distance, words):
+    placement = Placement(method, 0.0, distance)
+    warnings = judge.placement_warnings(placement, judge.JudgeConfig())
+    assert len(warnings) == len(words)
+    assert all(word in line for word, line in zip(words, warnings, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -280,8 +280,8 @@ def test_completeness_is_read_from_the_lowest_place(lowest, cut, expected):
 
 def test_garment_places_map_pixel_centres():
     user, mask = draw_tee()
-    garment = Garment(user, work_image(user), found(mask))
-    ys, xs = garment.places(slice(3, 6), slice(0, 2))
+    garment = prepare(DetectedGarment(user, work_image(user), found(mask)))
+    ys, xs = garment.raster(slice(3, 6), slice(0, 2))
     assert ys.tolist() == [3, 4, 5]
     assert xs.tolist() == [0, 1]
 
@@ -289,12 +289,12 @@ def test_garment_places_map_pixel_centres():
 def test_look_through_a_frame_of_the_pictures_own_size_is_the_picture():
     image = np.random.default_rng(0).uniform(0, 255, (16, 16, 3)).astype(np.float32)
     frame = Frame((8.0, 8.0), 16.0, 16)
-    assert np.allclose(look(frame, image, 0.0), image, atol=1e-3)
+    assert np.allclose(crop(frame, image, 0.0), image, atol=1e-3)
 
 
 def test_look_fills_the_outside():
     frame = Frame((8.0, 8.0), 32.0, 16)
-    seen = look(frame, np.full((16, 16, 1), 9.0, np.float32), -1.0)
+    seen = crop(frame, np.full((16, 16, 1), 9.0, np.float32), -1.0)
     assert seen[0, 0, 0] == -1
     assert seen[8, 8, 0] == 9
 
@@ -304,10 +304,10 @@ def test_a_look_at_a_part_sees_what_a_look_at_the_whole_would():
     rng = np.random.default_rng(0)
     image = rng.uniform(0, 255, (90, 120, 3)).astype(np.float32)
     frame = Frame((70.0, 40.0), 48.0, 12)
-    ys, xs = (np.rint(places - 0.5).astype(int) for places in frame.places)
+    ys, xs = (np.rint(places - 0.5).astype(int) for places in frame.raster)
     whole = ndimage.uniform_filter(image, (4, 4, 0))
     beside = [whole[np.ix_(ys + down, xs + right)] for down in (0, 1) for right in (0, 1)]
-    seen = look(frame, image, 0.0)
+    seen = crop(frame, image, 0.0)
     assert (seen >= np.min(beside, axis=0) - 1e-3).all()
     assert (seen <= np.max(beside, axis=0) + 1e-3).all()
 
@@ -330,9 +330,9 @@ def test_a_refusal_names_what_may_be_a_garment(pipeline_of_fakes):
     with pytest.raises(Refusal, match=doubtful):
         pipeline_of_fakes(user, shop)
     with pytest.raises(Refusal, match="no_garment_in_shop_photo: .* of one$"):
-        pipeline_of_fakes.find(shop, "shop", None)
-    user_garment = pipeline_of_fakes.find(user, "user", 0)
-    assert user_garment.found.instance.score == 0.3
+        pipeline_of_fakes.find_garment(shop, "shop", None)
+    user_garment = pipeline_of_fakes.find_garment(user, "user", 0)
+    assert user_garment.detection.instance.score == 0.3
 
 
 def test_a_refusal_offers_nothing_where_nothing_was_found(pipeline_of_fakes):

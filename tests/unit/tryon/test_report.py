@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tryon.report import describe_found, describe_instances
+from tryon.report import describe_detection, describe_instances
 from tryon.types import GarmentMask, Instance
 
 
@@ -33,6 +33,6 @@ def test_several_tops_are_told():
     mask = np.ones((4, 4), bool)
     one = GarmentMask(mask, (find(), find(label=8)), 0, 0.9)
     two = GarmentMask(mask, (find(), find()), 1, 0.9)
-    assert not describe_found(one, 1.0)["several"]
-    assert describe_found(two, 1.0)["several"]
-    assert describe_found(two, 1.0)["chosen"] == 1
+    assert not describe_detection(one, 1.0)["several"]
+    assert describe_detection(two, 1.0)["several"]
+    assert describe_detection(two, 1.0)["chosen"] == 1

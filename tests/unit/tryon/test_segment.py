@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mrcnn.detections import Detections, mask_iou
-from tryon.segment import SegmentConfig, Segmenter, drop_nested, mend_slips
+from tryon.segment import SegmentConfig, Segmenter, drop_nested, repair_mask
 
 SIZE = (120, 100)
 RED, GREY = (220, 20, 20), (90, 90, 90)
@@ -45,7 +45,7 @@ def test_the_looks_agree_and_the_mask_lies_right(segmenter, finder, drawer, shir
 
 
 def test_landmarks_lie_in_the_photos_pixels(segmenter, shirt):
-    found = segmenter.find(shirt[0])
+    found = segmenter.detect(shirt[0])
     assert found.landmarks.shape == (1, 25, 3)
     np.testing.assert_allclose(found.landmarks[0, 0, :2], (30, 60), atol=1)
     assert found.landmarks[0, 0, 2] > 0.99
@@ -58,7 +58,7 @@ def test_landmarks_lie_in_the_photos_pixels(segmenter, shirt):
 def test_the_refiner_corrects_a_find_that_is_too_large(segmenter):
     """Mask R-CNN's fake fills the box around both; the refiner draws what is red."""
     image, truth = picture((30, 90, 20, 40), (60, 90, 20, 80))
-    (mask,) = segmenter.find(image).masks >= 0.5
+    (mask,) = segmenter.detect(image).masks >= 0.5
     assert mask_iou(mask, truth) > 0.95
     assert truth.sum() < 0.7 * 60 * 60
 
@@ -90,7 +90,7 @@ def test_other_classes_and_weak_finds_are_not_taken(
     for network in (finder, drawer):
         network.label, network.score = label, score
     assert segmenter(shirt[0]) is None
-    assert len(segmenter.find(shirt[0])) == count
+    assert len(segmenter.detect(shirt[0])) == count
 
 
 @pytest.mark.parametrize(
@@ -107,37 +107,37 @@ def test_both_networks_tell_the_class(
 ):
     finder.label, finder.score = first
     drawer.label, drawer.score = second
-    found = segmenter.find(shirt[0], 0.0)
+    found = segmenter.detect(shirt[0], 0.0)
     assert found.labels.tolist() == [label]
     assert found.scores[0] == pytest.approx(score, abs=1e-5)
 
 
 def test_a_threshold_may_be_given(segmenter, finder, drawer, shirt):
     finder.score = drawer.score = 0.2
-    assert len(segmenter.find(shirt[0])) == 0
-    assert segmenter.find(shirt[0], 0.05).scores.tolist() == pytest.approx([0.2])
+    assert len(segmenter.detect(shirt[0])) == 0
+    assert segmenter.detect(shirt[0], 0.05).scores.tolist() == pytest.approx([0.2])
     config = SegmentConfig(score_threshold=0.1)
     mine = Segmenter(segmenter.predictor, segmenter.refiner, config)
     assert mine(shirt[0]).instance.score == pytest.approx(0.2)
 
 
-def test_pick_by_index(segmenter, drawer, shirt):
+def test_select_by_index(segmenter, drawer, shirt):
     drawer.label = 2
-    assert segmenter(shirt[0], pick=0).instance.label == 2
-    assert segmenter(shirt[0], pick=1) is None
-    assert segmenter(shirt[0], pick=-1) is None
+    assert segmenter(shirt[0], instance=0).instance.label == 2
+    assert segmenter(shirt[0], instance=1) is None
+    assert segmenter(shirt[0], instance=-1) is None
 
 
-def test_a_doubtful_find_is_named_and_taken_only_when_picked(
+def test_a_doubtful_find_is_named_and_taken_only_when_selected(
     segmenter, finder, drawer, shirt
 ):
     finder.score = drawer.score = 0.25
-    instances, garment = segmenter.look(shirt[0])
+    instances, garment = segmenter.segment(shirt[0])
     assert garment is None
     assert [find.score for find in instances] == [pytest.approx(0.25)]
-    assert segmenter.look(shirt[0], pick=0).garment.instance.score == pytest.approx(0.25)
+    assert segmenter.segment(shirt[0], instance=0).garment.instance.score == pytest.approx(0.25)
     finder.score = drawer.score = 0.15
-    assert segmenter.look(shirt[0], pick=0) == ((), None)
+    assert segmenter.segment(shirt[0], instance=0) == ((), None)
 
 
 def test_beside_a_sure_find_doubtful_ones_are_not_named(segmenter, drawer):
@@ -150,11 +150,11 @@ def test_beside_a_sure_find_doubtful_ones_are_not_named(segmenter, drawer):
         np.array([0.9, 0.3], np.float32),
         masks,
     )
-    segmenter.find = lambda image, threshold=None: found
-    instances, garment = segmenter.look(image)
+    segmenter.detect = lambda image, threshold=None: found
+    instances, garment = segmenter.segment(image)
     assert garment is None
     assert [find.label for find in instances] == [2]
-    assert segmenter.look(image, pick=1).garment is None
+    assert segmenter.segment(image, instance=1).garment is None
 
 
 def test_the_largest_top_is_chosen(segmenter):
@@ -168,8 +168,8 @@ def test_the_largest_top_is_chosen(segmenter):
         np.array([0.9, 0.8, 0.7], np.float32),
         masks,
     )
-    assert segmenter.choose(image, found).chosen == 1
-    assert segmenter.choose(image, found, pick=0).chosen == 0
+    assert segmenter.select(image, found).chosen == 1
+    assert segmenter.select(image, found, instance=0).chosen == 0
 
 
 def test_drop_nested_keeps_the_better_one():
@@ -199,7 +199,7 @@ def test_a_photo_that_may_be_all_shirt_must_be_surer(finder, drawer, segmenter, 
     assert segmenter(shirt[0]) is not None
     finder.score = 0.0
     assert segmenter(shirt[0]) is None
-    assert len(segmenter.find(shirt[0], 0.05)) == 0, "whatever threshold is asked for"
+    assert len(segmenter.detect(shirt[0], 0.05)) == 0, "whatever threshold is asked for"
     drawer.score = 0.7
     assert segmenter(shirt[0]) is not None
 
@@ -212,7 +212,7 @@ def test_the_slit_below_a_neck_is_filled_where_the_neck_is_seen(seen):
     landmarks = np.zeros((25, 3), np.float32)
     landmarks[1:6, 0], landmarks[1:6, 1] = (20, 30, 40, 50, 60), 10
     landmarks[1:6, 2] = 1, 1, seen, 1, 1
-    filled = mend_slips(mask, image, landmarks)
+    filled = repair_mask(mask, image, landmarks)
     assert filled[14:22, 38:42].all() == (seen > 0.5)
     assert not filled[72:, 39:41].any(), "far from the neck"
 
@@ -225,7 +225,7 @@ def test_a_part_of_other_colours_stays_where_a_sleeve_is_seen(seen):
     mask[10:70, 10:50] = mask[20:40, 60:75] = True
     landmarks = np.zeros((25, 3), np.float32)
     landmarks[20] = 70, 35, seen
-    kept = mend_slips(mask, image, landmarks)
+    kept = repair_mask(mask, image, landmarks)
     assert kept[10:70, 10:50].all()
     assert kept[20:40, 60:75].all() == (seen > 0.5)
     assert kept[20:40, 60:75].any() == (seen > 0.5)

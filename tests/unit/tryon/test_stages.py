@@ -1,11 +1,17 @@
-"""What is worked out of a garment, once."""
+"""Values cached with a garment."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tryon.stages import Garment, once
+from tryon.stages import (
+    DetectedGarment,
+    background,
+    cached,
+    estimate_spill,
+    prepare,
+)
 from tryon.types import GarmentMask, Instance, Photo
 
 
@@ -15,13 +21,14 @@ def tee():
     mask[10:50, 20:60] = True
     image = np.where(mask[..., None], (200, 40, 40), (20, 90, 20)).astype(np.uint8)
     instance = Instance(1, "short sleeve top", 0.9, (0, 0, 9, 9), 0.5)
-    return Garment(Photo(image), image, GarmentMask(mask, (instance,), 0, 0.9))
+    detection = GarmentMask(mask, (instance,), 0, 0.9)
+    return prepare(DetectedGarment(Photo(image), image, detection))
 
 
-def test_once_for_each_garment_and_each_other_thing(tee):
+def test_cached_by_garment_and_arguments(tee):
     made = []
 
-    @once
+    @cached
     def named(garment, name):
         made.append(name)
         return [name]
@@ -34,13 +41,14 @@ def test_once_for_each_garment_and_each_other_thing(tee):
 
 
 def test_mattes_are_kept(tee):
-    assert tee.alpha is tee.alpha
+    detected = DetectedGarment(tee.photo, tee.work, tee.detection)
+    assert prepare(detected) is prepare(detected)
     assert tee.full_alpha is tee.full_alpha
 
 
 def test_behind_is_the_photo_less_what_the_garment_adds(tee):
-    spill, (rows, columns) = tee.spill
-    behind = tee.behind(slice(0, 60), slice(0, 80))
+    spill, rows, columns = estimate_spill(tee)
+    behind = background(tee, estimate_spill(tee), slice(0, 60), slice(0, 80))
     expected = tee.photo.image.astype(np.float32)
     expected[rows, columns] -= spill
     np.testing.assert_allclose(behind[rows, columns], expected[rows, columns], atol=1e-3)
@@ -48,6 +56,7 @@ def test_behind_is_the_photo_less_what_the_garment_adds(tee):
 
 
 def test_a_garment_without_a_matte_adds_nothing(tee):
-    tee.kept.clear()
-    faint = replace(tee, found=replace(tee.found, mask=np.zeros((60, 80), bool)))
-    assert np.array_equal(faint.behind(slice(0, 60), slice(0, 80)), tee.photo.image)
+    empty = replace(tee.detection, mask=np.zeros((60, 80), bool))
+    faint = prepare(DetectedGarment(tee.photo, tee.work, empty))
+    behind = background(faint, estimate_spill(faint), slice(0, 60), slice(0, 80))
+    assert np.array_equal(behind, tee.photo.image)

@@ -5,18 +5,16 @@ import pytest
 
 from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
 from tryon.frames import LIGHT_MARGIN, Frame
-from tryon.light import Light
-from tryon.stages import Garment
+from tryon.light import Shading
+from tryon.stages import DetectedGarment, prepare
 from tryon.training.texture import unwrap
 from tryon.transfer import (
-    REACH,
-    TAKEN_BACK,
-    USUAL_LEVEL,
+    LEVEL,
     PatternTransfer,
     UniversalTransfer,
-    plain_view,
-    settle,
-    settle_level,
+    paint_view,
+    shrink_level,
+    shrunk_level,
 )
 from tryon.types import GarmentMask, Instance, Photo
 
@@ -33,11 +31,12 @@ def garment(colours):
     image = np.full((*SIZE, 3), 120, np.uint8)
     image[20:80, 20:80] = np.rint(colours)
     instance = Instance(1, "short sleeve top", 0.9, (0, 0, 1, 1), float(mask.mean()))
-    return Garment(Photo(image), image, GarmentMask(mask, (instance,), 0, 0.9))
+    detection = GarmentMask(mask, (instance,), 0, 0.9)
+    return prepare(DetectedGarment(Photo(image), image, detection))
 
 
 def lit(design, light=FALL):
-    """Light a design (60, 60) of greys."""
+    """Shading a design (60, 60) of greys."""
     return np.repeat((design * np.exp(light / 2.2))[..., None], 3, axis=-1)
 
 
@@ -93,9 +92,9 @@ def test_the_generator_sees_no_print_of_the_users():
     design = np.full((60, 60), 160.0)
     design[15:45, 20:40] = 30
     user, frame = garment(lit(design)), Frame((50, 50), 100, 50)
-    light = Light(FALL[None, :, None].astype("f4"), Frame((50, 50), 60, 60), SIZE)
+    light = Shading(FALL[None, :, None].astype("f4"), Frame((50, 50), 60, 60), SIZE)
     wide = np.broadcast_to(light.logs, (60, 60, 1))
-    view = plain_view(user, frame, Light(wide, light.frame, SIZE))
+    view = paint_view(user, frame, Shading(wide, light.frame, SIZE))
     assert view.shape == (50, 50, 3)
     np.testing.assert_allclose(view[:8], 120, atol=1e-3)  # what is no shirt stays
     rows = view[12:38, 12:38].mean(axis=-1)
@@ -113,7 +112,7 @@ def test_the_users_photo_reaches_the_generator_so():
     UniversalTransfer(Knows(FALL), generator)(user, garment(np.full((60, 60, 3), 99.0)))
     frame = Frame.around(user.box, 64, LIGHT_MARGIN)
     seen = (generator.seen[0, ..., :3] + 1) * 127.5
-    ys, xs = (np.searchsorted(axis, 50) for axis in frame.places)
+    ys, xs = (np.searchsorted(axis, 50) for axis in frame.raster)
     assert seen[ys, xs, 0] > 120, "the dark print is gone"
     np.testing.assert_allclose(seen[:4], 120, atol=1e-3)
 
@@ -122,29 +121,31 @@ def test_the_level_of_light_comes_nearer_to_the_usual_one():
     rng = np.random.default_rng(0)
     mask = np.zeros((8, 8), bool)
     mask[2:6, 2:6] = True
-    for level in (USUAL_LEVEL - 0.3, USUAL_LEVEL, USUAL_LEVEL + 0.3):
+    for level in (LEVEL.usual - 0.3, LEVEL.usual, LEVEL.usual + 0.3):
         prediction = rng.normal(0, 0.2, (8, 8, 6)).astype(np.float32)
         prediction[..., :3] += level - prediction[mask][:, :3].mean()
         before = prediction.copy()
-        settled = settle_level(prediction, mask)
+        settled = shrink_level(prediction, mask)
         np.testing.assert_array_equal(prediction, before)
-        away = settled[mask][:, :3].mean() - USUAL_LEVEL
-        kept = 1 - TAKEN_BACK * np.exp(-((0.3 / REACH) ** 2))
-        assert away == pytest.approx(kept * (level - USUAL_LEVEL), abs=1e-5)
+        away = settled[mask][:, :3].mean() - LEVEL.usual
+        kept = 1 - LEVEL.shrinkage * np.exp(-((0.3 / LEVEL.reach) ** 2))
+        assert away == pytest.approx(kept * (level - LEVEL.usual), abs=1e-5)
         np.testing.assert_array_equal(settled[..., 3:], before[..., 3:])
         shape = settled[..., :3] - before[..., :3]
         assert np.ptp(shape) == pytest.approx(0, abs=1e-5)
     nothing = np.zeros_like(mask)
-    np.testing.assert_array_equal(settle_level(before, nothing), before)
+    np.testing.assert_array_equal(shrink_level(before, nothing), before)
 
 
 def test_a_level_near_the_usual_one_is_brought_nearer_and_a_dark_room_stays_dark():
     for away in (-0.1, 0.1):
-        left = settle(USUAL_LEVEL + away) - USUAL_LEVEL
-        assert left == pytest.approx(away * (1 - TAKEN_BACK), rel=0.03)
-    assert settle(USUAL_LEVEL) == USUAL_LEVEL
-    assert settle(USUAL_LEVEL - 4 * REACH) == pytest.approx(USUAL_LEVEL - 4 * REACH)
-    levels = settle(np.linspace(-4, 2, 301))
+        left = shrunk_level(LEVEL.usual + away) - LEVEL.usual
+        assert left == pytest.approx(away * (1 - LEVEL.shrinkage), rel=0.03)
+    assert shrunk_level(LEVEL.usual) == LEVEL.usual
+    assert shrunk_level(LEVEL.usual - 4 * LEVEL.reach) == pytest.approx(
+        LEVEL.usual - 4 * LEVEL.reach
+    )
+    levels = shrunk_level(np.linspace(-4, 2, 301))
     assert (np.diff(levels) > 0).all(), "what is brighter stays brighter"
 
 

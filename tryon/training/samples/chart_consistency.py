@@ -18,8 +18,8 @@ from data_tools.annotations import (
 from data_tools.paint.charts import MARKS
 from mrcnn.chart.consistency import Uncharted, twin_rows
 from mrcnn.chart.data import Change, Row
-from mrcnn.predictor import Predictor
 from mrcnn.refiner.inference import refine
+from mrcnn.runtime import Predictor
 
 LEAST_AREA = 4000  # pixels of a top: of smaller ones nothing can be read
 LANDMARKS = 25

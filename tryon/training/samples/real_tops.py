@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cyclegan.data import to_model_range
 from data_tools.annotations import AnnotatedPhoto
-from tryon.frames import LIGHT_MARGIN, look
+from tryon.frames import LIGHT_MARGIN, crop
 from tryon.training.samples.relit_pairs import LEAST_AREA, TOPS, shaken_frame
 
 Array = NDArray[np.float32]
@@ -45,8 +45,8 @@ def find_cutouts(
         if mask is None or mask.sum() < LEAST_AREA:
             continue
         frame = shaken_frame(mask, size, LIGHT_MARGIN, rng)
-        image = np.rint(look(frame, photo.image(), 0.0)).astype(np.uint8)
-        seen = look(frame, mask[..., None], 0.0)[..., 0] > 0.5
+        image = np.rint(crop(frame, photo.image(), 0.0)).astype(np.uint8)
+        seen = crop(frame, mask[..., None], 0.0)[..., 0] > 0.5
         cutouts.append(RealCutout(image, seen))
     return cutouts
 

@@ -25,10 +25,11 @@ from data_tools.augment.occluders import CutOut, cover, cut_things, draw_occlude
 from data_tools.augment.views import photo_augmenter, swap_background
 from mrcnn.data import UNNAMED
 from mrcnn.detections import mask_iou
-from mrcnn.predictor import Predictor, detect
+from mrcnn.predictor import detect
 from mrcnn.refiner.data import NO_PART, Change, Region
+from mrcnn.runtime import Predictor
 from mrcnn.windows import mask_bounds
-from tryon.images import write_whole
+from tryon.files import write_whole
 from tryon.segment import drop_nested
 from tryon.training.samples.class_swaps import LONG_TOP, Worn, alter, bare_arms
 from tryon.training.samples.part_labels import read_parts

@@ -26,8 +26,8 @@ from data_tools.paint import designs as paint
 from data_tools.paint.rendered_pairs import RenderedPair, pairs_of, read_truth
 from mrcnn.windows import mask_bounds
 from tryon.evaluation.baselines import true_places
-from tryon.frames import LIGHT_MARGIN, Frame, look
-from tryon.transfer import as_shares
+from tryon.frames import LIGHT_MARGIN, Frame, crop
+from tryon.transfer import to_fractions
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -248,7 +248,7 @@ def read_shop(stem: Path) -> ShopTee:
     """Read the shop picture of a worn render's tee."""
     shop = stem.with_name(stem.name + "_shop")
     mask = paint.read_tee(_file(shop, ".labels.png"))
-    chart = paint.spread_chart(paint.read_chart(_file(shop, ".uv.png")), mask)
+    chart = paint.extend_nearest(paint.read_chart(_file(shop, ".uv.png")), mask)
     design = paint.read_texture(_file(stem, ".tex.jpg"))
     return ShopTee(_read(shop, ".jpg"), mask, chart, design)
 
@@ -296,7 +296,7 @@ def make_pair(
         rng: moves the frame a little.
     """
     frame = shaken_frame(worn.mask, size, LIGHT_MARGIN, rng)
-    spots = fit_warp(shop.mask, worn.mask).coordinates(*frame.places)
+    spots = fit_warp(shop.mask, worn.mask).coordinates(*frame.raster)
     return _look(worn, shop, spots, frame)
 
 
@@ -308,7 +308,7 @@ def _make_true_pair(
     shop = read_shop(pair.folder / pair.shop.removesuffix("_shop"))
     frame = shaken_frame(worn.mask, size, LIGHT_MARGIN, rng)
     spots = read_nearest(true_places(read_truth(pair)), frame)
-    truth = np.rint(look(frame, _read(pair.folder / pair.truth, ".jpg"), 0.0))
+    truth = np.rint(crop(frame, _read(pair.folder / pair.truth, ".jpg"), 0.0))
     return replace(_look(worn, shop, spots, frame), truth=truth.astype(np.uint8))
 
 
@@ -318,13 +318,13 @@ def _look(worn: Worn, shop: ShopTee, spots: Array, frame: Frame) -> PaintedPair:
     column = np.clip(np.rint(spots[..., 0]), 0, width - 1).astype(np.intp)
     row = np.clip(np.rint(spots[..., 1]), 0, height - 1).astype(np.intp)
     return PaintedPair(
-        photo=np.rint(look(frame, worn.photo, 0.0)).astype(np.uint8),
-        mask=look(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
+        photo=np.rint(crop(frame, worn.photo, 0.0)).astype(np.uint8),
+        mask=crop(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
         chart=read_nearest(worn.chart, frame).astype(np.float16),
-        light=np.clip(look(frame, worn.light, 0.0), 0, MOST_LIGHT).astype(np.float16),
+        light=np.clip(crop(frame, worn.light, 0.0), 0, MOST_LIGHT).astype(np.float16),
         shop=shop.image[row, column],
         shop_chart=shop.chart[row, column].astype(np.float16),
-        places=as_shares(spots, shop.mask.shape).astype(np.float16),
+        places=to_fractions(spots, shop.mask.shape).astype(np.float16),
         valid=shop.mask[row, column],
         own_design=worn.design,
         shop_design=shop.design,
@@ -336,7 +336,7 @@ def read_nearest(plane: Array, frame: Frame) -> Array:
     """Read an array (h, w, C) through a frame without mixing its values."""
     index = [
         np.clip(np.rint(places), 0, count - 1).astype(np.intp)
-        for places, count in zip(frame.places, plane.shape[:2], strict=True)
+        for places, count in zip(frame.raster, plane.shape[:2], strict=True)
     ]
     return plane[np.ix_(*index)]
 

@@ -21,7 +21,7 @@ from scipy import ndimage
 from compositor.light.color import to_linear
 from data_tools.annotations import AnnotatedPhoto
 from data_tools.paint import designs as paint
-from tryon.frames import FRAME_MARGIN, look
+from tryon.frames import FRAME_MARGIN, crop
 from tryon.light import shading_input
 from tryon.training.samples.relit_pairs import (
     LEAST_AREA,
@@ -180,10 +180,10 @@ def _is_plain(logs: Array, tone: Array, inner: NDArray[np.bool_]) -> bool:
 def look_at(worn: Worn, drawn: bool, size: int, rng: np.random.Generator) -> LitGarment:
     """Look at a garment through a frame that is a little off."""
     frame = shaken_frame(worn.mask, size, FRAME_MARGIN, rng)
-    light = np.clip(look(frame, worn.light, 0.0), 0, MOST_LIGHT)
+    light = np.clip(crop(frame, worn.light, 0.0), 0, MOST_LIGHT)
     return LitGarment(
-        photo=np.rint(look(frame, worn.photo, 0.0)).astype(np.uint8),
-        mask=look(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
+        photo=np.rint(crop(frame, worn.photo, 0.0)).astype(np.uint8),
+        mask=crop(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
         chart=read_nearest(worn.chart, frame).astype(np.float16),
         light=light.astype(np.float16),
         drawn=drawn,

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from cyclegan.data import to_model_range
 from data_tools.paint import designs as paint
-from tryon.light import plain_cloth
+from tryon.light import paint_plain
 from tryon.training.samples.relit_pairs import LEAST_LIGHT, PaintedPair
 
 Array = NDArray[np.float32]
@@ -69,7 +69,7 @@ def paint_sample(
     logs = spoil_light(light, pair.mask, rng)
     planes: dict[str, NDArray[Any]] = {
         "photo": photo,
-        "view": plain_cloth(photo, pair.mask, logs) if rng.random() < PLAIN else photo,
+        "view": paint_plain(photo, pair.mask, logs) if rng.random() < PLAIN else photo,
         "warped_a": paint.paint(own, pair.chart.astype(np.float32), flat),
         "warped_b": exemplar,
         "truth_b": truth * room,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mrcnn.chart.data import ChartBatches, Charted, pack_view, random_view
-from mrcnn.chart.inference import read_chart
+from mrcnn.chart.inference import predict_chart
 from mrcnn.chart.model import build_chart_network
 from mrcnn.chart.train import WEIGHTS, ChartTrainer, chart_losses
 from mrcnn.config import ChartConfig
@@ -154,12 +154,12 @@ class ReadsColours:
 
 def test_spots_are_read_in_the_photos_pixels():
     picture = garment()
-    chart = read_chart(ReadsColours(), picture.image, picture.mask)
-    assert len(chart.spots) > 80
-    assert chart.spots.shape == chart.places.shape == (len(chart.back), 2)
-    inside = (chart.places > 0.08).all(1) & (chart.places < 0.88).all(1)
-    x, y = chart.spots[inside].T
-    np.testing.assert_allclose(chart.places[inside, 0], (x - 40) / 39, atol=0.03)
-    np.testing.assert_allclose(chart.places[inside, 1], 1 - (y - 30) / 39, atol=0.03)
+    chart = predict_chart(ReadsColours(), picture.image, picture.mask)
+    assert len(chart.points) > 80
+    assert chart.points.shape == chart.uv.shape == (len(chart.back), 2)
+    inside = (chart.uv > 0.08).all(1) & (chart.uv < 0.88).all(1)
+    x, y = chart.points[inside].T
+    np.testing.assert_allclose(chart.uv[inside, 0], (x - 40) / 39, atol=0.03)
+    np.testing.assert_allclose(chart.uv[inside, 1], 1 - (y - 30) / 39, atol=0.03)
     assert not chart.back.any()
     assert np.allclose(chart.scales, 0.02)

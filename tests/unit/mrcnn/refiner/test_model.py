@@ -6,11 +6,12 @@ import pytest
 
 from mrcnn.backbone import build_backbone
 from mrcnn.config import OUTLINES, RefinerConfig, Stage, TrainConfig
-from mrcnn.predictor import KerasPredictor
+from mrcnn.predictor import build_network
 from mrcnn.refiner.data import NO_PART, RefinerBatches, Region
 from mrcnn.refiner.inference import refine
 from mrcnn.refiner.model import build_refiner, landmark_places, reading_part
 from mrcnn.refiner.train import RefinerTrainer, landmark_losses, mask_loss, part_loss
+from mrcnn.runtime import KerasPredictor
 from mrcnn.train import compile_stage
 from mrcnn.windows import MIRRORED
 
@@ -121,7 +122,9 @@ def test_no_finds_no_readings():
 def test_keras_predictor_runs_a_refiner(refiner_config, tmp_path):
     model = build_refiner(refiner_config)
     model.save_weights(tmp_path / "r.weights.h5")
-    refiner = KerasPredictor(refiner_config, tmp_path / "r.weights.h5")
+    refiner = KerasPredictor(
+        refiner_config, lambda: build_network(refiner_config, tmp_path / "r.weights.h5")
+    )
     views = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 4)).astype(np.float32)
     expected = model.predict_on_batch(views)
     for name, value in refiner(views).items():

@@ -116,7 +116,7 @@ def test_another_file_is_not_taken_for_a_manifest(path, line):
     path.parent.mkdir()
     text = format_row(row("a.png")) + line + "\n"
     path.write_text(text)
-    with pytest.raises(TryOnError, match=r"line 2 is no row.*--restart"):
+    with pytest.raises(TryOnError, match=r"line 2 is not a row.*--restart"):
         Manifest(path)
     assert path.read_text() == text
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mrcnn.chart.inference import Chart
-from tryon.batch.segmentation_cache import RememberingSegmenter, pack, unpack
-from tryon.segment import SegmentConfig, Sight
+from tryon.batch.segmentation_cache import CachedSegmenter, pack, unpack
+from tryon.segment import Segmentation, SegmentConfig
 from tryon.types import GarmentMask, Instance
 
 chance = np.random.default_rng(0)
@@ -42,10 +42,10 @@ def same(a, b):
 
 
 SIGHTS = {
-    "nothing": Sight((), None),
-    "finds": Sight((instance(), instance(np.ones((25, 3), np.float32))), None),
-    "garment": Sight((found := garment()).instances, found),
-    "chart": Sight((charted := garment(chart())).instances, charted),
+    "nothing": Segmentation((), None),
+    "finds": Segmentation((instance(), instance(np.ones((25, 3), np.float32))), None),
+    "garment": Segmentation((found := garment()).instances, found),
+    "chart": Segmentation((charted := garment(chart())).instances, charted),
 }
 
 
@@ -64,7 +64,7 @@ def shirt():
 @pytest.fixture
 def remembering(segmenter, tmp_path):
     def make(stamp="a", **options):
-        return RememberingSegmenter(segmenter, tmp_path / "sights", stamp, **options)
+        return CachedSegmenter(segmenter, tmp_path / "sights", stamp, **options)
 
     return make
 

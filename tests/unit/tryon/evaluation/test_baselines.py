@@ -6,8 +6,8 @@ import pytest
 from data_tools.paint.rendered_pairs import Truth
 from tryon.evaluation import baselines
 from tryon.frames import Frame
-from tryon.stages import Garment
-from tryon.transfer import Painted, Relit, style_warp
+from tryon.stages import DetectedGarment, prepare
+from tryon.transfer import Painted, Relit, fit_style_warp
 from tryon.types import GarmentMask, Instance, Photo
 
 SIZE = 120, 100
@@ -33,7 +33,8 @@ def garment(mask, colours):
     image = np.full((*SIZE, 3), GREY, np.uint8)
     image[mask] = colours[mask]
     instance = Instance(1, "short sleeve top", 0.9, (0, 0, 1, 1), float(mask.mean()))
-    return Garment(Photo(image), image, GarmentMask(mask, (instance,), 0, 0.9))
+    detection = GarmentMask(mask, (instance,), 0, 0.9)
+    return prepare(DetectedGarment(Photo(image), image, detection))
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_ours_tells_places_where_the_transfer_knows_them(user, shop):
     attempt = baselines.ours(user, Painted(plain, frame))
     assert attempt.places is None
     assert (attempt.image[60, 50] == 77).all()
-    warp, style, _ = style_warp(user, shop)
+    warp, style, _ = fit_style_warp(user, shop)
     relit = Relit(
         warp, style, frame, np.zeros((8, 8, 6), np.float32),
         np.zeros((*SIZE, 1), np.float32),

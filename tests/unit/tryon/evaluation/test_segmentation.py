@@ -15,7 +15,13 @@ from tryon.evaluation.segmentation import (
     read_view,
     tabulate,
 )
-from tryon.evaluation.sheets import CELL, COLUMNS, draw_cell, worst, write_sheet
+from tryon.evaluation.sheets import (
+    CELL,
+    MASK_COLUMNS,
+    draw_cell,
+    worst,
+    write_mask_sheet,
+)
 from tryon.segment import Segmenter
 
 
@@ -208,15 +214,15 @@ def test_the_sheet_shows_both_outlines(measure, photo, tmp_path):
     assert cell.shape == (CELL[1], CELL[0], 3)
     red = (cell == (230, 0, 0)).all(axis=-1)
     assert red.sum() > 100
-    write_sheet([mine] * 7, tmp_path / "sheet.png")
+    write_mask_sheet([mine] * 7, tmp_path / "sheet.png")
     from PIL import Image
 
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (CELL[0] * COLUMNS, CELL[1] * 2)
+        assert sheet.size == (CELL[0] * MASK_COLUMNS, CELL[1] * 2)
 
 
 def test_a_sheet_of_nothing_is_white(tmp_path):
-    write_sheet([], tmp_path / "sheet.png")
+    write_mask_sheet([], tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").exists()
 
 

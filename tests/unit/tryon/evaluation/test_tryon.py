@@ -10,7 +10,7 @@ from data_tools.paint.rendered_pairs import RenderedPair, find_pairs
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.errors import TryOnError
 from tryon.evaluation import baselines
-from tryon.evaluation.sheets import CELL
+from tryon.evaluation.sheets import CELL, rank_pairs, write_pair_sheet
 from tryon.evaluation.tryon import (
     METHODS,
     Result,
@@ -18,7 +18,6 @@ from tryon.evaluation.tryon import (
     measure_pairs,
     tabulate,
 )
-from tryon.evaluation.tryon_sheet import ranked, write_sheet
 from tryon.pipeline import TryOnPipeline
 
 SIZE = 120, 100
@@ -168,19 +167,21 @@ def test_cases_have_rows_of_their_own(tmp_path):
 )
 def test_best_median_and_worst(tmp_path, scores, expected):
     results = [result(tmp_path, score) for score in scores]
-    found = [(name, r.figures["ours"]["dE inside"]) for name, r in ranked(results)]
+    found = [(name, r.figures["ours"]["dE inside"]) for name, r in rank_pairs(results)]
     assert found == expected
 
 
 @pytest.mark.parametrize(("count", "rows"), [(0, 1), (1, 1), (2, 2), (9, 3)])
 def test_the_sheet_has_a_row_for_each(tmp_path, count, rows):
-    write_sheet([result(tmp_path, float(i)) for i in range(count)], tmp_path / "s.png")
+    write_pair_sheet(
+        [result(tmp_path, float(i)) for i in range(count)], tmp_path / "s.png"
+    )
     with Image.open(tmp_path / "s.png") as sheet:
         assert sheet.size == (CELL[0] * 4, CELL[1] * rows)
 
 
 def test_the_sheet_shows_user_shop_ours_and_truth(tmp_path):
-    write_sheet([result(tmp_path, 1.0)], tmp_path / "s.png")
+    write_pair_sheet([result(tmp_path, 1.0)], tmp_path / "s.png")
     with Image.open(tmp_path / "s.png") as sheet:
         pixels = np.asarray(sheet)
     greys = [int(pixels[6, CELL[0] * k + CELL[0] // 2, 0]) for k in range(4)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cyclegan.config import CycleGANConfig
-from tryon.stages import Garment
+from tryon.stages import DetectedGarment, prepare
 from tryon.training.pattern import frame_all, frame_targets, on_plateau, read_scores
 from tryon.training.pattern_score import PatternJudge, cycle_error, split_users
 from tryon.types import GarmentMask, Instance, Photo
@@ -22,7 +22,8 @@ def garment(colour):
     image = np.full((SIZE, SIZE, 3), 120, np.uint8)
     image[mask] = colour
     find = Instance(1, "short sleeve top", 0.9, (16, 12, 48, 52), float(mask.mean()))
-    return Garment(Photo(image), image, GarmentMask(mask, (find,), 0, 0.9))
+    detection = GarmentMask(mask, (find,), 0, 0.9)
+    return prepare(DetectedGarment(Photo(image), image, detection))
 
 
 class Paints:
@@ -55,7 +56,7 @@ def judge(user, found):
 
 def test_the_patterns_colours_in_the_shirts_shape_score_one():
     user = garment(RED)
-    figures = judge(user, user.found)(model(BLUE, RED))
+    figures = judge(user, user.detection)(model(BLUE, RED))
     assert figures["held_out_style"] < 3
     assert figures["held_out_shape"] == 1
     assert figures["held_out_cycle"] < 4
@@ -64,7 +65,7 @@ def test_the_patterns_colours_in_the_shirts_shape_score_one():
 
 def test_no_change_scores_nothing():
     user = garment(RED)
-    figures = judge(user, user.found)(model())
+    figures = judge(user, user.detection)(model())
     assert figures["held_out_score"] == pytest.approx(0, abs=0.02)
     assert figures["held_out_style"] > 20
 

@@ -18,7 +18,7 @@ from mrcnn.config import MaskRCNNConfig, Stage, TrainConfig
 from mrcnn.model import MaskRCNN
 from tryon.cli import main
 from tryon.errors import TryOnError
-from tryon.networks import load_generator
+from tryon.networks import load_network
 from tryon.training import pattern as train_pattern
 from tryon.training import shading as train_shading
 from tryon.training import universal as train_universal
@@ -63,7 +63,7 @@ def test_train_shading_resumes_and_ships_a_card(renders, tmp_path):
     assert card.values["kind"] == "shading"
     assert card.values["data"][0].startswith("2 rendered tees")
     assert (out / "sheet-002.png").exists()
-    assert load_generator(card).config == config
+    assert load_network(card, card.values["kind"]).config == config
 
 
 @pytest.mark.slow
