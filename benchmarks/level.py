@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from compositor.light.color import from_linear, to_linear
+from compositor.colorspace import from_linear, to_linear
 from data_tools.paint.rendered_pairs import RenderedPair, find_pairs, pairs_of
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.evaluation.metrics import zones

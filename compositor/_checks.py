@@ -1,4 +1,4 @@
-"""Argument checks that every file of the room shares."""
+"""Check the shapes of images and masks given as arguments."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ def check_image(image: NDArray[Any], name: str = "image") -> None:
 
     Args:
         image: Array to check, `(H, W, 3)`, any numeric dtype, range 0 to 255.
-        name: What the message calls it.
+        name: Name of the argument, for the message.
 
     Raises:
-        TypeError: When it is no numpy array.
+        TypeError: When it is not a numpy array.
         ValueError: When its shape is not `(H, W, 3)`.
     """
     if not isinstance(image, np.ndarray):
@@ -32,11 +32,11 @@ def check_plane(
 
     Args:
         plane: Array to check, `(H, W)`.
-        name: What the message calls it.
+        name: Name of the argument, for the message.
         size: Expected `(height, width)`; any size when left out.
 
     Raises:
-        TypeError: When it is no numpy array.
+        TypeError: When it is not a numpy array.
         ValueError: When its shape is not `(H, W)` or not `size`.
     """
     if not isinstance(plane, np.ndarray):

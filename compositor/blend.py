@@ -1,9 +1,18 @@
-"""Lay the new garment over the photo: start reading the room here.
+"""Blend the new garment over the photo by its matte. Start reading the room here.
 
-A result is made in five steps: a matte of the garment (`matte`), the cut-outs
-(`cutout`), the map from the photo to the shop picture (`warp`), the light (`color`),
-and the blend in this file. Its promise: a pixel whose matte is 0 comes out bit for bit
-as it was in the photo.
+A try-on uses the room in this order:
+
+1. `mask/`: `repair` and `occluders` correct the network's hard mask, `matte` turns it
+   into a soft matte, `cutout` cuts S1, S2 and S3 out, `foreground` separates the colours
+   of garment and background at soft edges.
+2. `light/`: `base_color` removes creases from the shop garment, `color` estimates the
+   folds on the user's, `repetition` tells folds from checks.
+3. `warp/`: `collar` and `chart_matches` give corresponding points, `warp` fits a
+   thin-plate spline to them and draws the shop garment where the user's is.
+4. This file composites it over the photo. A pixel of alpha 0 stays bit for bit.
+
+`blur`, `raster` and `colorspace` are the filters, the interpolation and the colour
+conversions that all of these share.
 """
 
 from collections.abc import Callable
@@ -28,10 +37,10 @@ def composite(
 
     Args:
         photo: `(H, W, 3)` uint8 RGB photo; it is left untouched.
-        garment: `(H, W, 3)` new garment in the photo's place, 0 to 255.
+        garment: `(H, W, 3)` new garment in photo coordinates, 0 to 255.
         alpha: `(H, W)` matte in [0, 1].
-        background: `(H, W, 3)` what lies behind the garment, 0 to 255, free of the old
-            garment's colour at the rim; the photo itself when left out.
+        background: `(H, W, 3)` background colours without the old garment's spill at
+            the rim, 0 to 255; the photo itself when left out.
 
     Returns:
         `(H, W, 3)` uint8 picture, equal to the photo wherever alpha is 0.
@@ -47,9 +56,9 @@ def composite(
     """
     check_image(photo, "photo")
     check_plane(alpha, "alpha", photo.shape[:2])
-    _check_same(garment, photo, "garment")
+    _check_same_shape(garment, photo, "garment")
     if background is not None:
-        _check_same(background, photo, "background")
+        _check_same_shape(background, photo, "background")
     result = photo.copy()
     _blend_into(result, garment, alpha, photo if background is None else background)
     return result
@@ -73,7 +82,7 @@ def composite_strips(
         strip_rows: Rows per strip, at least 1.
         garment_rows: Called with a slice of photo rows (inside the box, in order);
             returns `(rows, x2 - x1, 3)` colours, 0 to 255.
-        alpha_rows: The same for the matte: `(rows, x2 - x1)` in [0, 1]. It is asked
+        alpha_rows: The same for the matte: `(rows, x2 - x1)` in [0, 1]. It is called
             first; where a strip's matte is all 0, the others are not called.
         background_rows: The same for the background's colours; the photo's own when
             left out.
@@ -83,7 +92,7 @@ def composite_strips(
         alpha is 0.
 
     Raises:
-        ValueError: When the box leaves the photo, or a callable's shape is wrong.
+        ValueError: When the box reaches out of the photo, or a callable's shape is wrong.
     """
     check_image(photo, "photo")
     x1, y1, x2, y2 = _check_box(box, photo.shape[:2])
@@ -98,9 +107,9 @@ def composite_strips(
         if not (alpha > 0).any():
             continue
         garment = garment_rows(rows)
-        _check_same(garment, view, "garment rows")
+        _check_same_shape(garment, view, "garment rows")
         background = view if background_rows is None else background_rows(rows)
-        _check_same(background, view, "background rows")
+        _check_same_shape(background, view, "background rows")
         _blend_into(view, garment, alpha, background)
     return result
 
@@ -111,20 +120,20 @@ def _blend_into(
     alpha: NDArray[Any],
     background: NDArray[Any],
 ) -> None:
-    """Write the blend into `result`, only where alpha is above 0."""
+    """Write the alpha blend into `result`, only where alpha is above 0."""
     inside = alpha > 0
     weight = np.clip(alpha[inside].astype(np.float32), 0.0, 1.0)[:, None]
     new = garment[inside].astype(np.float32)
     old = background[inside].astype(np.float32)
-    mixed = weight * new + (1.0 - weight) * old
-    result[inside] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    blended = weight * new + (1.0 - weight) * old
+    result[inside] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
 
 
-def _check_same(image: NDArray[Any], like: NDArray[Any], name: str) -> None:
-    """Raise unless `image` has the shape of `like`."""
+def _check_same_shape(image: NDArray[Any], reference: NDArray[Any], name: str) -> None:
+    """Raise unless `image` has the shape of `reference`."""
     check_image(image, name)
-    if image.shape != like.shape:
-        raise ValueError(f"expected {name} of shape {like.shape}, got {image.shape}")
+    if image.shape != reference.shape:
+        raise ValueError(f"expected {name} of shape {reference.shape}, got {image.shape}")
 
 
 def _check_box(box: Box, size: tuple[int, int]) -> Box:

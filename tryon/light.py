@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from compositor import mask_box
-from compositor.light.color import LUMINANCE, to_linear
+from compositor.colorspace import LUMINANCE, to_linear
 from compositor.raster import sample_raster
 from cyclegan.data import GAMMA, to_model_range
 from data_tools.paint.designs import extend_nearest

@@ -23,7 +23,7 @@ from compositor import (
     warp_filled,
     warp_mask,
 )
-from compositor.blur import blur_widely
+from compositor.blur import gaussian_blur_dct
 from compositor.light.repetition import repetition
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
@@ -290,8 +290,8 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
     alpha = user.alpha[part]
     inside = (alpha > 0).astype(np.float32)
     light = np.log(shading(user.work[part], alpha)) * inside
-    weight = np.maximum(blur_widely(inside, sigma), 1e-3)
-    coarse = blur_widely(light, sigma) / weight
+    weight = np.maximum(gaussian_blur_dct(inside, sigma), 1e-3)
+    coarse = gaussian_blur_dct(light, sigma) / weight
     fine = (light - coarse) * inside
     shifts = FOLDS.min_shift * frame.side, FOLDS.max_shift * frame.side
     correlation = repetition(fine, alpha > 0.9, *shifts)

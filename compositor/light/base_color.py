@@ -8,8 +8,9 @@ from PIL import Image
 from scipy import ndimage
 
 from compositor._checks import check_image, check_plane
-from compositor.light.color import to_linear
+from compositor.colorspace import to_linear
 from compositor.mask.cutout import mask_box
+from compositor.raster import resize
 
 Array = NDArray[np.float32]
 GAMMA = 2.2  # of pictures: linear light to the power of its inverse
@@ -61,7 +62,7 @@ def even_ground(image: NDArray[np.uint8], mask: NDArray[Any]) -> NDArray[np.uint
     share = float((_distance(away[inside]) < NEAR).mean())
     if share < LEAST_SHARE:
         return image
-    change = _enlarge(_change(away, inside), within.shape) + _underexposure(ground)
+    change = resize(_change(away, inside), within.shape) + _underexposure(ground)
     gain = np.exp(change / np.float32(GAMMA))
     evened = image.copy()
     evened[y1:y2, x1:x2][within] = np.rint(np.minimum(part * gain, 255))[within]
@@ -139,13 +140,3 @@ def _fall(values: Array, limits: tuple[float, float]) -> Array:
     low, high = limits
     share = np.clip((high - values) / (high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
-
-
-def _enlarge(gain: Array, size: tuple[int, int]) -> Array:
-    planes = [
-        np.asarray(
-            Image.fromarray(gain[..., c]).resize(size[::-1], Image.Resampling.BILINEAR)
-        )
-        for c in range(3)
-    ]
-    return np.stack(planes, axis=-1)

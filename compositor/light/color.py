@@ -9,10 +9,11 @@ from scipy.cluster import vq
 from skimage import color as skcolor
 
 from compositor._checks import check_image, check_plane
-from compositor.light.retinex import log_light, resize
+from compositor.colorspace import LUMINANCE, from_linear, to_lab, to_linear
+from compositor.light.retinex import log_light
 from compositor.mask.cutout import mask_box, pad_box
+from compositor.raster import resize
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear sRGB, BT.709
 DARKEST, BRIGHTEST = 0.25, 4.0  # limits of the shading, relative to its mean
 LOOK_SIZE = 768  # pixels along a garment that the light is read from, or a few more
 PALETTE = 8  # colours that stand for a garment in `style_distance`
@@ -83,22 +84,6 @@ def relight(garment: NDArray[Any], gain: NDArray[Any]) -> NDArray[np.float32]:
         )
     factor = gain[..., None] if gain.ndim == 2 else gain
     return from_linear(to_linear(garment) * factor.astype(np.float32))
-
-
-def to_linear(srgb: NDArray[Any]) -> NDArray[np.float32]:
-    """Turn sRGB values, 0 to 255, into linear light in [0, 1], float32."""
-    if srgb.dtype == np.uint8:
-        table = _decode(np.arange(256, dtype=np.float32) / 255.0)
-        return np.asarray(table[srgb], np.float32)
-    return _decode(np.clip(srgb.astype(np.float32) / 255.0, 0.0, 1.0))
-
-
-def from_linear(light: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Turn linear light in [0, 1] into float32 sRGB values in [0, 255]."""
-    light = np.clip(light.astype(np.float32), 0.0, 1.0)
-    bent = 1.055 * np.power(light, np.float32(1 / 2.4)) - 0.055
-    srgb = 255.0 * np.where(light <= 0.0031308, 12.92 * light, bent)
-    return srgb.astype(np.float32)
 
 
 def style_distance(
@@ -182,22 +167,10 @@ def seam_energy(
     return float(_segment_distance(seen[rim][known], fore[known], back[known]).mean())
 
 
-def _decode(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Remove the sRGB curve from values in [0, 1]."""
-    bent = np.power((values + 0.055) / 1.055, np.float32(2.4))
-    return np.where(values <= 0.04045, values / 12.92, bent).astype(np.float32)
-
-
-def _lab(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Turn sRGB values, 0 to 255, into CIE Lab."""
-    lab = skcolor.rgb2lab(image.astype(np.float32) / 255.0)
-    return np.asarray(lab, np.float32)
-
-
 def _lab_where(image: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Turn the marked pixels into CIE Lab; the others are black."""
     lab = np.zeros(image.shape, np.float32)
-    lab[where] = _lab(image[where])
+    lab[where] = to_lab(image[where])
     return lab
 
 
@@ -209,7 +182,7 @@ def _palette(
     if places.size == 0:
         return np.zeros((0, 3), np.float32), np.zeros(0)
     picks = places[np.linspace(0, places.size - 1, SAMPLES).astype(np.intp)]
-    lab = _lab(image.reshape(-1, 3)[picks][None])[0]
+    lab = to_lab(image.reshape(-1, 3)[picks][None])[0]
     unique = np.unique(lab.round(1), axis=0)
     count = min(PALETTE, len(unique))
     order = np.lexsort(unique.T)

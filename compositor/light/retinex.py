@@ -2,8 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import fft, ndimage
+
+from compositor.raster import resize
 
 Plane = NDArray[np.float32]
 
@@ -50,26 +51,6 @@ def log_light(light: Plane, weight: Plane, luminance: Plane, sigma_share: float)
         folds = folds + plain * _smooth_inside(tone - folds, inside, sigma)
     folds = _smooth_inside(folds, inside, 0.1 * sigma_share * max(size))
     return resize(folds, (weight.shape[0], weight.shape[1]))
-
-
-def resize(plane: Plane, size: tuple[int, int]) -> Plane:
-    """Bring a picture to another size, smoothed where it shrinks.
-
-    Args:
-        plane: `(H, W)` or `(H, W, C)` float32.
-        size: `(height, width)` wanted.
-
-    Returns:
-        The same in that size; the picture itself when it has it already.
-    """
-    if plane.shape[:2] == size:
-        return plane
-    shape = size[1], size[0]
-    channels = [
-        np.asarray(Image.fromarray(channel).resize(shape, Image.Resampling.BILINEAR))
-        for channel in np.moveaxis(np.atleast_3d(plane), -1, 0).copy()
-    ]
-    return np.stack(channels, axis=-1).reshape(*size, *plane.shape[2:])
 
 
 def _fold_steps(

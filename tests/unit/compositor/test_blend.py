@@ -56,9 +56,9 @@ def test_strips_equal_the_whole(strip_rows, background):
     assert np.array_equal(result, composite(PHOTO, GARMENT, alpha, background))
 
 
-def test_strips_without_matte_ask_for_no_garment():
+def test_strips_of_alpha_zero_call_for_no_garment():
     def never(rows):
-        raise AssertionError("asked for rows")
+        raise AssertionError("called for rows")
 
     result = composite_strips(
         PHOTO, (0, 0, 8, 9), 3, never, lambda rows: np.zeros((3, 8)), never

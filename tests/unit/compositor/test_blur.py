@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from compositor.blur import block_mean, blur_widely, box_mean
+from compositor.blur import block_mean, box_mean, gaussian_blur_dct
 
 chance = np.random.default_rng(0)
 
@@ -10,7 +10,7 @@ chance = np.random.default_rng(0)
 @pytest.mark.parametrize("size", [(60, 48), (31, 5), (1, 7)])
 def test_a_wide_blur_is_the_usual_one(size):
     plane = chance.random(size).astype(np.float32)
-    blurred = blur_widely(plane, 6.3)
+    blurred = gaussian_blur_dct(plane, 6.3)
     assert blurred.dtype == np.float32
     usual = ndimage.gaussian_filter(plane, 6.3)
     np.testing.assert_allclose(blurred, usual, atol=2e-6)

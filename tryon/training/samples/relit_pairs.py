@@ -18,7 +18,7 @@ from PIL import Image
 from scipy import ndimage
 
 from compositor import fit_warp
-from compositor.light.color import to_linear
+from compositor.colorspace import to_linear
 from data_tools.annotations import AnnotatedPhoto
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import camera

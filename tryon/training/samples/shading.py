@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from compositor.light.color import to_linear
+from compositor.colorspace import to_linear
 from data_tools.annotations import AnnotatedPhoto
 from data_tools.paint import designs as paint
 from tryon.frames import FRAME_MARGIN, crop

@@ -2,21 +2,12 @@ import numpy as np
 import pytest
 
 from compositor import relight, seam_energy, shading, style_distance
-from compositor.light.color import from_linear, to_linear
 
 ONES = np.ones((40, 40), np.float32)
 
 
 def plain(colour, size=40):
     return np.broadcast_to(np.array(colour, np.uint8), (size, size, 3)).copy()
-
-
-def test_linear_light_by_hand():
-    assert to_linear(np.array([0, 255, 188], np.uint8)).tolist() == pytest.approx(
-        [0, 1, 0.5029], abs=1e-3
-    )
-    values = np.linspace(0, 255, 50)
-    assert np.allclose(from_linear(to_linear(values)), values, atol=0.01)
 
 
 def test_relight_by_hand():
