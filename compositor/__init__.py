@@ -11,8 +11,13 @@ from compositor.light.color import relight, seam_energy, shading, style_distance
 from compositor.mask.cutout import cutout_rgba, erase, mask_box, pad_box
 from compositor.mask.foreground import estimate_foreground_background
 from compositor.mask.matte import clean_mask, enlarge_alpha, refine_alpha
-from compositor.mask.occluders import part_from_front
-from compositor.mask.repair import drop_strangers, fill_alike, fill_notches, fill_prints
+from compositor.mask.occluders import separate_occluders
+from compositor.mask.repair import (
+    drop_unrelated_components,
+    fill_notches,
+    fill_print_holes,
+    fill_similar_holes,
+)
 from compositor.raster import sample_raster
 from compositor.warp.chart_matches import match_places
 from compositor.warp.collar import find_labels, snap_curve
@@ -35,25 +40,25 @@ __all__ = [
     "composite_strips",
     "control_points",
     "cutout_rgba",
-    "drop_strangers",
+    "drop_unrelated_components",
     "enlarge_alpha",
     "erase",
     "estimate_foreground_background",
     "even_ground",
-    "fill_alike",
     "fill_notches",
     "fill_outside",
-    "fill_prints",
+    "fill_print_holes",
+    "fill_similar_holes",
     "find_labels",
     "fit_warp",
     "mask_box",
     "match_places",
     "pad_box",
-    "part_from_front",
     "refine_alpha",
     "relight",
     "sample_raster",
     "seam_energy",
+    "separate_occluders",
     "shading",
     "snap_curve",
     "style_distance",

@@ -14,12 +14,12 @@ import numpy as np
 
 from compositor import (
     clean_mask,
-    drop_strangers,
-    fill_alike,
+    drop_unrelated_components,
+    fill_similar_holes,
     fill_notches,
-    fill_prints,
+    fill_print_holes,
     mask_box,
-    part_from_front,
+    separate_occluders,
 )
 from data_tools.annotations import CATEGORIES
 from mrcnn.chart.inference import predict_chart
@@ -193,7 +193,7 @@ class Segmenter:
         (refined,) = refine(self.refiner, image, first[None], mirror=True)
         mask = clean_mask(refined.mask >= self.config.mask_threshold)
         mask = repair_mask(mask, image, refined.landmarks)
-        mask = part_from_front(mask, image)
+        mask = separate_occluders(mask, image)
         if not mask.any():
             return None
         instances = list(as_instances(detections))
@@ -222,11 +222,11 @@ def repair_mask(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> n
     """
     sleeves = landmarks[list(SLEEVES)]
     visible = sleeves[sleeves[:, 2] >= MIN_VISIBILITY, :2]
-    mask = fill_alike(drop_strangers(mask, image, visible), image)
+    mask = fill_similar_holes(drop_unrelated_components(mask, image, visible), image)
     neckline = landmarks[NECKLINE]
     if (neckline[:, 2] < MIN_VISIBILITY).any():
         return mask
-    mask = fill_prints(mask, image, neckline[:, :2])
+    mask = fill_print_holes(mask, image, neckline[:, :2])
     return fill_notches(mask, image, neckline[:, :2])
 
 

@@ -1,1 +1,1 @@
-"""Masks: repair, occluders, soft mattes, cutouts and foreground colours."""
+"""Masks: mask repair, occluders, soft mattes, cutouts, colours at soft edges."""

@@ -1,4 +1,4 @@
-"""Cut a garment out of a photo, and the photo without its garment.
+"""Cut a garment out of a photo, or erase it there; bounding boxes of masks.
 
 The pictures S1, S2 and S3 of the documentation are made here.
 """
@@ -14,10 +14,10 @@ Box = tuple[int, int, int, int]
 
 
 def mask_box(mask: NDArray[Any]) -> Box:
-    """Find the tightest box around a mask.
+    """Return the bounding box of a mask.
 
     Args:
-        mask: `(H, W)` bool mask, or a matte: every value above 0 counts.
+        mask: `(H, W)` bool mask, or a matte: every value above 0 belongs to it.
 
     Returns:
         `(x1, y1, x2, y2)` in pixels, x2 and y2 exclusive; `(0, 0, 0, 0)` for an
@@ -37,16 +37,16 @@ def mask_box(mask: NDArray[Any]) -> Box:
 
 
 def pad_box(box: Box, share: float, size: tuple[int, int]) -> Box:
-    """Grow a box on all four sides, but not past the picture.
+    """Add a margin to a bounding box, clipped to the picture.
 
     Args:
         box: `(x1, y1, x2, y2)` in pixels, x2 and y2 exclusive.
-        share: Margin as a share of the box's longer side, >= 0; at least one
-            pixel is added when the share is above 0.
+        share: Margin as a share of the box's longer side, >= 0, rounded up to whole
+            pixels.
         size: `(height, width)` of the picture.
 
     Returns:
-        The padded box; an empty box stays as it is.
+        The padded box; an empty box is returned unchanged.
 
     Raises:
         ValueError: When the share is negative.
@@ -71,40 +71,39 @@ def cutout_rgba(
     alpha: NDArray[Any],
     foreground: NDArray[Any] | None = None,
 ) -> NDArray[np.uint8]:
-    """Cut the garment out as a picture with a transparency channel.
+    """Cut the garment out as an RGBA picture.
 
     Args:
         image: `(H, W, 3)` picture, 0 to 255.
-        alpha: `(H, W)` matte in [0, 1]; a bool mask will do.
-        foreground: `(H, W, 3)` garment colours, 0 to 255, free of the background's
-            colour at the rim (`estimate_foreground_background`); the picture itself
-            when left out.
+        alpha: `(H, W)` matte in [0, 1], or a bool mask.
+        foreground: `(H, W, 3)` garment colours, 0 to 255, without the background's
+            spill at the rim (`estimate_foreground_background`); the picture itself when
+            left out.
 
     Returns:
-        `(H, W, 4)` uint8 RGBA, colours not multiplied by alpha; all zero where
-        alpha is 0.
+        `(H, W, 4)` uint8 RGBA, not premultiplied; all zero where alpha is 0.
     """
     check_image(image)
     check_plane(alpha, "alpha", image.shape[:2])
-    colours = image if foreground is None else foreground
-    check_image(colours, "foreground")
+    colors = image if foreground is None else foreground
+    check_image(colors, "foreground")
     rgba = np.zeros((*alpha.shape, 4), np.uint8)
     inside = alpha > 0
-    rgba[..., :3][inside] = _to_uint8(colours[inside])
+    rgba[..., :3][inside] = _to_uint8(colors[inside])
     rgba[..., 3][inside] = _to_uint8(alpha[inside].astype(np.float32) * 255.0)
     return rgba
 
 
 def erase(image: NDArray[np.uint8], alpha: NDArray[Any]) -> NDArray[np.uint8]:
-    """Take the garment out of the photo: S3.
+    """Erase the garment from the photo: S3.
 
     Args:
         image: `(H, W, 3)` uint8 RGB photo.
         alpha: `(H, W)` matte of the garment in [0, 1].
 
     Returns:
-        `(H, W, 4)` uint8 RGBA: the photo's own colours, transparency 1 - alpha,
-        and colour 0 where alpha is 1.
+        `(H, W, 4)` uint8 RGBA: the photo's own colours, opacity 1 - alpha, and
+        colour 0 where alpha is 1.
     """
     check_image(image)
     check_plane(alpha, "alpha", image.shape[:2])
@@ -116,7 +115,7 @@ def erase(image: NDArray[np.uint8], alpha: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _to_uint8(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Round to the nearest of 0 to 255."""
+    """Round and clip to 0 to 255."""
     if values.dtype == np.uint8:
         return values
     return np.clip(np.rint(values.astype(np.float32)), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""From a hard mask to a soft matte."""
+"""Turn a hard mask into a soft matte (alpha) that follows the picture's edges."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,43 +10,68 @@ from scipy import ndimage
 from compositor._checks import check_image, check_plane
 from compositor.blur import Plane, block_mean, box_mean
 from compositor.mask.cutout import mask_box
-from compositor.raster import sample_raster
+from compositor.raster import sample_points, sample_raster
 
-BAND_SHARE = 0.02  # half width of the matte's band, as a share of sqrt(mask area)
-PINHOLE_SHARE = 0.002  # holes up to this share of the mask are filled
-EPSILON = 1e-4  # guided filter's regularisation, colours in [0, 1]
-REACH = 1.75  # colours are compared this many bands away
-RIDGE = 5e-4  # least colour variance of cloth and of background, colours in [0, 1]
-CONTRAST = 6.0  # squared Mahalanobis distance at which the colours are half trusted
-STRANGE = 0.5  # of the sides' squared distance: a colour so far from both is half trusted
-SHARPNESS = 2.0  # how much steeper than the colour mixture the matte is
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of colour channels
-STRIP_ROWS = 256  # rows of a large photo that are drawn at once
-COARSE_BAND = 4  # wider bands, in pixels, are worked out on a coarser grid
-EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
+DIAGONAL = (0, 3, 5)  # which of these pairs are variances
+EIGHT = np.ones((3, 3), bool)  # 8-connectivity: pixels that touch at a corner connect
 
 
-def clean_mask(mask: NDArray[Any], min_share: float = 0.02) -> NDArray[np.bool_]:
-    """Fill pinholes and drop specks, keeping every part of a garment.
+@dataclass(frozen=True)
+class MatteConfig:
+    """Mask cleaning, the matte's band, and how colours decide in it.
 
-    A strap or an arm can cut a shirt in several parts: all of them stay, as long as
-    they are no specks.
+    The band is what lies between sure foreground and sure background, the unknown region
+    of a trimap. Colours are in [0, 1].
+    """
+
+    max_pinhole_share: float = 0.002  # of the mask's area: larger holes are no pinholes
+    max_pinhole_area: float = 4.0  # pixels: holes up to this are filled in any mask
+    band_share: float = 0.02  # half width of the band, of the square root of the area
+    min_band: int = 2  # pixels, of that half width
+    epsilon: float = 1e-4  # the guided filter's regularisation, variance of colour
+    color_radius: float = 1.75  # of the band: neighbourhood of the colour models
+    ridge: float = 5e-4  # added to the variance of a side's colours in each channel
+    # Squared Mahalanobis distance of the two sides' mean colours at which the colours
+    # are trusted half.
+    half_trust_contrast: float = 6.0
+    # Squared distance of a colour from the nearer side, over that of the two sides from
+    # each other, at which it is trusted half. Chosen on the rims of rendered people.
+    half_trust_outlier: float = 0.5
+    sharpness: float = 2.0  # slope of alpha over the position between the mean colours
+    coarse_band: int = 4  # pixels: wider bands are computed on a coarser grid
+    strip_rows: int = 256  # rows of a large photo drawn at once, which bounds memory
+
+
+DEFAULT = MatteConfig()
+
+
+def clean_mask(
+    mask: NDArray[Any], min_share: float = 0.02, config: MatteConfig = DEFAULT
+) -> NDArray[np.bool_]:
+    """Fill pinholes and drop specks, keeping every large component.
+
+    A strap or an arm can cut a shirt in several components: all of them stay, unless
+    they are specks. Holes that touch the frame stay too, which
+    `skimage.morphology.remove_small_holes` would fill.
 
     Args:
         mask: `(H, W)` bool.
-        min_share: Parts smaller than this share of the largest part are dropped,
+        min_share: Components smaller than this share of the largest one are dropped,
             in [0, 1].
+        config: what counts as a pinhole.
 
     Returns:
         `(H, W)` bool, a new array.
     """
     check_plane(mask)
-    cleaned = _keep_large(mask.astype(bool), min_share)
+    cleaned = _drop_specks(mask.astype(bool), min_share)
     holes, count = ndimage.label(~cleaned)
     if count < 2:
         return cleaned
     areas = np.bincount(holes.ravel())
-    pinhole = areas <= max(4.0, PINHOLE_SHARE * cleaned.sum())
+    max_area = max(config.max_pinhole_area, config.max_pinhole_share * cleaned.sum())
+    pinhole = areas <= max_area
     edges = (holes[0], holes[-1], holes[:, 0], holes[:, -1])
     pinhole[np.unique(np.concatenate(edges))] = False
     pinhole[0] = False
@@ -57,19 +82,21 @@ def refine_alpha(
     image: NDArray[Any],
     mask: NDArray[Any],
     band: int | None = None,
+    config: MatteConfig = DEFAULT,
 ) -> Plane:
-    """Make a soft matte that follows the picture's own edges.
+    """Estimate a soft matte that follows the picture's own edges.
 
-    Inside a band around the mask's outline, the colours of garment and background
-    nearby decide, as far as they differ, and a guided filter follows the picture;
-    outside the band the matte is exactly 0 or 1. The frame is no edge: a mask that
-    touches it keeps its full matte there.
+    Inside a band around the mask's outline a linear discriminant of the foreground and
+    background colours nearby gives alpha, as far as these differ, and a guided filter
+    aligns it with the picture; outside the band alpha is exactly 0 or 1. The frame is no
+    edge: a mask that touches it keeps alpha 1 there.
 
     Args:
         image: `(H, W, 3)` RGB picture, 0 to 255.
         mask: `(H, W)` bool mask of the garment, possibly a few pixels off.
-        band: Half width of the band in pixels, at least 1; by default
-            `BAND_SHARE` of the square root of the mask's area, at least 2.
+        band: Half width of the band in pixels, at least 1; by default relative to the
+            square root of the mask's area.
+        config: the band's width and the colour model.
 
     Returns:
         `(H, W)` float32 matte in [0, 1].
@@ -83,26 +110,30 @@ def refine_alpha(
     check_image(image)
     check_plane(mask, "mask", image.shape[:2])
     alpha = np.zeros(mask.shape, np.float32)
-    part, edge = _find_edge(image, mask.astype(bool), band)
-    if edge is not None:
-        ys, xs = (np.arange(side, dtype=np.float64) for side in edge.near.shape)
-        alpha[part] = edge.draw(image[part], ys, xs)
+    part, model = _fit_band(image, mask.astype(bool), band, config)
+    if model is not None:
+        ys, xs = (np.arange(side, dtype=np.float64) for side in model.coverage.shape)
+        alpha[part] = model.draw(image[part], ys, xs)
     return alpha
 
 
 def enlarge_alpha(
-    image: NDArray[np.uint8], small: NDArray[Any], mask: NDArray[Any]
+    image: NDArray[np.uint8],
+    small: NDArray[Any],
+    mask: NDArray[Any],
+    config: MatteConfig = DEFAULT,
 ) -> NDArray[np.uint8]:
-    """Make the soft matte of a large photo from the mask of a small copy.
+    """Estimate the soft matte of a large photo from the mask of a small copy.
 
-    What the matte is as a function of colour is worked out on the copy; the photo's own
-    colours then draw it, so that its edge is as sharp as the photo. A strip of rows at a
-    time: photos may be large.
+    Alpha as a linear function of colour is fitted on the copy and evaluated on the
+    photo's own colours (joint upsampling), so that the edge is as sharp as the photo. A
+    strip of rows at a time: photos may be large.
 
     Args:
         image: `(H, W, 3)` uint8 RGB photo.
         small: `(h, w, 3)` its copy, 0 to 255.
         mask: `(h, w)` bool mask of the garment in the copy, possibly a few pixels off.
+        config: see `refine_alpha`.
 
     Returns:
         `(H, W)` uint8 matte, 0 to 255.
@@ -117,31 +148,32 @@ def enlarge_alpha(
     check_image(small, "small")
     check_plane(mask, "mask", small.shape[:2])
     alpha = np.zeros(image.shape[:2], np.uint8)
-    part, edge = _find_edge(small, mask.astype(bool), None)
-    if edge is None:
+    part, model = _fit_band(small, mask.astype(bool), None, config)
+    if model is None:
         return alpha
-    inside, places = [], []
+    spans, coordinates = [], []
     for axis, span in enumerate(part):
         scale = image.shape[axis] / small.shape[axis]
         first, last = int(span.start * scale), int(np.ceil(span.stop * scale))
         last = min(last, image.shape[axis])
-        inside.append((first, last))
-        places.append((np.arange(first, last) + 0.5) / scale - 0.5 - span.start)
-    (top, bottom), (left, right) = inside
-    for start in range(top, bottom, STRIP_ROWS):
-        rows = slice(start, min(start + STRIP_ROWS, bottom))
-        ys = places[0][rows.start - top : rows.stop - top]
-        drawn = edge.draw(image[rows, left:right], ys, places[1])
+        spans.append((first, last))
+        coordinates.append((np.arange(first, last) + 0.5) / scale - 0.5 - span.start)
+    (top, bottom), (left, right) = spans
+    for start in range(top, bottom, config.strip_rows):
+        rows = slice(start, min(start + config.strip_rows, bottom))
+        ys = coordinates[0][rows.start - top : rows.stop - top]
+        drawn = model.draw(image[rows, left:right], ys, coordinates[1])
         alpha[rows, left:right] = np.rint(drawn * 255)
     return alpha
 
 
-def _find_edge(
-    image: NDArray[Any], mask: NDArray[np.bool_], band: int | None
-) -> tuple[tuple[slice, slice], "_Edge | None"]:
-    """Return the part of a picture around its mask, and the edge there if any."""
+def _fit_band(
+    image: NDArray[Any], mask: NDArray[np.bool_], band: int | None, config: MatteConfig
+) -> tuple[tuple[slice, slice], "_BandModel | None"]:
+    """Return the crop around a mask and the matte's model there; None without a mask."""
     if band is None:
-        band = max(2, round(BAND_SHARE * float(np.sqrt(mask.sum()))))
+        share = config.band_share * float(np.sqrt(mask.sum()))
+        band = max(config.min_band, round(share))
     if band < 1:
         raise ValueError(f"expected band >= 1, got {band}")
     x1, y1, x2, y2 = mask_box(mask)
@@ -150,177 +182,209 @@ def _find_edge(
         slice(max(y1 - 4 * band, 0), min(y2 + 4 * band, height)),
         slice(max(x1 - 4 * band, 0), min(x2 + 4 * band, width)),
     )
-    return part, None if x2 <= x1 else _Edge.of(image[part], mask[part], band)
+    if x2 <= x1:
+        return part, None
+    return part, _BandModel.fit(image[part], mask[part], band, config)
 
 
-def _keep_large(mask: NDArray[np.bool_], min_share: float) -> NDArray[np.bool_]:
-    """Drop parts below a share of the largest part."""
-    parts, count = ndimage.label(mask, EIGHT)
+def _drop_specks(mask: NDArray[np.bool_], min_share: float) -> NDArray[np.bool_]:
+    """Drop components below a share of the largest one's area."""
+    components, count = ndimage.label(mask, EIGHT)
     if count < 2:
         return mask.copy()
-    areas = np.bincount(parts.ravel())
+    areas = np.bincount(components.ravel())
     areas[0] = 0
     large = areas >= max(1.0, min_share * areas.max())
-    return np.asarray(large[parts], bool)
+    return np.asarray(large[components], bool)
 
 
 @dataclass(frozen=True)
-class _Edge:
-    """A matte's band as linear maps of the picture's colours, worked out once.
+class _BandModel:
+    """Alpha in the matte's band as local linear functions of colour.
 
     Attributes:
-        near: `(h, w)` share of mask nearby; 0 and 1 outside the band.
+        coverage: `(h, w)` share of mask in the window around each pixel, [0, 1]; exactly
+            0 or 1 outside the band, up to rounding.
         slope: `(h / step, w / step, 3)` and
-        offset: `(h / step, w / step)` of the matte over colours in [0, 1].
-        step: pixels of `near` a cell of slope and offset.
-        tiny: `near` from which a pixel is in the band.
+        offset: `(h / step, w / step)` of alpha over colours in [0, 1].
+        step: pixels of `coverage` per cell of slope and offset.
+        tolerance: below this, or this close to 1, coverage counts as 0 or 1.
     """
 
-    near: Plane
+    coverage: Plane
     slope: Plane
     offset: Plane
     step: int
-    tiny: float
+    tolerance: float
 
     @classmethod
-    def of(cls, image: NDArray[Any], mask: NDArray[np.bool_], band: int) -> "_Edge":
-        """Work the maps out; those of wide bands on a coarser grid."""
-        near = box_mean(mask.astype(np.float32), 2 * band + 1)
-        step = max(1, band // COARSE_BAND)
-        tiny = 0.25 / (2 * band + 1) ** 2
-        return cls(near, *_coefficients(image, mask, band, step), step, tiny)
+    def fit(
+        cls, image: NDArray[Any], mask: NDArray[np.bool_], band: int, config: MatteConfig
+    ) -> "_BandModel":
+        """Fit the linear functions; those of wide bands on a coarser grid."""
+        coverage = box_mean(mask.astype(np.float32), 2 * band + 1)
+        step = max(1, band // config.coarse_band)
+        slope, offset = _fit_linear(image, mask, band, step, config)
+        return cls(coverage, slope, offset, step, _tolerance(band))
 
     def draw(
         self, image: NDArray[Any], ys: NDArray[np.float64], xs: NDArray[np.float64]
     ) -> Plane:
-        """Draw the matte of a picture whose rows and columns lie at ys and xs.
+        """Evaluate the matte on a picture.
 
         Args:
             image: `(H, W, 3)`, 0 to 255, at any resolution.
-            ys: `(H,)` and
-            xs: `(W,)`, places of its pixels among those of `near`.
+            ys: `(H,)` rows of its pixels and
+            xs: `(W,)` columns, in pixels of `coverage`.
+
+        Returns:
+            `(H, W)` float32 in [0, 1].
         """
-        ends = (0, 0, self.near.shape[1] - 1, self.near.shape[0] - 1)
-        near = sample_raster(self.near[..., None], ends, ys, xs)[..., 0]
-        alpha = (near >= 0.5).astype(np.float32)
-        rows, columns = np.nonzero((near >= self.tiny) & (near <= 1.0 - self.tiny))
-        places = [(axis - self.step // 2) / self.step for axis in (ys[rows], xs[columns])]
-        soft = _look_up(self.offset, places)
+        ends = (0, 0, self.coverage.shape[1] - 1, self.coverage.shape[0] - 1)
+        coverage = sample_raster(self.coverage[..., None], ends, ys, xs)[..., 0]
+        alpha = (coverage >= 0.5).astype(np.float32)
+        in_band = (coverage >= self.tolerance) & (coverage <= 1.0 - self.tolerance)
+        rows, columns = np.nonzero(in_band)
+        cell_ys, cell_xs = (
+            (axis - self.step // 2) / self.step for axis in (ys[rows], xs[columns])
+        )
+        soft = sample_points(self.offset, cell_ys, cell_xs)
         for channel in range(3):
-            shade = image[rows, columns, channel].astype(np.float32) / 255.0
-            soft += _look_up(self.slope[..., channel], places) * shade
+            color = image[rows, columns, channel].astype(np.float32) / 255.0
+            soft += sample_points(self.slope[..., channel], cell_ys, cell_xs) * color
         # Towards the band's edges the matte must meet 0 and 1.
-        share = near[rows, columns]
+        share = coverage[rows, columns]
         low, high = np.clip(4.0 * share - 3.0, 0, 1), np.clip(4.0 * share, 0, 1)
         alpha[rows, columns] = np.clip(soft, low, high)
         return alpha
 
 
-def _look_up(plane: Plane, places: list[NDArray[np.float64]]) -> Plane:
-    """Read a plane between its pixels."""
-    read = ndimage.map_coordinates(plane, places, order=1, mode="nearest")
-    return np.asarray(read, np.float32)
+def _tolerance(band: int) -> float:
+    """Return a quarter of a pixel, as a share of the window of a band's coverage."""
+    return 0.25 / (2 * band + 1) ** 2
 
 
-def _coefficients(
-    image: NDArray[Any], mask: NDArray[np.bool_], band: int, step: int
+def _fit_linear(
+    image: NDArray[Any],
+    mask: NDArray[np.bool_],
+    band: int,
+    step: int,
+    config: MatteConfig,
 ) -> tuple[Plane, Plane]:
-    """Slope `(h, w, 3)` and offset `(h, w)` of the matte, on every step-th pixel."""
+    """Fit slope `(h, w, 3)` and offset `(h, w)` of alpha, in blocks of `step` pixels."""
     guide = block_mean(image.astype(np.float32), step) / np.float32(255)
     hard = block_mean(mask.astype(np.float32), step)
     band = max(1, round(band / step))
-    near = box_mean(hard, 2 * band + 1)
-    tiny = 0.25 / (2 * band + 1) ** 2
-    inner, outer = near > 1.0 - tiny, near < tiny
-    soft, trust = _colour_matte(guide, inner, outer, round(REACH * band))
-    soft = trust * soft + (1.0 - trust) * hard
-    soft[inner], soft[outer] = 1.0, 0.0
-    return _guided(guide, soft, max(1, band // 2), EPSILON)
+    coverage = box_mean(hard, 2 * band + 1)
+    tolerance = _tolerance(band)
+    foreground, background = coverage > 1.0 - tolerance, coverage < tolerance
+    radius = round(config.color_radius * band)
+    alpha, trust = _color_alpha(guide, foreground, background, radius, config)
+    alpha = trust * alpha + (1.0 - trust) * hard
+    alpha[foreground], alpha[background] = 1.0, 0.0
+    return _guided_filter(guide, alpha, max(1, band // 2), config.epsilon)
 
 
-def _colour_matte(
-    guide: Plane, inner: NDArray[np.bool_], outer: NDArray[np.bool_], radius: int
+def _color_alpha(
+    guide: Plane,
+    foreground: NDArray[np.bool_],
+    background: NDArray[np.bool_],
+    radius: int,
+    config: MatteConfig,
 ) -> tuple[Plane, Plane]:
-    """Guess the matte from the colours on both sides, and how far to trust it.
+    """Estimate alpha from the colours on both sides, and how far to trust it.
 
-    The colours of the sure garment and of the sure background nearby are told apart by
-    Fisher's linear discriminant; a pixel's place between their means is its matte. A
-    colour that neither side has, as that of a collar between shirt and skin, tells
-    nothing.
+    Fisher's linear discriminant separates the colours of sure foreground and sure
+    background nearby; a pixel's position between their means is its alpha. A colour far
+    from both, as that of a collar between shirt and skin, gets little trust.
     """
     size = 2 * radius + 1
-    sides = [_side(guide, side.astype(np.float32), size) for side in (inner, outer)]
-    (fore, fore_spread, fore_known), (back, back_spread, back_known) = sides
-    spread = [0.5 * (a + b) for a, b in zip(fore_spread, back_spread, strict=True)]
-    for diagonal in (0, 3, 5):
-        spread[diagonal] = np.maximum(spread[diagonal], 0.0) + RIDGE
+    sides = [
+        _local_color_model(guide, side.astype(np.float32), size)
+        for side in (foreground, background)
+    ]
+    (fore, fore_covariance, fore_known), (back, back_covariance, back_known) = sides
+    both = zip(fore_covariance, back_covariance, strict=True)
+    covariance = [0.5 * (a + b) for a, b in both]
+    for entry in DIAGONAL:
+        covariance[entry] = np.maximum(covariance[entry], 0.0) + config.ridge
     apart, offset = fore - back, guide - back
-    direction, scaled = _solve_symmetric(tuple(spread), apart, offset)
+    floor = config.epsilon**3
+    direction, scaled = _solve_symmetric(tuple(covariance), floor, apart, offset)
     contrast = np.maximum(_dot(direction, apart), 1e-6)
-    place = _dot(offset, direction) / contrast
-    soft = np.clip((place - 0.5) * SHARPNESS + 0.5, 0.0, 1.0)
+    position = _dot(offset, direction) / contrast
+    alpha = np.clip((position - 0.5) * config.sharpness + 0.5, 0.0, 1.0)
     from_back = _dot(scaled, offset) / contrast
-    from_fore = from_back + 1.0 - 2.0 * place
-    strange = np.minimum(from_back, from_fore) / STRANGE
-    trust = contrast / (contrast + CONTRAST) / (1.0 + strange**2)
+    from_fore = from_back + 1.0 - 2.0 * position
+    outlier = np.minimum(from_back, from_fore) / config.half_trust_outlier
+    trust = contrast / (contrast + config.half_trust_contrast) / (1.0 + outlier**2)
     trust = np.where(fore_known & back_known, trust, 0.0)
-    return soft.astype(np.float32), trust.astype(np.float32)
+    return alpha.astype(np.float32), trust.astype(np.float32)
 
 
-def _side(
+def _local_color_model(
     guide: Plane, where: Plane, size: int
 ) -> tuple[Plane, list[Plane], NDArray[np.bool_]]:
-    """Mean and covariance of the marked colours nearby, and where there are any."""
+    """Mean and covariance of the marked colours in each window, and where there are any.
+
+    The covariance is given as its six different entries, see `PAIRS`.
+    """
     share = box_mean(where, size)
     divisor = np.maximum(share, 1e-4)
     mean = box_mean(guide * where[..., None], size) / divisor[..., None]
-    spread: list[Plane] = []
+    covariance: list[Plane] = []
     for one, two in PAIRS:
         product = box_mean(guide[..., one] * guide[..., two] * where, size) / divisor
         entry = product - mean[..., one] * mean[..., two]
-        spread.append(np.asarray(entry, np.float32))
-    return np.asarray(mean, np.float32), spread, share > 2.0 / size**2
+        covariance.append(np.asarray(entry, np.float32))
+    return np.asarray(mean, np.float32), covariance, share > 2.0 / size**2
 
 
-def _guided(
+def _guided_filter(
     guide: Plane, values: Plane, radius: int, epsilon: float
 ) -> tuple[Plane, Plane]:
-    """Slope and offset of a guided filter: `(H, W)` values follow `(H, W, 3)`."""
+    """Slope and offset of a guided filter: `(H, W)` values, `(H, W, 3)` guide."""
     size = 2 * radius + 1
     mean = box_mean(guide, size)
     level = box_mean(values, size)
     cross = box_mean(guide * values[..., None], size) - mean * level[..., None]
-    (slope,) = _solve_symmetric(_covariance(guide, mean, size, epsilon), cross)
+    covariance = _regular_covariance(guide, mean, size, epsilon)
+    (slope,) = _solve_symmetric(covariance, epsilon**3, cross)
     offset = level - _dot(slope, mean)
     return box_mean(slope, size), box_mean(offset, size)
 
 
-def _covariance(
+def _regular_covariance(
     guide: Plane, mean: Plane, size: int, epsilon: float
 ) -> tuple[Plane, ...]:
-    """Six entries (rr, rg, rb, gg, gb, bb) of the local colour covariance."""
+    """Six entries of the local colour covariance, epsilon added to its diagonal."""
     entries: list[Plane] = []
     for one, two in PAIRS:
         product = box_mean(guide[..., one] * guide[..., two], size)
         entry = product - mean[..., one] * mean[..., two]
-        more = epsilon if one == two else 0.0
-        entries.append(np.asarray(entry + more, np.float32))
+        ridge = epsilon if one == two else 0.0
+        entries.append(np.asarray(entry + ridge, np.float32))
     return tuple(entries)
 
 
 def _dot(one: Plane, two: Plane) -> Plane:
-    """Products of `(H, W, 3)` vectors; numpy's sum over so short an axis is slow."""
+    """Dot products of `(H, W, 3)` vectors; numpy's sum over so short an axis is slow."""
     red, green, blue = (one[..., k] * two[..., k] for k in range(3))
     return np.asarray(red + green + blue, np.float32)
 
 
-def _solve_symmetric(entries: tuple[Plane, ...], *rights: Plane) -> list[Plane]:
-    """Solve a symmetric 3x3 system at every pixel, for each right side, by cofactors."""
+def _solve_symmetric(
+    entries: tuple[Plane, ...], min_determinant: float, *rights: Plane
+) -> list[Plane]:
+    """Solve a symmetric 3x3 system at every pixel, for each right side.
+
+    By cofactors, plane by plane: `np.linalg.solve` on a stack of 3x3 matrices is slower.
+    """
     rr, rg, rb, gg, gb, bb = entries
     c_rr, c_rg, c_rb = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
     c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
     determinant = rr * c_rr + rg * c_rg + rb * c_rb
-    determinant = np.maximum(determinant, EPSILON**3)[..., None]
+    determinant = np.maximum(determinant, min_determinant)[..., None]
     solutions = []
     for right in rights:
         r, g, b = right[..., 0], right[..., 1], right[..., 2]

@@ -1,71 +1,90 @@
-"""Tell a garment from what lies in front of it, finger by finger, by their colours.
+"""Separate a garment from occluders in front of it (hands, bags, hair) by colour.
 
-A network draws a hand before a shirt as a mitten: cloth between the fingers is left out,
-finger tips are taken along. Near such a thing the colours of the sure garment and of the
-sure thing decide, where they differ.
+A segmentation network draws a hand in front of a shirt as a mitten: it leaves out the
+cloth between the fingers, and includes the finger tips. Around each occluder the colours
+of sure garment and of sure occluder decide, where they differ.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
-from skimage import color as skcolor
 
 from compositor._checks import check_image, check_plane
 from compositor.blur import block_mean
+from compositor.colorspace import subsample, to_lab
 from compositor.mask.cutout import mask_box
 from compositor.mask.repair import close_mask
 
-# Lengths are shares of the square root of the mask's area, distances of colours CIELAB.
-INLET = 0.13  # things are looked for in inlets of the mask up to twice as wide
-REACH = 0.08  # so far into the garment a thing may go on: a finger's length
-AROUND = 3.0  # reaches: cloth from so far around tells the garment's colours
-LEAST_AREA = 0.002  # of the mask's area: smaller inlets are let be
-MOST_CLOTH = 0.02  # of the mask's area: larger pieces are no cloth between fingers
-SURE = 3  # cells inside a thing's outline from which its colours are taken
-FAR = 10.0  # from all colours of the cloth: a thing's own colour
-NEAR = 8.0  # to the colours that decide
-GRID = 280  # cells: about the square root of the area of a mask that is larger
-CELL = 1.5  # CIELAB: distances are worked out for so large a step
-SAMPLE = 300  # colours of a side that are compared
-RARE, COMMON = 0.005, 0.05  # of them: so many must be near to count at all, or as usual
-LEAST_SEEN = 40  # cells that tell a side's colours
-LEAST_OWN = 0.3  # of a thing: so much must have its own colours
-SPECK = 2  # cells: narrower pieces are noise
+
+@dataclass(frozen=True)
+class OccluderConfig:
+    """Where occluders are looked for, and what counts as their colour.
+
+    Lengths are shares of the square root of the mask's area ("scale"), colour distances
+    are CIE76 in CIELAB, cells are pixels of the working grid. What the whole brings was
+    measured on 50 renders with a hand in front (docs/training.md).
+    """
+
+    work_scale: int = 280  # cells: larger garments are downsampled to about this scale
+    closing_radius: float = 0.13  # scale: inlets of the mask up to twice as wide count
+    min_inlet_area: float = 0.002  # of the mask's area: smaller inlets are ignored
+    # Scale: how far into the mask an occluder may reach, about a finger's length.
+    reach: float = 0.08
+    surroundings: float = 3.0  # reaches: cloth within this radius gives its colours
+    erosion: int = 3  # cells inside an inlet's outline from which its colours are taken
+    min_samples: int = 40  # cells that a side's colours need at least
+    max_samples: int = 300  # colours of a side that are compared
+    color_cell: float = 1.5  # CIELAB: colours are quantised to this before comparison
+    # Quantiles of the distances to a side's colours: one that ignores outliers among
+    # them, and one that only the side's common colours are near to.
+    outlier_quantile: float = 0.005
+    common_quantile: float = 0.05
+    min_own_distance: float = 10.0  # from all colours of the cloth: an occluder's own
+    max_distance: float = 8.0  # to a side's colours, for a pixel to belong to it
+    min_own_share: float = 0.3  # of an inlet that must have colours of its own
+    opening_size: int = 2  # cells: narrower pieces are noise
+    max_gap_area: float = 0.02  # of the mask's area: larger pieces are no cloth in gaps
 
 
-def part_from_front(mask: NDArray[np.bool_], image: NDArray[Any]) -> NDArray[np.bool_]:
-    """Redraw a mask where arms, hands, bags or hair come in from its outline.
+DEFAULT = OccluderConfig()
 
-    Large garments are looked at on a coarser grid.
+
+def separate_occluders(
+    mask: NDArray[np.bool_], image: NDArray[Any], config: OccluderConfig = DEFAULT
+) -> NDArray[np.bool_]:
+    """Correct a mask around arms, hands, bags or hair that cross its outline.
 
     Args:
         mask: `(H, W)` bool, the garment.
         image: `(H, W, 3)` RGB picture, 0 to 255.
+        config: where occluders are looked for, and colour thresholds.
 
     Returns:
         `(H, W)` bool, a new array.
     """
     check_plane(mask)
     check_image(image)
-    parted = mask.copy()
-    step = max(round(float(np.sqrt(mask.sum())) / GRID), 1)
-    part = _around(mask, step)
-    near = mask[part]
-    if not near.size:
-        return parted
+    corrected = mask.copy()
+    step = max(round(float(np.sqrt(mask.sum())) / config.work_scale), 1)
+    part = _crop(mask, step, config)
+    cropped = mask[part]
+    if not cropped.size:
+        return corrected
     picture = block_mean(image[part].astype(np.float32), step)
-    coarse = block_mean(near.astype(np.float32), step) > 0.5
-    lab = np.asarray(skcolor.rgb2lab(picture / np.float32(255)), np.float32)
-    changed = _part_all(coarse, lab) ^ coarse
-    parted[part] ^= changed.repeat(step, 0).repeat(step, 1)
-    return parted
+    coarse = block_mean(cropped.astype(np.float32), step) > 0.5
+    changed = _correct_inlets(coarse, to_lab(picture), config) ^ coarse
+    corrected[part] ^= changed.repeat(step, 0).repeat(step, 1)
+    return corrected
 
 
-def _around(mask: NDArray[np.bool_], step: int) -> tuple[slice, slice]:
+def _crop(
+    mask: NDArray[np.bool_], step: int, config: OccluderConfig
+) -> tuple[slice, slice]:
     """Return the rows and columns around a mask, multiples of `step` of them."""
-    margin = int(INLET * np.sqrt(mask.sum())) + 1
+    margin = int(config.closing_radius * np.sqrt(mask.sum())) + 1
     x1, y1, x2, y2 = mask_box(mask)
     top, left = max(y1 - margin, 0), max(x1 - margin, 0)
     height = min(y2 + margin, mask.shape[0]) - top
@@ -76,89 +95,107 @@ def _around(mask: NDArray[np.bool_], step: int) -> tuple[slice, slice]:
     )
 
 
-def _part_all(mask: NDArray[np.bool_], lab: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Redraw a mask `(h, w)` of a picture `(h, w, 3)` in CIELAB around each inlet."""
+def _correct_inlets(
+    mask: NDArray[np.bool_], lab: NDArray[np.float32], config: OccluderConfig
+) -> NDArray[np.bool_]:
+    """Correct a mask `(h, w)` of a CIELAB picture `(h, w, 3)` around each inlet.
+
+    An inlet is what closing adds to the mask.
+    """
     scale = float(np.sqrt(mask.sum()))
-    margin = int(AROUND * REACH * scale) + 1
-    closed = close_mask(mask, INLET * scale)
+    margin = int(config.surroundings * config.reach * scale) + 1
+    closed = close_mask(mask, config.closing_radius * scale)
     inlets, _ = ndimage.label(closed & ~mask)
-    parted = mask.copy()
+    corrected = mask.copy()
     for number, part in enumerate(ndimage.find_objects(inlets), 1):
         near = tuple(slice(max(s.start - margin, 0), s.stop + margin) for s in part)
-        inlet, beyond = inlets[near] == number, ~closed[near]
-        if inlet.sum() < LEAST_AREA * scale**2:
+        inlet, outside = inlets[near] == number, ~closed[near]
+        if inlet.sum() < config.min_inlet_area * scale**2:
             continue
-        # What the garment surrounds is more often a print or a pendant than an arm.
-        if (ndimage.binary_dilation(inlet) & beyond).any():
-            parted[near] = _part_one(parted[near], inlet, beyond, lab[near], scale)
-    return parted
+        # What the garment encloses is more often a print or a pendant than an arm.
+        if (ndimage.binary_dilation(inlet) & outside).any():
+            corrected[near] = _correct_inlet(
+                corrected[near], inlet, outside, lab[near], scale, config
+            )
+    return corrected
 
 
-def _part_one(
+def _correct_inlet(
     mask: NDArray[np.bool_],
     inlet: NDArray[np.bool_],
-    beyond: NDArray[np.bool_],
+    outside: NDArray[np.bool_],
     lab: NDArray[np.float32],
     scale: float,
+    config: OccluderConfig,
 ) -> NDArray[np.bool_]:
-    """Redraw a mask around one inlet; `beyond` is what no garment surrounds."""
-    reach = REACH * scale
-    away = ndimage.distance_transform_edt(~inlet)
-    zone = inlet | (mask & (away <= reach))
-    cloth = lab[mask & (away > reach) & (away <= AROUND * reach)]
-    inner = ndimage.binary_erosion(inlet, iterations=SURE)
-    if len(cloth) < LEAST_SEEN or inner.sum() < LEAST_SEEN:
+    """Correct a mask around one inlet; `outside` is beyond the closed mask."""
+    reach = config.reach * scale
+    distance = ndimage.distance_transform_edt(~inlet)
+    zone = inlet | (mask & (distance <= reach))
+    around = mask & (distance > reach) & (distance <= config.surroundings * reach)
+    cloth = lab[around]
+    inner = ndimage.binary_erosion(inlet, iterations=config.erosion)
+    if len(cloth) < config.min_samples or inner.sum() < config.min_samples:
         return mask
-    to_cloth, to_usual, to_thing = np.full((3, *mask.shape), np.inf, np.float32)
-    to_cloth[zone], to_usual[zone] = _distances(lab[zone], cloth)
-    own = inner & (to_cloth > FAR)
-    if own.sum() < max(LEAST_SEEN, LEAST_OWN * inner.sum()):
+    to_cloth, to_common, to_occluder = np.full((3, *mask.shape), np.inf, np.float32)
+    to_cloth[zone], to_common[zone] = _color_distances(lab[zone], cloth, config)
+    own = inner & (to_cloth > config.min_own_distance)
+    if own.sum() < max(config.min_samples, config.min_own_share * inner.sum()):
         return mask
-    to_thing[zone], _ = _distances(lab[zone], lab[own])
-    thing = zone & mask & (to_cloth > FAR) & (to_thing < NEAR)
-    thing = _opened(thing | inlet) & thing
-    thing = ndimage.binary_propagation(inlet, mask=thing | inlet) & thing
-    like = inlet & (to_usual < NEAR) & (to_usual < to_thing)
-    like = _opened(like | mask) & like
-    between = _between(like, mask, beyond, MOST_CLOTH * scale**2)
-    return np.asarray((mask | between) & ~thing, bool)
+    to_occluder[zone], _ = _color_distances(lab[zone], lab[own], config)
+    occluder = zone & mask & (to_cloth > config.min_own_distance)
+    occluder &= to_occluder < config.max_distance
+    occluder = _open(occluder | inlet, config) & occluder
+    occluder = ndimage.binary_propagation(inlet, mask=occluder | inlet) & occluder
+    gaps = inlet & (to_common < config.max_distance) & (to_common < to_occluder)
+    gaps = _open(gaps | mask, config) & gaps
+    gaps = _keep_enclosed(gaps, mask, outside, config.max_gap_area * scale**2)
+    return np.asarray((mask | gaps) & ~occluder, bool)
 
 
-def _between(
-    like: NDArray[np.bool_],
+def _keep_enclosed(
+    gaps: NDArray[np.bool_],
     mask: NDArray[np.bool_],
-    beyond: NDArray[np.bool_],
-    most: float,
+    outside: NDArray[np.bool_],
+    max_area: float,
 ) -> NDArray[np.bool_]:
-    """Keep the pieces that the garment surrounds: others may be background like it."""
-    pieces, count = ndimage.label(like)
+    """Keep small components that touch the mask and not what is outside.
+
+    Others may be background of the garment's colour.
+    """
+    components, count = ndimage.label(gaps)
     if not count:
-        return like
-    grown = ndimage.grey_dilation(pieces, size=(3, 3))
+        return gaps
+    grown = ndimage.grey_dilation(components, size=(3, 3))
     numbers = np.arange(count + 1)
-    touching = np.isin(numbers, grown[mask]) & ~np.isin(numbers, grown[beyond])
-    fits = touching & (np.bincount(pieces.ravel(), minlength=count + 1) <= most)
-    fits[0] = False
-    return np.asarray(fits[pieces], bool)
+    kept = np.isin(numbers, grown[mask]) & ~np.isin(numbers, grown[outside])
+    kept &= np.bincount(components.ravel(), minlength=count + 1) <= max_area
+    kept[0] = False
+    return np.asarray(kept[components], bool)
 
 
-def _opened(plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(ndimage.binary_opening(plane, np.ones((SPECK, SPECK), bool)), bool)
+def _open(plane: NDArray[np.bool_], config: OccluderConfig) -> NDArray[np.bool_]:
+    """Open a mask by a square, which removes narrower pieces."""
+    square = np.ones((config.opening_size, config.opening_size), bool)
+    return np.asarray(ndimage.binary_opening(plane, square), bool)
 
 
-def _distances(
-    colours: NDArray[np.float32], known: NDArray[np.float32]
+def _color_distances(
+    colors: NDArray[np.float32], reference: NDArray[np.float32], config: OccluderConfig
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return how far `(N, 3)` colours are from any of the known `(M, 3)`.
+    """Return two quantiles of the distances of `(N, 3)` colours to `(M, 3)` others.
 
     Returns:
-        `(N,)` twice: to the nearest but for a few `RARE` ones, and to the nearest
-        `COMMON` ones. Colours of the same `CELL` of CIELAB share their distances.
+        `(N,)` twice: the quantiles `outlier_quantile` and `common_quantile`. Colours in
+        the same cell of `color_cell` share the distances of one of them.
     """
-    cells = np.rint(colours / CELL).astype(np.int64) @ (1 << np.array([0, 20, 40]))
-    _, first, which = np.unique(cells, return_index=True, return_inverse=True)
-    known = known[:: -(-len(known) // SAMPLE)]
-    away = spatial.distance.cdist(colours[first], known)
-    ranks = [int(share * len(known)) for share in (RARE, COMMON)]
-    few, many = np.partition(away, ranks, axis=1)[:, ranks].T.astype(np.float32)
-    return few[which], many[which]
+    cells = np.rint(colors / config.color_cell).astype(np.int64)
+    keys = cells @ (1 << np.array([0, 20, 40]))
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    reference = subsample(reference, config.max_samples)
+    distances = spatial.distance.cdist(colors[first], reference)
+    quantiles = config.outlier_quantile, config.common_quantile
+    ranks = [int(quantile * len(reference)) for quantile in quantiles]
+    chosen = np.partition(distances, ranks, axis=1)[:, ranks]
+    outlier, common = chosen.T.astype(np.float32)
+    return outlier[inverse], common[inverse]

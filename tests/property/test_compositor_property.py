@@ -10,12 +10,12 @@ from compositor import (
     composite,
     composite_strips,
     cutout_rgba,
-    front,
     mask_box,
-    part_from_front,
     refine_alpha,
+    separate_occluders,
     warp_image,
 )
+from compositor.mask.occluders import OccluderConfig
 
 SIDES = st.integers(1, 9)
 QUICK = settings(max_examples=40, deadline=None)
@@ -63,10 +63,8 @@ def test_identity_warp_returns_the_image(scene):
     grid = np.stack(np.meshgrid(xs, ys), axis=-1).astype(np.float32)
     warp = Warp(grid, (0, 0, len(xs), len(ys)))
     valid = np.ones((height, width), bool)
-    colours, validity = warp_image(
-        image, valid, warp, np.arange(height), np.arange(width)
-    )
-    assert np.allclose(colours, image, atol=1e-2)
+    colors, validity = warp_image(image, valid, warp, np.arange(height), np.arange(width))
+    assert np.allclose(colors, image, atol=1e-2)
     assert (validity == 1).all()
 
 
@@ -102,15 +100,17 @@ def test_matte_stays_within_its_band(scene):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3))
-def test_only_what_is_near_the_outline_is_parted_anew(seed, colours):
+def test_only_pixels_near_the_outline_change(seed, colors):
     rng = np.random.default_rng(seed)
     blocks = rng.random((9, 8)) < 0.7
     mask = blocks.repeat(12, 0).repeat(12, 1)
-    dyes = rng.integers(0, 256, (colours, 3))
-    image = dyes[rng.integers(0, colours, mask.shape)].astype(np.uint8)
+    palette = rng.integers(0, 256, (colors, 3))
+    image = palette[rng.integers(0, colors, mask.shape)].astype(np.uint8)
     before = mask.copy()
-    changed = part_from_front(mask, image) ^ mask
+    changed = separate_occluders(mask, image) ^ mask
     assert np.array_equal(mask, before)
     inside, outside = (ndimage.distance_transform_edt(m) for m in (mask, ~mask))
-    most = (front.INLET + front.REACH) * np.sqrt(mask.sum()) + 2
-    assert (np.maximum(inside, outside)[changed] <= most).all()
+    config = OccluderConfig()
+    reach = config.closing_radius + config.reach
+    max_distance = reach * np.sqrt(mask.sum()) + 2
+    assert (np.maximum(inside, outside)[changed] <= max_distance).all()

@@ -29,7 +29,7 @@ def test_clean_mask_fills_pinholes_and_keeps_openings():
     assert not cleaned[22, 22]
 
 
-def test_clean_mask_drops_specks_but_keeps_large_parts():
+def test_clean_mask_drops_specks_but_keeps_large_components():
     mask = square_mask()
     mask[:, 19] = False  # a strap cuts the shirt in two
     mask[2, 2] = True
@@ -92,7 +92,9 @@ def test_a_collar_of_another_colour_stays_garment():
     mask = np.zeros((90, 90), bool)
     mask[40:] = True
     alpha = refine_alpha(image + noise.astype(np.uint8), mask, 5)
-    assert alpha[40:43, 10:80].min() > 0.9, "it is like neither shirt nor skin"
+    assert alpha[40:43, 10:80].min() > 0.9, (
+        "its colour is neither the shirt's nor the skin's"
+    )
     assert alpha[:39].max() < 0.1
 
 
@@ -128,7 +130,7 @@ def shrunk(plane, factor):
     return np.asarray(picture.reduce(factor))
 
 
-def test_a_small_copys_matte_is_drawn_as_sharp_as_the_photo():
+def test_an_enlarged_matte_is_as_sharp_as_the_photo():
     ys, xs = np.mgrid[:600, :700]
     truth = (xs + 0.37 * ys > 260) & (xs - 0.2 * ys < 480) & (ys > 90) & (ys < 510)
     image = two_tone(truth)
@@ -142,7 +144,7 @@ def test_a_small_copys_matte_is_drawn_as_sharp_as_the_photo():
     assert error < 0.35 * np.abs(np.asarray(soft) - truth).mean()
 
 
-def test_enlarging_by_nothing_is_refining():
+def test_enlarging_to_the_same_size_is_refining():
     truth = square_mask(80, 20, 60)
     image, given = two_tone(truth), np.roll(truth, 2, axis=1)
     expected = np.rint(refine_alpha(image, given) * 255)
@@ -150,7 +152,7 @@ def test_enlarging_by_nothing_is_refining():
 
 
 @pytest.mark.parametrize("size", [(601, 333), (64, 900), (3000, 41)])
-def test_enlarging_keeps_frame_and_emptiness(size):
+def test_enlarging_full_and_empty_masks(size):
     image = np.zeros((*size, 3), np.uint8)
     small = np.asarray(Image.fromarray(image).resize((40, 50)))
     full, empty = np.ones((50, 40), bool), np.zeros((50, 40), bool)

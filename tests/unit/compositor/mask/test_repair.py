@@ -1,34 +1,39 @@
 import numpy as np
 import pytest
 
-from compositor import drop_strangers, fill_alike, fill_notches, fill_prints
+from compositor import (
+    drop_unrelated_components,
+    fill_notches,
+    fill_print_holes,
+    fill_similar_holes,
+)
 
 CLOTH, SKIN = (60, 90, 140), (220, 170, 140)
 NECKLINE = np.array([[20.0, 10], [30, 22], [40, 26], [50, 22], [60, 10]])
 
 
-def test_holes_that_look_like_the_cloth_are_filled():
+def test_holes_of_the_cloths_colour_are_filled():
     mask = np.zeros((60, 60), bool)
     mask[5:55, 5:55] = True
     image = np.full((60, 60, 3), (20, 22, 25), np.uint8)
     mask[20:25, 20:25] = mask[40:45, 30:35] = mask[5:12, 40:44] = False
     image[40:45, 30:35] = (220, 170, 140)  # a hand
     image[mask] += np.random.default_rng(0).integers(0, 4, (mask.sum(), 3)).astype("u1")
-    filled = fill_alike(mask, image)
-    assert filled[20:25, 20:25].all(), "a slip"
+    filled = fill_similar_holes(mask, image)
+    assert filled[20:25, 20:25].all(), "a hole of the cloth's colour"
     assert not filled[40:45, 30:35].any(), "a hand in front"
     assert not filled[5:12, 40:44].any(), "a notch is no hole"
     assert np.array_equal(filled | mask, filled)
     large = mask.copy()
     large[15:35, 10:30] = False
-    assert not fill_alike(large, image)[16:34, 11:29].any(), "too large for a slip"
+    assert not fill_similar_holes(large, image)[16:34, 11:29].any(), "too large"
 
 
 NO_POINTS = np.zeros((0, 2))
 
 
-def parted():
-    """A striped shirt, cut by an arm, and a bag behind the arm."""
+def components():
+    """A striped shirt, cut in two by an arm, and a bag behind the arm."""
     shirt, sleeve, bag = np.zeros((3, 80, 80), bool)
     shirt[10:60, 10:50] = True
     sleeve[10:30, 60:75] = True
@@ -41,34 +46,40 @@ def parted():
     return shirt, sleeve, bag, image + noise.astype(np.uint8)
 
 
-def test_a_bag_that_lies_apart_is_dropped_and_a_sleeve_stays():
-    shirt, sleeve, bag, image = parted()
-    kept = drop_strangers(shirt | sleeve | bag, image, NO_POINTS)
+def test_a_bag_is_dropped_and_a_sleeve_stays():
+    shirt, sleeve, bag, image = components()
+    kept = drop_unrelated_components(shirt | sleeve | bag, image, NO_POINTS)
     np.testing.assert_array_equal(kept, shirt | sleeve)
-    np.testing.assert_array_equal(drop_strangers(shirt | bag, image, NO_POINTS), shirt)
-    np.testing.assert_array_equal(drop_strangers(shirt, image, NO_POINTS), shirt)
+    np.testing.assert_array_equal(
+        drop_unrelated_components(shirt | bag, image, NO_POINTS), shirt
+    )
+    np.testing.assert_array_equal(
+        drop_unrelated_components(shirt, image, NO_POINTS), shirt
+    )
 
 
-def test_a_part_of_a_stripes_colour_stays():
-    shirt, sleeve, _, image = parted()
+def test_a_component_of_a_stripes_colour_stays():
+    shirt, sleeve, _, image = components()
     image[sleeve] = (240, 240, 240)
-    kept = drop_strangers(shirt | sleeve, image, NO_POINTS)
+    kept = drop_unrelated_components(shirt | sleeve, image, NO_POINTS)
     np.testing.assert_array_equal(kept, shirt | sleeve)
 
 
-def test_a_sleeve_of_another_cloth_stays_where_a_landmark_tells_of_it():
-    shirt, _, bag, image = parted()
+def test_a_sleeve_of_another_colour_stays_where_a_landmark_lies_on_it():
+    shirt, _, bag, image = components()
     both = shirt | bag
     beyond = [[-3.0, 20], [400, 20], [30, 400]]
-    np.testing.assert_array_equal(drop_strangers(both, image, np.array(beyond)), shirt)
+    np.testing.assert_array_equal(
+        drop_unrelated_components(both, image, np.array(beyond)), shirt
+    )
     seen = np.array([*beyond, [64.6, 59.8]])
-    np.testing.assert_array_equal(drop_strangers(both, image, seen), both)
+    np.testing.assert_array_equal(drop_unrelated_components(both, image, seen), both)
 
 
-def test_no_mask_has_no_strangers():
+def test_an_empty_mask_stays_empty():
     nothing = np.zeros((9, 9), bool)
     image = np.zeros((9, 9, 3), np.uint8)
-    assert not drop_strangers(nothing, image, NO_POINTS).any()
+    assert not drop_unrelated_components(nothing, image, NO_POINTS).any()
 
 
 def v_neck():
@@ -91,14 +102,14 @@ def test_the_slit_below_a_neck_is_filled_and_the_neck_is_not():
 @pytest.mark.parametrize(
     "colour", [SKIN, (20, 18, 16), (230, 200, 60)], ids=["skin", "hair", "a pendant"]
 )
-def test_what_lies_before_the_cloth_stays(colour):
+def test_occluders_in_front_of_the_cloth_stay_out(colour):
     mask, image = v_neck()
     mask[22:36, 38:43] = False
     image[22:36, 38:43] = colour
     assert np.array_equal(fill_notches(mask, image, NECKLINE), mask)
 
 
-def test_a_notch_like_few_of_a_prints_colours_stays():
+def test_a_notch_of_a_prints_rare_colour_stays():
     mask, image = v_neck()
     image[20:60:10][mask[20:60:10]] = (20, 18, 16)  # thin dark lines
     mask[22:36, 38:43] = False
@@ -113,7 +124,7 @@ def test_notches_far_from_the_neck_stay():
 
 
 @pytest.mark.parametrize("move", [(-200, -200), (200, 0), (-45, -20)])
-def test_a_neckline_beyond_the_photo_is_no_error(move):
+def test_a_neckline_outside_the_photo_is_no_error(move):
     mask, image = v_neck()
     filled = fill_notches(mask, image, NECKLINE + move)
     assert np.array_equal(filled | mask, filled)
@@ -126,7 +137,7 @@ def test_a_neckline_beyond_the_photo_is_no_error(move):
 )
 def test_hostile_masks_pass_through(mask):
     image = np.full((6, 7, 3), 90, np.uint8)
-    assert np.array_equal(fill_alike(mask, image), mask)
+    assert np.array_equal(fill_similar_holes(mask, image), mask)
     assert np.array_equal(fill_notches(mask, image, np.zeros((5, 2))), mask)
 
 
@@ -138,19 +149,19 @@ def test_hostile_masks_pass_through(mask):
         ((230, 60, 20), np.s_[40:44], False),
         ((230, 60, 20), np.s_[60:80], False),
     ],
-    ids=["a print", "a hand", "a pendant", "comes in from below"],
+    ids=["a print", "a hand", "a pendant", "not enclosed"],
 )
-def test_a_bold_print_in_the_midst_is_garment(colour, rows, expected):
+def test_an_enclosed_bold_print_is_filled(colour, rows, expected):
     mask, image = v_neck()
     mask[rows, 32:46] = False
     image[rows, 32:46] = colour
-    filled = fill_prints(mask, image, NECKLINE)
+    filled = fill_print_holes(mask, image, NECKLINE)
     assert filled[rows, 32:46].all() == expected
     if not expected:
         assert np.array_equal(filled, mask)
 
 
-def test_a_neck_out_of_the_frame_tells_no_skin():
+def test_without_skin_in_the_frame_no_print_is_filled():
     mask, image = np.ones((80, 80), bool), v_neck()[1]
     mask[40:60, 30:50] = False
-    assert np.array_equal(fill_prints(mask, image, NECKLINE - [0, 40]), mask)
+    assert np.array_equal(fill_print_holes(mask, image, NECKLINE - [0, 40]), mask)
