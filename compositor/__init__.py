@@ -19,8 +19,8 @@ from compositor.mask.repair import (
     fill_similar_holes,
 )
 from compositor.raster import sample_raster
-from compositor.warp.chart_matches import match_places
-from compositor.warp.collar import find_labels, snap_curve
+from compositor.warp.chart_matches import match_chart_coordinates
+from compositor.warp.collar import detect_neck_labels, snap_curve
 from compositor.warp.corners import ControlPoints, complete_mask, control_points
 from compositor.warp.warp import (
     Warp,
@@ -40,6 +40,7 @@ __all__ = [
     "composite_strips",
     "control_points",
     "cutout_rgba",
+    "detect_neck_labels",
     "drop_unrelated_components",
     "enlarge_alpha",
     "erase",
@@ -49,10 +50,9 @@ __all__ = [
     "fill_outside",
     "fill_print_holes",
     "fill_similar_holes",
-    "find_labels",
     "fit_warp",
     "mask_box",
-    "match_places",
+    "match_chart_coordinates",
     "pad_box",
     "refine_alpha",
     "relight",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import interpolate, ndimage, spatial
 
-from compositor import Warp, find_labels, fit_warp, match_places, snap_curve
+from compositor import Warp, detect_neck_labels, fit_warp, match_chart_coordinates, snap_curve
 from tryon.images import shrink
 from tryon.segment import MIN_VISIBILITY, NECKLINE
 from tryon.stages import STYLE_SIZE, Garment, cached
@@ -99,7 +99,7 @@ def align_necklines(
         config: how far the move reaches.
     """
     width = float(np.linalg.norm(target_neck[-1] - target_neck[0]))
-    placed = match_places(
+    placed = match_chart_coordinates(
         target_neck / width, matches.target / width, matches.source, config.match_radius
     )
     known = np.isfinite(placed).all(axis=1)
@@ -192,7 +192,7 @@ def match_charts(
     offered = ~shop_chart.back & (shop_chart.scales < config.max_scale)
     chosen = np.flatnonzero(usable)
     chosen = chosen[:: -(-len(chosen) // config.max_points) or 1]
-    source = match_places(
+    source = match_chart_coordinates(
         user_chart.uv[chosen], shop_chart.uv[offered], shop_chart.points[offered]
     )
     matched = np.isfinite(source).all(axis=1)
@@ -340,7 +340,7 @@ def front_of(garment: Garment) -> NDArray[np.bool_]:
     front = np.asarray(plane)
     if curve is not None:
         width = float(np.linalg.norm(curve[-1] - curve[0]))
-        front = front & ~find_labels(garment.work, front, mask & ~front, width)
+        front = front & ~detect_neck_labels(garment.work, front, mask & ~front, width)
     return front if front.any() else mask
 
 

@@ -1,1 +1,1 @@
-"""Warps from the user's garment to the shop picture. Start at `warp.py`."""
+"""Warps: matched points, thin-plate splines, drawing. Start at `warp.py`."""

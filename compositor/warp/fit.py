@@ -1,5 +1,6 @@
-"""Fit a regular map to pairs of points, and keep it inside the source."""
+"""Fit a fold-free map to matched points, and keep it inside the source mask."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -7,155 +8,201 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from compositor.warp.grid_spline import Lattice, fit_affine, fit_lattice, jacobian
-from compositor.warp.outline_matches import Floats, Pairs
-
-NODES = 33  # lattice nodes along each side of the target box
-SMOOTHNESS = 3e-3  # first weight of the bending energy; grows until the map is regular
-OUTLIER = 0.08  # residual at which a pair counts half, as a share of the size
-POINT_SMOOTHNESS = 1e-6  # the same for given points
-POINT_OUTLIER = 0.03  # residual at which a given point counts half
-PULLS = 3  # rounds of drawing missed nodes into the source
-PULL_WEIGHT = 4.0  # their weight together, if all were missed, relative to the pairs
-FAR_OUT = 0.06  # nodes may miss the source by this share of its size at the end
-ANCHOR = 0.3  # weight of nodes that should stay, when the map is bent locally
-FIRM = 8.0  # weight of a pair that must be met, when the map is bent locally
-BEND_REACH = 0.08  # nodes this near to a firm pair may move, share of the diagonal
-BEND_SMOOTHNESS = 1e-6  # bending energy's weight in that correction
-MIN_FOLD = 0.15  # smallest local area, as a share of the median, in a regular map
+from compositor.warp.outline_matches import Floats, Matches
 
 
-class Fitted(NamedTuple):
+@dataclass(frozen=True)
+class FitConfig:
+    """Spline, robust weights and corrections.
+
+    "Size" is the square root of the source mask's area in pixels. A smoothness is the
+    weight of the bending energy beside the mean square residual.
+    """
+
+    nodes: int = 33  # lattice nodes along each side of the target box
+
+    # Smoothness and robust weights: of outline matches, which a stiff map explains best,
+    # and of dense matches, which tell of the inside too and are followed closely.
+    outline_smoothness: float = 3e-3
+    outline_outlier: float = 0.08  # size: residual at which a match weighs half
+    dense_smoothness: float = 1e-6
+    dense_outlier: float = 0.03  # size
+    robust_rounds: int = 6  # of reweighted least squares, affine
+    dense_rounds: int = 2  # of the same with a spline
+    dense_stiffening: float = 30.0  # smoothness of that spline, in `dense_smoothness`
+    stiffening: float = 8.0  # factor on the smoothness after each map that folds
+    attempts: int = 5  # splines that are tried; the affine map is used if all fold
+    min_area: float = 0.15  # of the median: a smaller local area counts as a fold
+
+    # Nodes that land outside the source mask are drawn into it.
+    pull_rounds: int = 3
+    pull_weight: float = 4.0  # of all nodes together, relative to all matches
+    max_overshoot: float = 0.06  # size: how far outside nodes may stay
+
+    # Local correction next to hard constraints.
+    hard_weight: float = 8.0  # of a match that must be met
+    anchor_weight: float = 0.3  # of nodes that should stay
+    free_radius: float = 0.08  # of the box's diagonal: nodes so near to one are free
+    correction_smoothness: float = 1e-6
+
+
+DEFAULT = FitConfig()
+
+
+class FittedMap(NamedTuple):
     """A map on a lattice.
 
     Attributes:
         values: `(rows, columns, 2)` source (x, y) at the nodes.
         distortion: See `Warp`.
-        regular: False when no spline was regular, and the map is affine.
+        fold_free: False when every spline folded, and the map is affine.
     """
 
     values: Floats
     distortion: float
-    regular: bool
+    fold_free: bool
 
 
 def fit_map(
     source_mask: NDArray[np.bool_],
     target_mask: NDArray[np.bool_],
     edges: tuple[float, float, float, float],
-    pairs: Pairs,
+    matches: Matches,
     dense: bool,
-) -> Fitted:
-    """Fit an affine map, then splines from soft to stiff until one is regular.
+    config: FitConfig = DEFAULT,
+) -> FittedMap:
+    """Fit an affine map, then splines from soft to stiff until one is fold-free.
 
     Args:
         source_mask: `(h, w)` mask of the shop garment.
         target_mask: `(H, W)` mask of the user's garment.
-        edges: `(x1, y1, x2, y2)` places of the lattice's outermost nodes.
-        pairs: Target points, source points, weights.
-        dense: True when the points tell of the inside too and are followed closely;
-            False for outlines, which a stiff map explains best.
+        edges: `(x1, y1, x2, y2)` coordinates of the lattice's outermost nodes.
+        matches: Target points, source points, weights.
+        dense: True when the matches cover the garment's inside; False for outlines.
+        config: smoothness and weights.
 
     Returns:
-        The map on a lattice of `NODES` by `NODES`.
+        The map on a lattice of `config.nodes` by `config.nodes`.
     """
-    target, source, weights, firm = pairs
+    target, source, weights, hard = matches
     size = float(np.sqrt(source_mask.sum()))
-    lattice = Lattice(edges, (NODES, NODES))
+    lattice = Lattice(edges, (config.nodes, config.nodes))
     inside = _inside_nodes(target_mask, lattice)
-    affine, trust = _fit_robust(target, source, weights, OUTLIER * size)
-    first = POINT_SMOOTHNESS if dense else SMOOTHNESS
+    affine, robust = _fit_robust_affine(matches, config.outline_outlier * size, config)
+    first = config.outline_smoothness
     if dense:
-        trust = _trust_points(lattice, pairs, POINT_OUTLIER * size)
-    nearest = _nearest_inside(source_mask)
+        first = config.dense_smoothness
+        robust = _robust_weights(lattice, matches, config.dense_outlier * size, config)
+    nearest = nearest_inside(source_mask)
     values = lattice.nodes() @ affine[:2] + affine[2]
-    regular = False
-    for smoothness in first * 8.0 ** np.arange(5):
-        guess = _fit_inside(
-            lattice, pairs._replace(weights=trust), float(smoothness), inside, nearest
+    fold_free = False
+    reweighted = matches._replace(weights=robust)
+    for smoothness in first * config.stiffening ** np.arange(config.attempts):
+        candidate = _fit_inside(
+            lattice, reweighted, float(smoothness), inside, nearest, config
         )
-        if _regular(guess, lattice, inside):
-            values, regular = guess, True
+        if _is_fold_free(candidate, lattice, inside, config):
+            values, fold_free = candidate, True
             break
-    bent = _bend(lattice, values, (target[firm], source[firm]), inside, nearest)
-    values = bent if _regular(bent, lattice, inside) else values
+    constraints = target[hard], source[hard]
+    corrected = _correct_locally(lattice, values, constraints, inside, nearest, config)
+    if _is_fold_free(corrected, lattice, inside, config):
+        values = corrected
     distortion = _distortion(values, lattice, affine, inside)
-    values = _pull(values, nearest, inside, FAR_OUT * size)
-    return Fitted(values, distortion, regular)
+    values = _limit_overshoot(values, nearest, inside, config.max_overshoot * size)
+    return FittedMap(values, distortion, fold_free)
 
 
-def _fit_robust(
-    target: NDArray[np.float64],
-    source: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    scale: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fit an affine map by reweighting; return it and the pairs' new weights."""
-    trust = weights
-    for _ in range(6):
-        affine = fit_affine(target, source, trust)
+def _cauchy_weights(weights: Floats, residual: Floats, scale: float) -> Floats:
+    """Reweight matches by the Cauchy function: a residual of `scale` halves a weight."""
+    return weights / (1.0 + (residual / max(scale, 1e-6)) ** 2)
+
+
+def _fit_robust_affine(
+    matches: Matches, scale: float, config: FitConfig
+) -> tuple[Floats, Floats]:
+    """Fit an affine map by reweighted least squares; return it and the last weights."""
+    target, source, weights, _ = matches
+    robust = weights
+    for _ in range(config.robust_rounds):
+        affine = fit_affine(target, source, robust)
         residual = np.linalg.norm(target @ affine[:2] + affine[2] - source, axis=1)
-        trust = weights / (1.0 + (residual / max(scale, 1e-6)) ** 2)
-    return affine, trust
+        robust = _cauchy_weights(weights, residual, scale)
+    return affine, robust
 
 
-def _bend(
+def _robust_weights(
+    lattice: Lattice, matches: Matches, scale: float, config: FitConfig
+) -> Floats:
+    """Weigh dense matches by how well their neighbours agree with them."""
+    target, source, weights, _ = matches
+    smoothness = config.dense_stiffening * config.dense_smoothness
+    robust = weights
+    for _ in range(config.dense_rounds):
+        values = fit_lattice(lattice, target, source, robust, smoothness)
+        fitted = lattice.interpolation_matrix(target) @ values.reshape(-1, 2)
+        residual = np.linalg.norm(fitted - source, axis=1)
+        robust = _cauchy_weights(weights, residual, scale)
+    return robust
+
+
+def _correct_locally(
     lattice: Lattice,
     values: Floats,
-    firm: tuple[Floats, Floats],
+    constraints: tuple[Floats, Floats],
     inside: NDArray[np.bool_],
     nearest: NDArray[np.intp],
+    config: FitConfig,
 ) -> Floats:
-    """Bend a map next to its firm pairs and where it misses the source."""
-    target, source = firm
+    """Correct a map next to its hard constraints and where it leaves the source.
+
+    Args:
+        lattice: of the map.
+        values: `(rows, columns, 2)` at its nodes.
+        constraints: target and source points that the map must join.
+        inside: `(rows, columns)` bool, nodes that count.
+        nearest: see `nearest_inside`.
+        config: weights.
+    """
+    target, source = constraints
     nodes = lattice.nodes()[inside]
-    goal = _look_up(values[inside], nearest) - values[inside]
-    missed = np.linalg.norm(goal, axis=1) > 1.0
-    change = source - lattice.weights(target) @ values.reshape(-1, 2)
-    weights = np.full(len(nodes), ANCHOR)
+    change = _project_inside(values[inside], nearest) - values[inside]
+    missed = np.linalg.norm(change, axis=1) > 1.0
+    residual = source - lattice.interpolation_matrix(target) @ values.reshape(-1, 2)
+    weights = np.full(len(nodes), config.anchor_weight)
     weights[missed] = 1.0
     x1, y1, x2, y2 = lattice.box
-    reach = BEND_REACH * float(np.hypot(x2 - x1, y2 - y1))
-    if len(target):  # nodes near a firm pair are free to follow it
-        away = spatial.cKDTree(target).query(nodes)[0]
-        weights[(away < reach) & ~missed] = 0.0
+    radius = config.free_radius * float(np.hypot(x2 - x1, y2 - y1))
+    if len(target):
+        distance = spatial.cKDTree(target).query(nodes)[0]
+        weights[(distance < radius) & ~missed] = 0.0
     return values + fit_lattice(
         lattice,
         np.concatenate([target, nodes]),
-        np.concatenate([change, goal]),
-        np.concatenate([np.full(len(target), FIRM), weights]),
-        BEND_SMOOTHNESS,
+        np.concatenate([residual, change]),
+        np.concatenate([np.full(len(target), config.hard_weight), weights]),
+        config.correction_smoothness,
     )
-
-
-def _trust_points(lattice: Lattice, pairs: Pairs, scale: float) -> NDArray[np.float64]:
-    """Weigh given points by how well their neighbours agree with them."""
-    target, source, weights, _ = pairs
-    trust = weights
-    for _ in range(2):
-        values = fit_lattice(lattice, target, source, trust, 30 * POINT_SMOOTHNESS)
-        guess = lattice.weights(target) @ values.reshape(-1, 2)
-        residual = np.linalg.norm(guess - source, axis=1)
-        trust = weights / (1.0 + (residual / max(scale, 1e-6)) ** 2)
-    return trust
 
 
 def _fit_inside(
     lattice: Lattice,
-    pairs: Pairs,
+    matches: Matches,
     smoothness: float,
     inside: NDArray[np.bool_],
     nearest: NDArray[np.intp],
-) -> NDArray[np.float64]:
+    config: FitConfig,
+) -> Floats:
     """Fit a spline; then again, with nodes that missed the source drawn into it."""
-    target, source, weights, _ = pairs
+    target, source, weights, _ = matches
     values = fit_lattice(lattice, target, source, weights, smoothness)
     nodes = lattice.nodes()[inside]
-    for _ in range(PULLS):
-        goal = _look_up(values[inside], nearest)
+    for _ in range(config.pull_rounds):
+        goal = _project_inside(values[inside], nearest)
         missed = np.linalg.norm(goal - values[inside], axis=1) > 1.0
         if not missed.any():
             break
-        pull = PULL_WEIGHT * float(weights.sum()) / max(int(inside.sum()), 1)
+        pull = config.pull_weight * float(weights.sum()) / max(int(inside.sum()), 1)
         values = fit_lattice(
             lattice,
             np.concatenate([target, nodes[missed]]),
@@ -166,37 +213,35 @@ def _fit_inside(
     return values
 
 
-def _nearest_inside(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Row and column of the nearest mask pixel for every pixel, `(2, H, W)`."""
+def nearest_inside(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return row and column of the nearest mask pixel for every pixel, `(2, H, W)`."""
     indices: NDArray[np.intp] = ndimage.distance_transform_edt(
         ~mask, return_distances=False, return_indices=True
     )
     return indices
 
 
-def _look_up(
-    places: NDArray[np.float64], nearest: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Nearest place (x, y) in the mask for `(..., 2)` places; inside ones stay."""
+def _project_inside(points: Floats, nearest: NDArray[np.intp]) -> Floats:
+    """Project `(..., 2)` points (x, y) onto the mask; points inside stay."""
     height, width = nearest.shape[1:]
-    column = np.clip(np.rint(places[..., 0]), 0, width - 1).astype(np.intp)
-    row = np.clip(np.rint(places[..., 1]), 0, height - 1).astype(np.intp)
-    found = np.stack([nearest[1, row, column], nearest[0, row, column]], axis=-1)
-    moved = np.abs(found - places).max(axis=-1, keepdims=True) > 0.5
-    return np.where(moved, found, places)
+    column = np.clip(np.rint(points[..., 0]), 0, width - 1).astype(np.intp)
+    row = np.clip(np.rint(points[..., 1]), 0, height - 1).astype(np.intp)
+    projected = np.stack([nearest[1, row, column], nearest[0, row, column]], axis=-1)
+    moved = np.abs(projected - points).max(axis=-1, keepdims=True) > 0.5
+    return np.where(moved, projected, points)
 
 
-def _pull(
-    values: NDArray[np.float64],
+def _limit_overshoot(
+    values: Floats,
     nearest: NDArray[np.intp],
     inside: NDArray[np.bool_],
-    reach: float,
-) -> NDArray[np.float64]:
-    """Bring nodes that lie far outside the source up to `reach` pixels from it."""
-    goal = _look_up(values, nearest)
-    away = np.linalg.norm(values - goal, axis=-1, keepdims=True)
-    closer = goal + (values - goal) * reach / np.maximum(away, 1e-6)
-    return np.where((away > reach) & inside[..., None], closer, values)
+    max_distance: float,
+) -> Floats:
+    """Bring nodes that lie outside the source up to `max_distance` pixels from it."""
+    goal = _project_inside(values, nearest)
+    distance = np.linalg.norm(values - goal, axis=-1, keepdims=True)
+    closer = goal + (values - goal) * max_distance / np.maximum(distance, 1e-6)
+    return np.where((distance > max_distance) & inside[..., None], closer, values)
 
 
 def _inside_nodes(mask: NDArray[np.bool_], lattice: Lattice) -> NDArray[np.bool_]:
@@ -208,24 +253,21 @@ def _inside_nodes(mask: NDArray[np.bool_], lattice: Lattice) -> NDArray[np.bool_
     return np.asarray(grown, bool)
 
 
-def _regular(
-    values: NDArray[np.float64], lattice: Lattice, inside: NDArray[np.bool_]
+def _is_fold_free(
+    values: Floats, lattice: Lattice, inside: NDArray[np.bool_], config: FitConfig
 ) -> bool:
-    """Tell whether the map folds nowhere inside."""
+    """Tell whether the map folds nowhere inside: its Jacobian keeps its sign."""
     area = np.linalg.det(jacobian(values, lattice))[inside]
     if area.size == 0:
         return True
-    middle = float(np.median(area))
-    return middle > 0 and float(area.min()) > MIN_FOLD * middle
+    median = float(np.median(area))
+    return median > 0 and float(area.min()) > config.min_area * median
 
 
 def _distortion(
-    values: NDArray[np.float64],
-    lattice: Lattice,
-    affine: NDArray[np.float64],
-    inside: NDArray[np.bool_],
+    values: Floats, lattice: Lattice, affine: Floats, inside: NDArray[np.bool_]
 ) -> float:
-    """Root mean square logarithm of the stretches relative to an affine map."""
+    """Root mean square logarithm of the singular values relative to an affine map."""
     if not inside.any():
         return 0.0
     inverse = np.linalg.pinv(affine[:2].T)

@@ -1,8 +1,6 @@
-"""Pair spots of the user's garment with spots of the shop's garment.
+"""Match points of the user's garment to the shop's by the corners of both outlines."""
 
-The figures below were fitted to rendered people whose true pairs are known.
-"""
-
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,49 +10,70 @@ from compositor.warp.corners import ControlPoints, Points
 
 Floats = NDArray[np.float64]
 
+SLEEVES = (1, 2, 3, 7, 8, 9)  # stretches of the outline along the sleeves
+SHOULDERS = (0, 10)  # stretches between collar and shoulder
+NECKLINE = 11  # the stretch between both collar corners
 
-class Pairs(NamedTuple):
-    """Spots of two garments, row by row the same.
+
+@dataclass(frozen=True)
+class OutlineMatchConfig:
+    """How a worn garment differs from a flat one.
+
+    Fitted to rendered people whose true correspondences are known.
+    """
+
+    min_neck_depth: float = 0.45  # of a front neckline, as a share of its width
+    neck_follow: float = 0.9  # of the target neckline's depth that the source's takes on
+    roundness: float = 0.6  # of the torso's section: 0 flat, 1 a half circle
+    turn_gain: float = 1.1  # shift of the cloth per shift of the neck, half widths
+    max_turn: float = 0.45  # largest such shift, half widths
+    # A hanging sleeve hides the armpit, and shoulders lean away from the camera: how far
+    # below its outline the source is seen there, shares of the torso's height.
+    armpit_drop: float = 0.05
+    shoulder_drop: float = 0.03
+
+    torso_columns: int = 9  # points across the torso
+    torso_rows: int = 7  # from the armpits to the hem
+    torso_extent: float = 0.97  # outermost points, half widths from the middle
+    rim_start: float = 0.85  # half widths: source points beyond are compressed
+    rim_width: float = 0.14  # half widths that they are compressed into
+    collar_weight: float = 2.0  # of both collar corners; all other matches weigh 1
+
+
+DEFAULT = OutlineMatchConfig()
+
+
+class Matches(NamedTuple):
+    """Corresponding points of two garments, row by row.
 
     Attributes:
         target: `(N, 2)` (x, y) in target pixels.
         source: `(N, 2)` (x, y) in source pixels.
-        weights: `(N,)` trust, >= 0.
-        firm: `(N,)` bool, True where the map must go through the pair.
+        weights: `(N,)`, >= 0.
+        hard: `(N,)` bool, True for hard constraints, which the map must meet.
     """
 
     target: Floats
     source: Floats
     weights: Floats
-    firm: NDArray[np.bool_]
+    hard: NDArray[np.bool_]
 
 
-NECK_DEPTH = 0.45  # least depth of a front neckline, as a share of its width
-NECK_FOLLOW = 0.9  # how far the source's neckline follows a deeper one of the target
-ROUNDNESS = 0.6  # 0 a flat torso, 1 a round one
-TURN = 1.1  # shift of the cloth per shift of the neck, both in half widths
-MOST_TURN = 0.45  # largest shift that is believed, in half widths
-ARMPIT_DROP = 0.05  # a hanging sleeve hides the armpit: share of the torso's height
-SHOULDER_DROP = 0.03  # shoulders lean away from the camera: share of that height
-SLEEVES = (1, 2, 3, 7, 8, 9)  # stretches of the outline along the sleeves
-SHOULDERS = (0, 10)  # stretches between collar and shoulder
-
-
-def point_pairs(
+def point_matches(
     source_points: NDArray[Any] | None,
     target_points: NDArray[Any] | None,
-) -> Pairs | None:
-    """Check given points.
+) -> Matches | None:
+    """Check given points and make matches of them.
 
     Args:
         source_points: `(N, 2)` (x, y) in source pixels; rows with NaN are left out.
         target_points: `(N, 2)` (x, y) in target pixels.
 
     Returns:
-        The pairs, all of weight 1; None when no points are given.
+        The matches, all of weight 1; None when no points are given.
 
     Raises:
-        ValueError: When the points do not pair up or fewer than three are left.
+        ValueError: When the shapes differ or fewer than three matches are left.
     """
     if source_points is None and target_points is None:
         return None
@@ -68,67 +87,82 @@ def point_pairs(
     source = source_points.astype(np.float64)
     target = target_points.astype(np.float64)
     known = np.isfinite(source).all(axis=1) & np.isfinite(target).all(axis=1)
-    if known.sum() < 3:
-        raise ValueError(f"expected at least 3 points, got {int(known.sum())}")
     count = int(known.sum())
-    return Pairs(target[known], source[known], np.ones(count), np.zeros(count, bool))
+    if count < 3:
+        raise ValueError(f"expected at least 3 points, got {count}")
+    return Matches(target[known], source[known], np.ones(count), np.zeros(count, bool))
 
 
-def corner_pairs(source: ControlPoints, target: ControlPoints) -> Pairs:
-    """Pair the outlines of sleeves and shoulders, the neckline and the torso.
+def corner_matches(
+    source: ControlPoints,
+    target: ControlPoints,
+    config: OutlineMatchConfig = DEFAULT,
+) -> Matches:
+    """Match the outlines of sleeves and shoulders, the neckline and the torso.
 
     Args:
         source: Corners of the shop's garment.
         target: Corners of the user's garment.
+        config: how a worn garment differs from a flat one.
 
     Returns:
-        The pairs with their weights. Stretches that one outline does not show are
-        left out.
+        The matches with their weights. Stretches that one outline does not show are left
+        out.
     """
     both = source.found & target.found
-    pairs = [
-        (target.outline[index], source.outline[index] + _drop(source, index), 1.0)
+    groups = [
+        (
+            target.outline[index],
+            source.outline[index] + _outline_drop(source, index, config),
+            1.0,
+        )
         for index in (*SHOULDERS, *SLEEVES)
         if both[index] and both[index + 1]
     ]
-    ends = [0, 11]
-    pairs.append((target.points[ends], source.points[ends], 2.0))
-    pairs.append((*_torso_pairs(source, target), 1.0))
-    pairs.append((target.outline[11], _front_neckline(source, target), 1.0))
-    weights = np.concatenate([np.full(len(one), trust) for one, _, trust in pairs])
-    firm = np.zeros(len(weights), bool)
-    firm[-target.outline.shape[1] :] = True  # the neckline
-    return Pairs(
-        np.concatenate([one for one, _, _ in pairs]).astype(np.float64),
-        np.concatenate([two for _, two, _ in pairs]).astype(np.float64),
+    collar = [0, 11]
+    groups.append((target.points[collar], source.points[collar], config.collar_weight))
+    groups.append((*_torso_matches(source, target, config), 1.0))
+    neckline = _front_neckline(source, target, config)
+    groups.append((target.outline[NECKLINE], neckline, 1.0))
+    weights = np.concatenate([np.full(len(one), weight) for one, _, weight in groups])
+    hard = np.zeros(len(weights), bool)
+    hard[-len(neckline) :] = True
+    return Matches(
+        np.concatenate([one for one, _, _ in groups]).astype(np.float64),
+        np.concatenate([two for _, two, _ in groups]).astype(np.float64),
         weights,
-        firm,
+        hard,
     )
 
 
-def _drop(source: ControlPoints, index: int) -> Points:
-    """How far below its outline the source is seen on a person, `(K, 2)`."""
+def _outline_drop(
+    source: ControlPoints, index: int, config: OutlineMatchConfig
+) -> Points:
+    """Return how far below its outline the source is seen on a person, `(K, 2)`."""
     height = source["hem_left"][1] - source["armpit_left"][1]
-    ramp = np.zeros(source.outline.shape[1])
+    drop = np.zeros(source.outline.shape[1])
     if index in SHOULDERS:
-        ramp += SHOULDER_DROP
+        drop += config.shoulder_drop
     elif index == 3:  # from the sleeve's hem to the armpit
-        ramp = np.linspace(0.0, ARMPIT_DROP, len(ramp))
-    elif index == 7:  # and back on the other side
-        ramp = np.linspace(ARMPIT_DROP, 0.0, len(ramp))
-    return np.stack([0.0 * ramp, ramp * height], axis=1).astype(np.float32)
+        drop = np.linspace(0.0, config.armpit_drop, len(drop))
+    elif index == 7:  # from the other armpit to that sleeve's hem
+        drop = np.linspace(config.armpit_drop, 0.0, len(drop))
+    return np.stack([0.0 * drop, drop * height], axis=1).astype(np.float32)
 
 
-def _front_neckline(source: ControlPoints, target: ControlPoints) -> Points:
-    """Where the target's neckline lies on the source.
+def _front_neckline(
+    source: ControlPoints, target: ControlPoints, config: OutlineMatchConfig
+) -> Points:
+    """Return where the target's neckline lies on the source.
 
     A flat lay shows the back collar above the front neckline; on a person the outline
     is the front neckline. Where the source's outline is shallower than a front
-    neckline, a deeper curve is taken, so that the back collar is never sampled.
+    neckline, a deeper half ellipse is taken, so that the back collar is never sampled.
     """
-    curve = source.outline[11].copy()
+    curve = source.outline[NECKLINE].copy()
     depth = _neck_depth(curve)
-    wanted = max(depth, NECK_DEPTH, NECK_FOLLOW * _neck_depth(target.outline[11]))
+    follow = config.neck_follow * _neck_depth(target.outline[NECKLINE])
+    wanted = max(depth, config.min_neck_depth, follow)
     width = float(np.linalg.norm(curve[-1] - curve[0]))
     along = np.linspace(0.0, 1.0, len(curve))[:, None]
     line = curve[0] + along * (curve[-1] - curve[0])
@@ -138,42 +172,48 @@ def _front_neckline(source: ControlPoints, target: ControlPoints) -> Points:
 
 
 def _neck_depth(curve: Points) -> float:
-    """Depth of a neckline below its ends, as a share of its width."""
+    """Return the depth of a neckline below its ends, as a share of its width."""
     width = max(float(np.linalg.norm(curve[-1] - curve[0])), 1e-6)
     lowest = float(np.median(np.sort(curve[:, 1])[-3:]))
     return (lowest - float(curve[[0, -1], 1].mean())) / width
 
 
-def _turn(corners: ControlPoints) -> float:
-    """How far the neck stands off the torso's middle, in half widths."""
+def _body_turn(corners: ControlPoints) -> float:
+    """Return the neck's offset from the torso's middle, in half widths."""
     left = float(corners["armpit_left"][0] + corners["hem_left"][0]) / 2.0
     right = float(corners["armpit_right"][0] + corners["hem_right"][0]) / 2.0
     half = max((right - left) / 2.0, 1e-6)
     return float(corners["neck"][0] - (left + right) / 2.0) / half
 
 
-def _torso_pairs(source: ControlPoints, target: ControlPoints) -> tuple[Points, Points]:
-    """Pair points across the torso, as on a round body that may be turned.
+def _torso_matches(
+    source: ControlPoints, target: ControlPoints, config: OutlineMatchConfig
+) -> tuple[Points, Points]:
+    """Match points across the torso, as on a round body that may be turned.
 
-    A body turns away towards its sides: there the photo shows more cloth per pixel
-    than in the middle. The place of the neck tells how far the body is turned; what
-    a turn would take from beyond the source's side is squeezed into its rim.
+    Towards its sides a round body turns away: there the photo shows more cloth per pixel
+    than in the middle. The neck's offset tells how far the body is turned; points that a
+    turn would move beyond the source's side are compressed into its rim.
     """
-    across = np.linspace(-0.97, 0.97, 9)
-    flat = (1 - ROUNDNESS) * across + ROUNDNESS * (2 / np.pi) * np.arcsin(across)
-    shift = TURN * (_turn(target) - _turn(source))
-    flat = flat - np.clip(shift, -MOST_TURN, MOST_TURN)
-    over = np.maximum(np.abs(flat) - 0.85, 0.0)
-    near = np.minimum(np.abs(flat), 0.85) + 0.14 * np.tanh(over / 0.14)
-    down = np.linspace(0.0, 1.0, 7)
+    across = np.linspace(-config.torso_extent, config.torso_extent, config.torso_columns)
+    round_ = config.roundness
+    flat = (1 - round_) * across + round_ * (2 / np.pi) * np.arcsin(across)
+    shift = config.turn_gain * (_body_turn(target) - _body_turn(source))
+    flat = flat - np.clip(shift, -config.max_turn, config.max_turn)
+    beyond = np.maximum(np.abs(flat) - config.rim_start, 0.0)
+    rim = config.rim_width * np.tanh(beyond / config.rim_width)
+    compressed = np.minimum(np.abs(flat), config.rim_start) + rim
+    down = np.linspace(0.0, 1.0, config.torso_rows)
     return (
         _torso_grid(target, across, down),
-        _torso_grid(source, np.sign(flat) * near, down + ARMPIT_DROP * (1 - down)),
+        _torso_grid(
+            source, np.sign(flat) * compressed, down + config.armpit_drop * (1 - down)
+        ),
     )
 
 
 def _torso_grid(corners: ControlPoints, across: Floats, down: Floats) -> Points:
-    """Points between the two sides, from the armpits (0) to the hem (1)."""
+    """Return points between both sides (-1, 1), from the armpits (0) to the hem (1)."""
     sides = []
     for side in ("left", "right"):
         armpit, hem = corners[f"armpit_{side}"], corners[f"hem_{side}"]

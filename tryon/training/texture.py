@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from compositor import fill_outside, match_places
+from compositor import fill_outside, match_chart_coordinates
 from mrcnn.runtime import Predictor
 from tryon.correspond import UV_SIZE, chart_warp, front_of
 from tryon.stages import Garment
@@ -49,7 +49,7 @@ def find_texels(shop: Garment, size: int) -> Array:
     places = (chart_warp(shop).coordinates(ys, xs)[inside] + 0.5) / UV_SIZE
     steps = (np.arange(size) + 0.5) / size
     texels = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    return match_places(texels, places, spots, REACH).reshape(size, size, 2)
+    return match_chart_coordinates(texels, places, spots, REACH).reshape(size, size, 2)
 
 
 def _read(

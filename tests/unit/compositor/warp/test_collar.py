@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from compositor import find_labels, snap_curve
+from compositor import detect_neck_labels, snap_curve
 
 SIZE = 60, 80
 XS = np.linspace(10, 70, 61)
@@ -34,14 +34,14 @@ def test_an_edge_out_of_reach_moves_nothing():
     np.testing.assert_allclose(snapped[:, 1], 30, atol=2.0)
 
 
-def test_edges_outside_of_the_mask_do_not_count():
+def test_edges_outside_the_mask_do_not_count():
     mask = np.zeros(SIZE, bool)
     mask[40:] = True
     snapped = snap_curve(flat_lay(30), mask, line(34), 10.0)
     np.testing.assert_allclose(snapped[:, 1], 34, atol=1.0)
 
 
-def test_a_label_does_not_carry_the_curve_away():
+def test_a_label_does_not_pull_the_curve_away():
     image = flat_lay(30)
     image[20:38, 38:44] = (250, 250, 250)
     snapped = snap(image, line(29))
@@ -50,7 +50,7 @@ def test_a_label_does_not_carry_the_curve_away():
 
 
 @pytest.mark.parametrize(("count", "reach"), [(2, 5.0), (9, 0.0)])
-def test_too_few_points_or_no_reach_are_named(count, reach):
+def test_too_few_points_or_no_reach(count, reach):
     with pytest.raises(ValueError, match="expected 3 points and reach > 0, got"):
         snap(flat_lay(30), line(30)[:count], reach)
 
@@ -63,11 +63,11 @@ def parts(edge=20):
     return front, inside
 
 
-def test_a_label_that_hangs_over_the_front_is_found():
+def test_a_label_that_hangs_over_the_front_is_detected():
     front, inside = parts()
     image = flat_lay(20)
     image[14:28, 36:44] = (20, 20, 30)
-    labels = find_labels(image, front, inside, 60.0)
+    labels = detect_neck_labels(image, front, inside, 60.0)
     assert labels[20:28, 36:44].all()
     assert not labels[30:].any()
     assert not (labels & ~front).any()
@@ -79,7 +79,7 @@ def test_a_print_of_the_labels_colour_does_not_hide_it():
     image = flat_lay(20)
     image[14:28, 36:44] = (20, 20, 30)
     image[40:43, 30:50] = (20, 20, 30)
-    labels = find_labels(image, front, inside, 60.0)
+    labels = detect_neck_labels(image, front, inside, 60.0)
     assert labels[20:28, 36:44].all()
     assert not labels[38:].any()
 
@@ -94,19 +94,19 @@ def test_a_print_of_the_labels_colour_does_not_hide_it():
     ],
     ids=["a print below", "a collar of another colour", "a part of one", "piping"],
 )
-def test_what_is_no_label_stays(patch):
+def test_other_patches_are_no_label(patch):
     front, inside = parts()
     image = flat_lay(20)
     image[patch] = (20, 20, 30)
-    assert not find_labels(image, front, inside, 60.0).any()
+    assert not detect_neck_labels(image, front, inside, 60.0).any()
 
 
-def test_labels_of_large_pictures_are_found_on_a_coarser_grid():
+def test_labels_of_large_pictures_are_detected_on_a_coarser_grid():
     front, inside = (plane.repeat(5, 0).repeat(5, 1)[:-2] for plane in parts())
     image = flat_lay(20)
     image[14:28, 36:44] = (20, 20, 30)
     image = image.repeat(5, 0).repeat(5, 1)[:-2]
-    labels = find_labels(image, front, inside, 300.0)
+    labels = detect_neck_labels(image, front, inside, 300.0)
     assert labels.shape == front.shape
     assert labels[100:140, 180:220].all()
     assert not labels[160:].any()
@@ -116,4 +116,4 @@ def test_labels_of_large_pictures_are_found_on_a_coarser_grid():
 def test_without_front_or_inside_there_is_no_label(missing):
     front, inside = parts()
     (front if missing == "front" else inside)[:] = False
-    assert not find_labels(flat_lay(20), front, inside, 60.0).any()
+    assert not detect_neck_labels(flat_lay(20), front, inside, 60.0).any()

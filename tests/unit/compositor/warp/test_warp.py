@@ -37,7 +37,7 @@ def identity(height, width):
 
 
 @pytest.mark.parametrize(
-    ("name", "place"),
+    ("name", "point"),
     [
         ("collar_left", (40, 12)),
         ("collar_right", (60, 12)),
@@ -51,9 +51,9 @@ def identity(height, width):
     ],
 )
 @pytest.mark.parametrize("scale", [1.0, 4.0])
-def test_control_points_of_a_drawn_tee(name, place, scale):
+def test_control_points_of_a_drawn_tee(name, point, scale):
     corners = control_points(polygon_mask(FLAT, scale))
-    assert np.linalg.norm(corners[name] / scale - place) < 4.5
+    assert np.linalg.norm(corners[name] / scale - point) < 4.5
     assert corners.found.all()
 
 
@@ -63,7 +63,7 @@ def test_neck_of_a_worn_tee():
     assert abs(corners["neck"][0] / 3.0 - 50) < 8
 
 
-def test_missing_sleeves_are_told():
+def test_missing_sleeves_are_flagged():
     mask = np.zeros((60, 60), bool)
     mask[10:50, 20:40] = True
     corners = control_points(mask)
@@ -84,29 +84,29 @@ def test_complete_mask_fills_an_arm_and_a_strap():
     assert (completed >= cut).all()
 
 
-def test_complete_mask_of_nothing():
+def test_complete_mask_of_an_empty_mask():
     assert not complete_mask(np.zeros((5, 5), bool)).any()
 
 
 def test_coordinates_of_the_identity():
-    places = identity(20, 30).coordinates(np.arange(20), np.arange(30))
-    assert places.shape == (20, 30, 2)
-    assert places.dtype == np.float32
-    assert np.allclose(places[7, 11], (11, 7), atol=1e-4)
+    points = identity(20, 30).coordinates(np.arange(20), np.arange(30))
+    assert points.shape == (20, 30, 2)
+    assert points.dtype == np.float32
+    assert np.allclose(points[7, 11], (11, 7), atol=1e-4)
 
 
 def test_coordinates_between_and_beyond_nodes():
-    places = identity(20, 30).coordinates(np.array([-2.0, 3.5]), np.array([40.0]))
-    assert np.allclose(places[:, 0], [(40, -2), (40, 3.5)], atol=1e-4)
+    points = identity(20, 30).coordinates(np.array([-2.0, 3.5]), np.array([40.0]))
+    assert np.allclose(points[:, 0], [(40, -2), (40, 3.5)], atol=1e-4)
 
 
 def test_warp_image_by_hand():
     image = np.zeros((2, 2, 3), np.uint8)
     image[:, 1] = 100
-    colours, validity = warp_image(
+    colors, validity = warp_image(
         image, np.ones((2, 2), bool), identity(2, 2), np.array([0]), np.array([0, 0.5])
     )
-    assert colours[0, :, 0].tolist() == [0, 50]
+    assert colors[0, :, 0].tolist() == [0, 50]
     assert validity.tolist() == [[1, 1]]
 
 
@@ -115,22 +115,22 @@ def test_warp_image_never_samples_outside():
     valid = np.zeros((20, 20), bool)
     valid[5:15, 5:15] = True
     image[valid] = 10
-    colours, validity = warp_image(
+    colors, validity = warp_image(
         image, valid, identity(20, 20), np.arange(20), np.arange(20)
     )
-    assert np.allclose(colours, 10)
+    assert np.allclose(colors, 10)
     assert validity[0, 0] == 0
     assert validity[10, 10] == 1
 
 
-def test_colours_go_on_as_in_a_mirror():
+def test_colours_are_mirrored_at_the_rim():
     image = np.zeros((1, 6, 3), np.uint8)
     image[0, :, 0] = [9, 9, 1, 2, 9, 9]
     valid = np.array([[False, False, True, True, False, False]])
     filled = fill_outside(image, valid)
     assert filled[0, :, 0].tolist() == [1, 2, 1, 2, 1, 2]
     assert filled.dtype == np.uint8
-    assert image[0, 0, 0] == 9, "the picture itself is left alone"
+    assert image[0, 0, 0] == 9, "the argument is not changed"
 
 
 def test_warp_image_in_strips_is_the_whole():
@@ -150,54 +150,54 @@ def test_warp_image_smooths_where_it_shrinks():
     image[:, ::2] = 255
     grid = identity(16, 16).grid * (63 / 15)
     warp = Warp(grid, (0, 0, 16, 16))
-    colours, _ = warp_image(
+    colors, _ = warp_image(
         image, np.ones((64, 64), bool), warp, np.arange(16), np.arange(16)
     )
-    assert colours[4:12, 4:12].std() < 20
+    assert colors[4:12, 4:12].std() < 20
 
 
 def test_fit_warp_of_a_garment_on_itself_is_nearly_the_identity():
     mask = polygon_mask(WORN, 2.0)
     warp = fit_warp(mask, mask)
     ys, xs = np.nonzero(mask)
-    places = warp.coordinates(np.arange(200), np.arange(200))[ys, xs]
-    error = np.linalg.norm(places - np.stack([xs, ys], axis=1), axis=1)
+    mapped = warp.coordinates(np.arange(200), np.arange(200))[ys, xs]
+    error = np.linalg.norm(mapped - np.stack([xs, ys], axis=1), axis=1)
     assert np.median(error) < 0.06 * 80
     assert warp.method == "corners"
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, (0, 0)), (2.5, (30, 10))])
-def test_fit_warp_lands_where_it_should(scale, shift):
+def test_fit_warp_maps_chest_and_hem(scale, shift):
     size = (120, 130)
     source = polygon_mask(FLAT, 3.0)
     target = polygon_mask(WORN, scale, size, shift)
     warp = fit_warp(source, target)
     chest = np.array([50, 55]) * scale + shift
-    place = warp.coordinates(chest[1:], chest[:1])[0, 0]
-    assert np.linalg.norm(place / 3.0 - (50, 54)) < 6
+    mapped = warp.coordinates(chest[1:], chest[:1])[0, 0]
+    assert np.linalg.norm(mapped / 3.0 - (50, 54)) < 6
     hem = np.array([50, 84]) * scale + shift
     assert abs(warp.coordinates(hem[1:], hem[:1])[0, 0, 1] / 3.0 - 86) < 5
 
 
 def test_back_collar_does_not_land_on_the_neckline():
     warp = fit_warp(polygon_mask(FLAT, 3.0), polygon_mask(WORN, 3.0))
-    place = warp.coordinates(np.array([23.0 * 3]), np.array([50.0 * 3]))[0, 0]
-    assert place[1] / 3.0 > 12 + 3
+    mapped = warp.coordinates(np.array([23.0 * 3]), np.array([50.0 * 3]))[0, 0]
+    assert mapped[1] / 3.0 > 12 + 3
 
 
-def test_given_points_win():
+def test_given_points_are_followed():
     mask = polygon_mask(WORN, 2.0)
     generator = np.random.default_rng(0)
     target = generator.uniform(20, 180, (400, 2))
     source = target + 6.0 * np.sin(target[:, ::-1] / 60.0)
     warp = fit_warp(mask, mask, source, target)
     assert warp.method == "points"
-    places = warp.coordinates(np.array([100.0]), np.array([90.0]))[0, 0]
-    wanted = np.array([90, 100]) + 6.0 * np.sin(np.array([100, 90]) / 60.0)
-    assert np.linalg.norm(places - wanted) < 1.5
+    mapped = warp.coordinates(np.array([100.0]), np.array([90.0]))[0, 0]
+    expected = np.array([90, 100]) + 6.0 * np.sin(np.array([100, 90]) / 60.0)
+    assert np.linalg.norm(mapped - expected) < 1.5
 
 
-def test_wild_points_fall_back_to_a_regular_map():
+def test_random_points_fall_back_to_a_fold_free_map():
     mask = polygon_mask(WORN, 2.0)
     generator = np.random.default_rng(1)
     target = generator.uniform(20, 180, (40, 2))
@@ -213,7 +213,7 @@ def test_wild_points_fall_back_to_a_regular_map():
         (np.zeros((3, 3)), np.zeros((3, 3))),
         (np.zeros((2, 2)), np.zeros((2, 2))),
     ],
-    ids=["one only", "other count", "no pairs", "too few"],
+    ids=["one only", "other count", "not x and y", "too few"],
 )
 def test_wrong_points(source, target):
     mask = polygon_mask(WORN)
@@ -233,7 +233,7 @@ def hostile_masks():
         "pixel": pixel,
         "line": line,
         "full": ~empty,
-        "two parts": parts,
+        "two components": parts,
         "touches the border": corner,
     }
 
@@ -247,8 +247,8 @@ def test_hostile_masks(name, as_source):
     assert np.isfinite(warp.grid).all()
     assert np.isfinite(warp.distortion)
     image = np.zeros((*source.shape, 3), np.uint8)
-    colours, validity = warp_image(image, source, warp, np.arange(5), np.arange(4))
-    assert colours.shape == (5, 4, 3)
+    colors, validity = warp_image(image, source, warp, np.arange(5), np.arange(4))
+    assert colors.shape == (5, 4, 3)
     assert validity.shape == (5, 4)
 
 
