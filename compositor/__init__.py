@@ -6,7 +6,7 @@ Start reading at `compositor/blend.py`.
 """
 
 from compositor.blend import composite, composite_strips
-from compositor.light.base_color import even_ground
+from compositor.light.base_color import flatten_base_color
 from compositor.light.color import relight, seam_energy, shading, style_distance
 from compositor.mask.cutout import cutout_rgba, erase, mask_box, pad_box
 from compositor.mask.foreground import estimate_foreground_background
@@ -45,12 +45,12 @@ __all__ = [
     "enlarge_alpha",
     "erase",
     "estimate_foreground_background",
-    "even_ground",
     "fill_notches",
     "fill_outside",
     "fill_print_holes",
     "fill_similar_holes",
     "fit_warp",
+    "flatten_base_color",
     "mask_box",
     "match_chart_coordinates",
     "pad_box",

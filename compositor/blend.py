@@ -6,7 +6,7 @@ A try-on uses the room in this order:
    into a soft matte, `cutout` cuts S1, S2 and S3 out, `foreground` separates the colours
    of garment and background at soft edges.
 2. `light/`: `base_color` removes creases from the shop garment, `color` estimates the
-   folds on the user's, `repetition` tells folds from checks.
+   folds on the user's, `repetition` distinguishes checks from folds.
 3. `warp/`: `collar` and `chart_matches` give corresponding points, `warp` fits a
    thin-plate spline to them and draws the shop garment where the user's is.
 4. This file composites it over the photo. A pixel of alpha 0 stays bit for bit.

@@ -72,7 +72,7 @@ def are_common(
     max_distance: float,
     min_share: float,
 ) -> NDArray[np.bool_]:
-    """Tell which colours have enough neighbours among reference colours.
+    """Return which colours have enough neighbours among reference colours.
 
     Args:
         colors: `(N, 3)` CIELAB.

@@ -17,14 +17,14 @@ from scipy import fft
 
 from compositor import (
     Warp,
-    even_ground,
+    flatten_base_color,
     fill_outside,
     shading,
     warp_filled,
     warp_mask,
 )
 from compositor.blur import gaussian_blur_dct
-from compositor.light.repetition import repetition
+from compositor.light.repetition import measure_repetition
 from compositor.raster import sample_raster
 from cyclegan.config import CycleGANConfig
 from cyclegan.data import (
@@ -246,7 +246,7 @@ def unshaded_style(shop: Garment, network: Predictor) -> NDArray[np.uint8]:
     """
     photo, _, mask = style_of(shop)
     folds = high_pass(predict_shading(shop, network))
-    flattened = even_ground(remove_shading(photo, mask, folds), mask)
+    flattened = flatten_base_color(remove_shading(photo, mask, folds), mask)
     return fill_outside(flattened, mask)
 
 
@@ -294,7 +294,7 @@ def fine_folds(user: Garment, frame: Frame) -> Array:
     coarse = gaussian_blur_dct(light, sigma) / weight
     fine = (light - coarse) * inside
     shifts = FOLDS.min_shift * frame.side, FOLDS.max_shift * frame.side
-    correlation = repetition(fine, alpha > 0.9, *shifts)
+    correlation = measure_repetition(fine, alpha > 0.9, *shifts)
     strength = FOLDS.strength * np.interp(correlation, FOLDS.repetition, (1, 0))
     folds = np.zeros((*user.alpha.shape, 1), np.float32)
     folds[part] = (strength * fine)[..., None]

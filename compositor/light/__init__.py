@@ -1,1 +1,1 @@
-"""Light and colour: shading, base colour, relighting, repeating prints."""
+"""Light: classical shading, relighting, base colour, repetition, colour measures."""

@@ -58,8 +58,8 @@ def drop_unrelated_components(
 ) -> NDArray[np.bool_]:
     """Drop components without the garment's colours, as a bag or a bare arm.
 
-    A strap or an arm may cut a garment in several components; most colours of such a one
-    are common in the largest one too.
+    A strap or an arm may cut a garment in several components; most colours of such a
+    component are common in the largest one too.
 
     Args:
         mask: `(H, W)` bool.
@@ -90,7 +90,7 @@ def drop_unrelated_components(
 
 
 def _is_unrelated(colors: NDArray[Any], main: NDArray[Any], config: RepairConfig) -> bool:
-    """Tell whether most of `(N, 3)` colours are rare in the main component."""
+    """Return whether most of `(N, 3)` colours are rare in the main component."""
     lab = to_lab(subsample(colors, config.component_samples))
     reference = to_lab(subsample(main, config.main_samples))
     common = are_common(
@@ -141,7 +141,7 @@ def _is_similar(
     image: NDArray[Any],
     config: RepairConfig,
 ) -> bool:
-    """Tell whether most of a hole has colours of the garment next to it."""
+    """Return whether most of a hole has colours of the garment next to it."""
     ring = ndimage.binary_dilation(hole, iterations=config.hole_ring) & mask
     lab = to_lab(image)
     distances, _ = spatial.cKDTree(lab[ring]).query(lab[hole])
@@ -259,7 +259,7 @@ def _similar_notches(
 def _are_cloth(
     colors: NDArray[Any], cloth: NDArray[Any], config: RepairConfig
 ) -> NDArray[np.bool_]:
-    """Tell which of `(N, 3)` colours are common among the cloth's `(M, 3)`."""
+    """Return which of `(N, 3)` colours are common among the cloth's `(M, 3)`."""
     if len(cloth) < config.notch_ring:  # too few to tell
         return np.zeros(len(colors), bool)
     reference = subsample(to_lab(cloth), config.notch_samples)

@@ -22,7 +22,7 @@ class FitConfig:
     nodes: int = 33  # lattice nodes along each side of the target box
 
     # Smoothness and robust weights: of outline matches, which a stiff map explains best,
-    # and of dense matches, which tell of the inside too and are followed closely.
+    # and of dense matches, which cover the inside too and are followed closely.
     outline_smoothness: float = 3e-3
     outline_outlier: float = 0.08  # size: residual at which a match weighs half
     dense_smoothness: float = 1e-6
@@ -256,7 +256,7 @@ def _inside_nodes(mask: NDArray[np.bool_], lattice: Lattice) -> NDArray[np.bool_
 def _is_fold_free(
     values: Floats, lattice: Lattice, inside: NDArray[np.bool_], config: FitConfig
 ) -> bool:
-    """Tell whether the map folds nowhere inside: its Jacobian keeps its sign."""
+    """Return whether the Jacobian's determinant stays well above 0 inside."""
     area = np.linalg.det(jacobian(values, lattice))[inside]
     if area.size == 0:
         return True
