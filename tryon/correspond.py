@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import interpolate, ndimage, spatial
 
-from compositor import Warp, detect_neck_labels, fit_warp, match_chart_coordinates, snap_curve
+from compositor import (
+    Warp,
+    detect_neck_labels,
+    fit_warp,
+    match_chart_coordinates,
+    snap_curve,
+)
 from tryon.images import shrink
 from tryon.segment import MIN_VISIBILITY, NECKLINE
 from tryon.stages import STYLE_SIZE, Garment, cached

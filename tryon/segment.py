@@ -15,9 +15,9 @@ import numpy as np
 from compositor import (
     clean_mask,
     drop_unrelated_components,
-    fill_similar_holes,
     fill_notches,
     fill_print_holes,
+    fill_similar_holes,
     mask_box,
     separate_occluders,
 )

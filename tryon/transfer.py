@@ -17,8 +17,8 @@ from scipy import fft
 
 from compositor import (
     Warp,
-    flatten_base_color,
     fill_outside,
+    flatten_base_color,
     shading,
     warp_filled,
     warp_mask,

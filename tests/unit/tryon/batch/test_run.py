@@ -21,7 +21,7 @@ from tryon.errors import MissingModel, TryOnError
 from tryon.images import read_photo
 from tryon.pipeline import Options
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def test_workers_end_with_their_killed_parent(tmp_path):
     code = (
         "from functools import partial\nfrom pathlib import Path\n"
         "from tests.unit.tryon.batch.test_run import SayingModels\n"
-        "from tryon.batch import Job, run_in_processes\n"
-        "from tryon.batch_pairs import cross_pairs\n"
+        "from tryon.batch.run import Job, run_in_processes\n"
+        "from tryon.batch.pairs import cross_pairs\n"
         "pairs = cross_pairs(Path('users'), Path('shops'))\n"
         "rows = run_in_processes(Job(Path('out'), SayingModels()), pairs, 1)\n"
         "next(rows)\ninput()"
