@@ -1,4 +1,4 @@
-"""What can go wrong for a user: one line that says what, and what to do."""
+"""Errors for users: one line that says what is wrong, and what to do."""
 
 # The named reasons of a refusal; `--force` turns the last three into warnings.
 REASONS = (
@@ -15,7 +15,7 @@ FORCEABLE = REASONS[-3:]
 
 
 class TryOnError(Exception):
-    """Something the user can mend; the command line prints it as one line."""
+    """An error that the user can fix; the command line prints it as one line."""
 
 
 class Refusal(TryOnError):
@@ -35,4 +35,4 @@ class Refusal(TryOnError):
 
 
 class MissingModel(TryOnError):
-    """A model that is not there, or is not the file its card describes."""
+    """A model is missing, or is not the file its card describes."""

@@ -87,7 +87,7 @@ def write_whole(
         durable: wait until file and name are on the disk: a power cut cannot take them.
 
     Raises:
-        TryOnError: naming the path, when the disk says no.
+        TryOnError: the file cannot be written; names the path.
     """
     temporary = None
     try:

@@ -1,6 +1,6 @@
-"""Patterns as files: one zip each to hand on, and the folder where `--pattern` looks.
+"""Export, import and remove trained patterns as zip files.
 
-A zip holds `NAME.json`, the card, and `NAME.weights.h5`. Nothing in it is run: weights
+A zip holds `NAME.json`, the card, and `NAME.weights.h5`. No code in it is run: weights
 are arrays, the network is built from the card's config, and what does not fit is refused.
 """
 
@@ -28,15 +28,22 @@ from tryon.zoo import (
 )
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-MAX_WEIGHTS = 1 << 28  # bytes, unpacked: a zip may promise anything
-# Limits of a config that a zip brings: what is built from it takes 300 MB at most.
-LARGEST = {"image_size": 1024, "filters": 128, "blocks": 16, "texture": 1024}
+MAX_WEIGHTS = 1 << 28  # bytes, unpacked: a zip may claim any size
+# Limits of a config from a zip: the network built from it takes 300 MB at most.
+MAX_CONFIG = {"image_size": 1024, "filters": 128, "blocks": 16, "texture": 1024}
 _ENDINGS = (".weights.h5", ".json")
-# A zip that is damaged, locked, or packed in a way unknown here.
-_BROKEN = (
+# A zip that is damaged, encrypted, or compressed by an unknown method.
+_DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError,
 )  # fmt: skip
-_DATE = (1980, 1, 1, 0, 0, 0)  # in every zip, so that one pattern gives one file
+_DATE = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # in every zip, so that a pattern always gives the same bytes
 
 
 def user_patterns() -> Path:
@@ -45,7 +52,7 @@ def user_patterns() -> Path:
 
 
 def describe_patterns() -> list[dict[str, Any]]:
-    """Return what `tryon patterns list` tells, one row a pattern, sorted by name.
+    """Return the rows of `tryon patterns list`, one a pattern, sorted by name.
 
     Returns:
         name; where, "yours" or "shipped"; bytes, sha256 and licence of its weights, or
@@ -53,8 +60,8 @@ def describe_patterns() -> list[dict[str, Any]]:
     """
     rows = []
     for name in list_patterns():
-        mine = (user_patterns() / f"{name}.json").exists()
-        row: dict[str, Any] = {"name": name, "where": "yours" if mine else "shipped"}
+        own = (user_patterns() / f"{name}.json").exists()
+        row: dict[str, Any] = {"name": name, "where": "yours" if own else "shipped"}
         try:
             card = pattern_card(name)
             row |= {"bytes": card.path.stat().st_size, "sha256": card.sha256}
@@ -91,14 +98,14 @@ def export_pattern(name: str, out: Path) -> None:
 
 
 def import_pattern(path: Path, force: bool) -> Path:
-    """Check a zip of `export_pattern` and put its pattern among the user's own.
+    """Check a zip of `export_pattern` and install its pattern among the user's own.
 
-    Size, hash, config and the shape of every array are checked before anything gets its
-    name; a refused zip changes nothing.
+    Size, hash, config and the shape of every array are checked before anything is
+    installed; a refused zip changes nothing.
 
     Args:
         path: the zip.
-        force: replace the user's own pattern of that name, or go before a shipped one.
+        force: replace the user's own pattern of that name, or override a shipped one.
 
     Returns:
         The card's path.
@@ -114,8 +121,10 @@ def import_pattern(path: Path, force: bool) -> Path:
             _check_network(load_card(folder / f"{stem}.json"))
         except FileNotFoundError as error:
             raise TryOnError(f"{path}: there is no such file; check the path") from error
-        except _BROKEN as error:
-            raise TryOnError(f"{path}: is no zip of a pattern ({error})") from error
+        except _DAMAGED as error:
+            raise TryOnError(
+                f"{path}: not a zip of a pattern ({error}); export it again"
+            ) from error
         except (OSError, ValueError, TypeError, LookupError, MissingModel) as error:
             raise TryOnError(f"{path}: {error}; export the pattern again") from error
         return install_pattern(folder, stem)
@@ -148,8 +157,8 @@ def _unpack(path: Path, folder: Path) -> str:
 def _check_taken(stem: str, force: bool) -> None:
     if force or stem not in list_patterns():
         return
-    mine = (user_patterns() / f"{stem}.json").exists()
-    action = "replaces it" if mine else "puts this one before the shipped one"
+    own = (user_patterns() / f"{stem}.json").exists()
+    action = "replaces it" if own else "makes this one override the shipped one"
     raise TryOnError(f"there is a pattern named {stem!r} already; --force {action}")
 
 
@@ -193,7 +202,7 @@ def check_limits(card: ModelCard) -> None:
     config = card.values["config"]
     if not isinstance(config, Mapping):
         raise ValueError("expected a config in the card")
-    for field, largest in LARGEST.items():
+    for field, largest in MAX_CONFIG.items():
         value = config.get(field, 0)
         if not isinstance(value, int) or value > largest:
             raise ValueError(f"expected {field} of at most {largest} in the card")
@@ -220,7 +229,7 @@ def remove_pattern(name: str) -> None:
         TryOnError: the pattern is shipped, or there is none of that name.
     """
     card = own_card(name)
-    # The card first: without it the weights are no pattern any more.
+    # The card first: weights without a card are not listed any more.
     for path in (card, card.with_name(f"{name}.weights.h5")):
         try:
             path.unlink(missing_ok=True)
@@ -238,7 +247,7 @@ def own_card(name: str) -> Path:
     if NAME.fullmatch(name) and card.exists():
         return card
     if NAME.fullmatch(name) and name in list_patterns():
-        raise TryOnError(f"the pattern {name!r} ships with tryon and stays")
+        raise TryOnError(f"the pattern {name!r} ships with tryon and cannot be removed")
     known = [row["name"] for row in describe_patterns() if row["where"] == "yours"]
     raise TryOnError(
         f"you have no pattern named {name!r} (yours are: {', '.join(known) or 'none'})"

@@ -1,4 +1,4 @@
-"""A picture of what was found: outline, boxes, landmarks, labels and scores."""
+"""Draw detections over a photo: outline, boxes, landmarks, labels and scores."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from scipy import ndimage
 from tryon.types import Instance
 
 CHOSEN, OTHER, LANDMARK = (230, 0, 120), (90, 90, 90), (255, 210, 0)
-SEEN = 0.5  # from this likelihood on a landmark is drawn as a disc, else as a ring
+VISIBLE = 0.5  # minimum probability of a landmark drawn as a disc, else as a ring
 
 
 def draw_preview(
@@ -19,13 +19,13 @@ def draw_preview(
     chosen: int | None = None,
     mask: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw finds over their photo.
+    """Draw detections over their photo.
 
     Args:
         image: uint8 (h, w, 3), the photo at its working size.
-        instances: what was found there, in its pixels.
-        chosen: index of the one that was taken, drawn last and in colour, with its
-            landmarks; None where none was.
+        instances: detected there, in its pixels.
+        chosen: index of the selected one, drawn last and in colour, with its
+            landmarks; None where none is.
         mask: bool (h, w), the outline of that one.
 
     Returns:
@@ -68,6 +68,6 @@ def _draw_instance(
 def _draw_landmarks(
     draw: ImageDraw.ImageDraw, points: NDArray[np.float32], radius: int
 ) -> None:
-    for x, y, seen in points.tolist():
-        fill = LANDMARK if seen >= SEEN else None
+    for x, y, visibility in points.tolist():
+        fill = LANDMARK if visibility >= VISIBLE else None
         draw.circle((x, y), radius, fill, LANDMARK, max(1, radius // 2))

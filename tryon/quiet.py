@@ -1,4 +1,4 @@
-"""Silence while TensorFlow starts: its C++ code writes to file descriptor 2 directly."""
+"""Silence TensorFlow's start: its C++ code writes to file descriptor 2 directly."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def silent_stderr(unless: bool) -> Iterator[None]:
-    """Send file descriptor 2 elsewhere; `unless` leaves it as it is."""
+    """Discard what is written to file descriptor 2; `unless` leaves it as it is."""
     if unless:
         yield
         return

@@ -19,7 +19,11 @@ from tryon.errors import MissingModel
 from tryon.files import write_text
 
 SHIPPED = Path(__file__).parent / "models"
-DETECTION_KINDS = ("segmenter", "refiner", "chart")  # what finds and reads a garment
+DETECTION_KINDS = (
+    "segmenter",
+    "refiner",
+    "chart",
+)  # networks that detect and read a garment
 SHIPPED_MODELS = (*DETECTION_KINDS, "shading", "universal")
 MAX_CARD = 1 << 20  # bytes
 _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")
@@ -27,7 +31,7 @@ _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of a model.
+    """A model's card and its weights.
 
     Attributes:
         path: the weights file.
@@ -70,7 +74,7 @@ def load_card(path: Path) -> ModelCard:
     except FileNotFoundError as error:
         raise MissingModel(f"{path}: there is no such model card") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise MissingModel(f"{path}: is no model card ({error})") from error
+        raise MissingModel(f"{path}: not a model card ({error})") from error
     missing = [f for f in _CARD_FIELDS if not isinstance(values, dict) or f not in values]
     if missing:
         raise MissingModel(f"{path}: the model card lacks {', '.join(missing)}")

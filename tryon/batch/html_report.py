@@ -1,7 +1,7 @@
-"""The report of a batch: one page of HTML, sortable, with small pictures beside it.
+"""Write the report of a batch: one sortable HTML page with thumbnails beside it.
 
-The page holds its rows as data and draws a hundred at a time, so that ten thousand pairs
-open at once. It fetches nothing but the pictures of its own folder.
+The page holds its rows as data and renders a hundred at a time, so that ten thousand
+pairs open at once. It fetches nothing but the pictures of its own folder.
 """
 
 import json
@@ -21,7 +21,7 @@ def write_report(rows: Iterable[Row], path: Path) -> None:
     """Write the page.
 
     Args:
-        rows: of the manifest; they are taken one by one.
+        rows: of the manifest; consumed one by one.
         path: of the page, in the folder of the results.
 
     Raises:
@@ -38,11 +38,11 @@ def write_report(rows: Iterable[Row], path: Path) -> None:
 
 
 def describe_row(row: Row) -> list[Any]:
-    """Return what the page shows of a pair.
+    """Return a pair's row on the page.
 
     Returns:
         pair, status, reason, message, pattern, warnings, the pictures of user, shop and
-        result, each as (path, small copy) or None, and the `SCORES`.
+        result, each as (path, thumbnail) or None, and the `SCORES`.
     """
     scores = row.get("scores") or {}
     output = row.get("output") or {}
@@ -64,15 +64,15 @@ def _picture(values: Any, name: str) -> list[str | None] | None:
     if not isinstance(values, dict) or not isinstance(values.get(name), str):
         return None
     sha256 = values.get("sha256")
-    small = f"{THUMBS}/{thumb_name(sha256)}" if isinstance(sha256, str) else None
-    return [values[name], small]
+    thumb = f"{THUMBS}/{thumb_name(sha256)}" if isinstance(sha256, str) else None
+    return [values[name], thumb]
 
 
 def _lines(rows: Iterable[Row]) -> Iterator[bytes]:
     separator = ""
     for row in rows:
         text = json.dumps(describe_row(row), separators=(",", ":"))
-        # Within a script only these could end it, or begin a comment.
+        # Within a script only these could end it, or start a comment.
         text = text.replace("<", "\\u003c").replace(">", "\\u003e")
         yield f"{separator}{text}\n".encode()
         separator = ","

@@ -1,9 +1,8 @@
-"""The manifest of a batch: a JSON object a line, kept through whatever happens.
+"""The manifest of a batch: JSON lines that survive a crash at any moment.
 
-A row is appended when its result is on the disk under its name, and is on the disk itself
-before the next one is. What a killed run left half written is cut off by the next. Of a
-pair that was done again the later row counts; `settle` drops the earlier one when a batch
-is through.
+A row is appended and synced when its result is on the disk under its final name. An
+unfinished last line of a killed run is cut off by the next run. Of a pair that was done
+again the later row counts; `settle` drops the earlier one when a batch is finished.
 """
 
 import json
@@ -23,7 +22,7 @@ MAX_ROW = 1 << 20  # bytes
 
 
 class Entry(NamedTuple):
-    """Where a row lies in the file, and what became of its pair."""
+    """Where a row lies in the file, and its pair's status."""
 
     offset: int
     length: int
@@ -35,10 +34,10 @@ class Manifest:
     """The rows of a batch on disk.
 
     Args:
-        path: of the file; it is made where it is not there.
+        path: of the file; it is created if missing.
 
     Raises:
-        TryOnError: the file cannot be opened, or holds something else.
+        TryOnError: the file cannot be opened, or is not a manifest.
 
     Example:
         >>> with Manifest(Path("manifest.jsonl")) as manifest:  # doctest: +SKIP
@@ -67,7 +66,7 @@ class Manifest:
         self.entries: dict[str, Entry] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered: what a full disk refused is not tried again behind our back.
+            # Unbuffered: Python would retry later what a full disk refused.
             self._file: IO[bytes] = self.path.open("ab+", buffering=0)
             sync_folder(self.path.parent)
         except OSError as error:
@@ -83,7 +82,7 @@ class Manifest:
         """Add a row; it is on the disk when this returns, or not in the file at all.
 
         Raises:
-            TryOnError: the disk says no.
+            TryOnError: the row cannot be written.
         """
         data = format_row(row).encode()
         offset = self._file.seek(0, os.SEEK_END)
@@ -96,18 +95,18 @@ class Manifest:
         self._note(row, offset, len(data))
 
     def rows(self) -> Iterator[Row]:
-        """Yield the row that counts of each pair, as they lie in the file."""
+        """Yield the latest row of each pair, in the order of the file."""
         for entry in sorted(self.entries.values()):
             yield _parse(self._bytes(entry))
 
     def settle(self, keys: Iterable[str]) -> None:
-        """Bring the rows into the order of `keys`; drop doubles and all others.
+        """Sort the rows by `keys`; superseded rows and those of other keys are dropped.
 
         Raises:
-            TryOnError: the disk says no; the file stays as it was.
+            TryOnError: the file cannot be written; it stays as it was.
         """
         entries = [self.entries[key] for key in keys if key in self.entries]
-        in_order = all(a.offset + a.length == b.offset for a, b in _neighbours(entries))
+        in_order = all(a.offset + a.length == b.offset for a, b in _consecutive(entries))
         size = sum(entry.length for entry in entries)
         if in_order and size == self._file.seek(0, os.SEEK_END):
             return
@@ -121,20 +120,20 @@ class Manifest:
         self._open()
 
     def _scan(self) -> Iterator[tuple[int, int, Row]]:
-        """Yield offset, length and content of each row; cut a torn last one off."""
+        """Yield offset, length and content of each row; drop an unfinished last one."""
         with self.path.open("rb") as file:
             offset, number = 0, 0
             while line := file.readline(MAX_ROW + 1):
                 number += 1
                 if len(line) > MAX_ROW:
-                    raise self._foreign(number)
-                if not line.endswith(b"\n"):  # the writer was killed in its midst
+                    raise self._not_a_row(number)
+                if not line.endswith(b"\n"):  # the writer was killed while writing it
                     self._file.truncate(offset)
                     return
                 try:
                     row = _parse(line)
                 except ValueError as error:
-                    raise self._foreign(number) from error
+                    raise self._not_a_row(number) from error
                 yield offset, len(line), row
                 offset += len(line)
 
@@ -152,7 +151,7 @@ class Manifest:
             "room, or choose another folder, and run the same command again"
         )
 
-    def _foreign(self, number: int) -> TryOnError:
+    def _not_a_row(self, number: int) -> TryOnError:
         return TryOnError(
             f"{printable(self.path)}: line {number} is not a row of a batch; "
             "correct it, or start again with --restart"
@@ -160,7 +159,7 @@ class Manifest:
 
 
 def format_row(row: Row) -> str:
-    """Return a row's line, in ASCII: names that are no text in UTF-8 come back too."""
+    """Return a row's line, in ASCII, so that names that are not UTF-8 survive."""
     return json.dumps(row) + "\n"
 
 
@@ -168,7 +167,7 @@ def _parse(line: bytes) -> Row:
     """Return a row's content.
 
     Raises:
-        ValueError: it is no row.
+        ValueError: it is not a row.
     """
     try:
         row = json.loads(line)
@@ -179,7 +178,7 @@ def _parse(line: bytes) -> Row:
     if row.get("status") not in STATUSES:
         raise ValueError(f"expected a status among {STATUSES}")
     if not isinstance(row.get("reason"), str | None):
-        raise ValueError("expected a reason in letters")
+        raise ValueError("expected a reason that is text or null")
     output = row.get("output")
     if row["status"] == "done" and not (
         isinstance(output, dict) and isinstance(output.get("bytes"), int)
@@ -194,5 +193,5 @@ def _write_all(file: IO[bytes], data: bytes) -> None:
         view = view[file.write(view) :]
 
 
-def _neighbours(entries: list[Entry]) -> Iterable[tuple[Entry, Entry]]:
+def _consecutive(entries: list[Entry]) -> Iterable[tuple[Entry, Entry]]:
     return zip(entries, entries[1:], strict=False)

@@ -41,7 +41,7 @@ class ShippedModels:
             pipeline = TryOnPipeline.from_pretrained(pattern, segmenter)
         if segmenter is None:
             stamp = segmenter_stamp(pipeline)
-            folder = user_cache() / "sights"
+            folder = user_cache() / "sights"  # named so since the first release
             pipeline.segmenter = CachedSegmenter(pipeline.segmenter, folder, stamp)
         return pipeline
 

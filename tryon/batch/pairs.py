@@ -1,6 +1,6 @@
-"""Which pairs a batch is made of: the rows of a CSV, or two folders crossed.
+"""List the pairs of a batch: the rows of a CSV, or all pairs of two folders.
 
-A row that cannot be used becomes a pair with a `fault`: it is told in the manifest, and
+A row that cannot be used becomes a pair with a `fault`: the manifest reports it, and
 the other rows are done.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tryon.errors import TryOnError
 from tryon.files import printable
 
-# Column names that are understood, with the names of DESIGN's terms.
+# Column names that are accepted.
 COLUMNS = {
     "user": "user",
     "user_image": "user",
@@ -27,15 +27,15 @@ COLUMNS = {
 }
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 OUTPUTS = (".png", ".webp", ".jpg", ".jpeg")
-FAULTS = ("bad_row", "bad_output", "doubled_output")  # reasons why a row is no pair
+FAULTS = ("bad_row", "bad_output", "doubled_output")  # reasons why a row is not a pair
 MAX_BYTES = 1 << 26  # of a CSV
 MAX_PAIRS = 1_000_000  # about 300 MB of names
-LONGEST = 200  # bytes of an output's name; file systems take 255
-_FORBIDDEN = '/\\:*?"<>|'  # in file names, on one system or another
+MAX_NAME_BYTES = 200  # of an output's name; file systems take 255
+_FORBIDDEN = '/\\:*?"<>|'  # in file names on some system
 
 
 class Fault(NamedTuple):
-    """Why a row is no pair: a name for programs, a line for people."""
+    """Why a row is not a pair: a name for programs, a line for people."""
 
     reason: str
     message: str
@@ -85,22 +85,22 @@ def cross_pairs(users: Path, shops: Path, pattern: str | None = None) -> list[Pa
     Raises:
         TryOnError: a folder cannot be read or holds no picture.
     """
-    mine, theirs = _pictures(users), _pictures(shops)
-    if len(mine) * len(theirs) > MAX_PAIRS:
+    user_paths, shop_paths = _pictures(users), _pictures(shops)
+    if len(user_paths) * len(shop_paths) > MAX_PAIRS:
         raise _too_many(users)
     pairs = (
         Pair(output_name(user, shop), user, shop, pattern)
-        for user in mine
-        for shop in theirs
+        for user in user_paths
+        for shop in shop_paths
     )
     return _checked(pairs, users)
 
 
 def output_name(user: str, shop: str) -> str:
-    """Return `<user>__<shop>.png`, such that every file system takes it.
+    """Return `<user>__<shop>.png`, as a name that every file system accepts.
 
-    Letters that one or another refuses become `_`; a long name is cut, and tells by
-    eight letters of its hash which one it was.
+    Characters that some system refuses become `_`; a long name is cut and ends in eight
+    digits of its hash, so that it stays unique.
     """
     stems = f"{Path(user).stem}__{Path(shop).stem}"
     safe = "".join(
@@ -108,9 +108,9 @@ def output_name(user: str, shop: str) -> str:
         else "_"
         for c in stems
     )  # fmt: skip
-    if len(safe.encode()) > LONGEST - 4:
+    if len(safe.encode()) > MAX_NAME_BYTES - 4:
         mark = hashlib.sha256(stems.encode(errors="surrogatepass")).hexdigest()[:8]
-        cut = safe.encode()[: LONGEST - 14].decode(errors="ignore")
+        cut = safe.encode()[: MAX_NAME_BYTES - 14].decode(errors="ignore")
         safe = f"{cut}--{mark}"
     return f"{safe}.png"
 
@@ -128,7 +128,7 @@ def _read_text(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TryOnError(
-            f"{printable(path)}: is no text in UTF-8; save it as 'CSV UTF-8'"
+            f"{printable(path)}: is not text in UTF-8; save it as 'CSV UTF-8'"
         ) from error
 
 
@@ -148,7 +148,9 @@ def _lines(reader: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[
                 yield reader.line_num, cells  # type: ignore[attr-defined]
     except csv.Error as error:
         line = reader.line_num  # type: ignore[attr-defined]
-        raise TryOnError(f"{printable(path)}: line {line} is no CSV ({error})") from error
+        raise TryOnError(
+            f"{printable(path)}: line {line} is not CSV ({error})"
+        ) from error
 
 
 def _columns(header: list[str], path: Path) -> list[str]:
@@ -161,7 +163,7 @@ def _columns(header: list[str], path: Path) -> list[str]:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TryOnError(
                 f"{printable(path)}: unknown column {name[:40]!r}, expected user, shop, "
-                f"pattern, output, parted by commas{hint}"
+                f"pattern, output, separated by commas{hint}"
             )
     missing = [name for name in ("user", "shop") if name not in columns]
     if missing:
@@ -170,7 +172,7 @@ def _columns(header: list[str], path: Path) -> list[str]:
             "should read user,shop"
         )
     if len(set(columns)) < len(columns):
-        raise TryOnError(f"{printable(path)}: a column is there twice; leave one out")
+        raise TryOnError(f"{printable(path)}: a column appears twice; remove one")
     return columns
 
 
@@ -194,8 +196,10 @@ def _row_fault(
     cells: Mapping[str, str], row: list[str], columns: list[str]
 ) -> Fault | None:
     if len(row) > len(columns):
-        said = f"expected {len(columns)} cells, got {len(row)}; quote names with commas"
-        return Fault("bad_row", said)
+        message = (
+            f"expected {len(columns)} cells, got {len(row)}; quote names with commas"
+        )
+        return Fault("bad_row", message)
     for name in ("user", "shop"):
         if not cells.get(name):
             return Fault("bad_row", f"the cell {name!r} is empty; name a picture")
@@ -208,16 +212,16 @@ def _output_fault(output: str) -> Fault | None:
         and not output.startswith(".")
         and not set(output) & set(_FORBIDDEN)
         and Path(output).suffix.lower() in OUTPUTS
-        and len(output.encode()) <= LONGEST
+        and len(output.encode()) <= MAX_NAME_BYTES
     )
     if fine:
         return None
-    said = f"expected a file name in {', '.join(OUTPUTS)}, got {output[:80]!r}"
-    return Fault("bad_output", said)
+    message = f"expected a file name in {', '.join(OUTPUTS)}, got {output[:80]!r}"
+    return Fault("bad_output", message)
 
 
 def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
-    """Give the second pair of the same output a fault, whatever the file system."""
+    """Give a pair a fault whose output an earlier one writes, on any file system."""
     checked: list[Pair] = []
     seen: set[str] = set()
     for number, pair in enumerate(pairs, 1):
@@ -225,9 +229,9 @@ def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
             raise _too_many(path)
         name = unicodedata.normalize("NFC", pair.key).casefold()
         if name in seen:
-            said = f"{pair.key} is written by an earlier pair; give it another output"
+            message = f"{pair.key} is written by an earlier pair; give it another output"
             pair = pair._replace(
-                key=f"pair {number}", fault=Fault("doubled_output", said)
+                key=f"pair {number}", fault=Fault("doubled_output", message)
             )
         seen.add(name)
         checked.append(pair)
@@ -237,7 +241,7 @@ def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
 
 
 def _pictures(folder: Path) -> list[str]:
-    """Return the paths of a folder's pictures, told by their endings."""
+    """Return the paths of a folder's pictures, recognised by their endings."""
     try:
         found = [
             str(path)

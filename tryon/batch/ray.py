@@ -1,8 +1,8 @@
-"""The pairs of a batch on Ray Data: the cores of this machine, or a cluster's.
+"""Run the pairs of a batch on Ray Data: the cores of this machine, or of a cluster.
 
 Workers write results themselves, so every machine must see the batch's folder, the
-pictures and `tryon` under the same paths. Ray starts a worker that died anew and gives
-its pairs to another; rows come back in the pairs' order.
+pictures and `tryon` under the same paths. Ray restarts a worker that died and gives its
+pairs to another; rows come back in the order of the pairs.
 """
 
 import json
@@ -19,11 +19,11 @@ from tryon.batch.worker import Job, PairWorker
 from tryon.errors import TryOnError
 from tryon.quiet import silent_stderr
 
-PAIRS_A_BLOCK = 8  # what a worker takes at once, and loses at most when it dies
-REACH_SECONDS = 10  # that a cluster may take to answer
+PAIRS_PER_BLOCK = 8  # that a worker takes at once, and loses at most when it dies
+CONNECT_SECONDS = 10  # timeout of a cluster's answer
 _SETTINGS = {
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ part; what goes wrong is raised as well
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anyone
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # its C++ part; errors are raised as well
+    "RAY_USAGE_STATS_ENABLED": "0",  # no usage statistics are sent
 }
 _logger = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ class RayWorker:
     """A worker of Ray Data.
 
     Args:
-        job: what the pairs share; the models are loaded once.
-        folder: where paths start from; workers of a cluster begin elsewhere.
+        job: settings that all pairs share; the models are loaded once.
+        folder: that relative paths start from; workers of a cluster start elsewhere.
     """
 
     def __init__(self, job: Job, folder: str):
@@ -51,13 +51,13 @@ def run_on_ray(
     """Do the pairs on Ray.
 
     Args:
-        job: what they share.
-        pairs: what is to be done.
+        job: settings that all pairs share.
+        pairs: to be done.
         workers: processes, each of which asks Ray for one core.
         address: of a cluster; None starts Ray on this machine.
 
     Raises:
-        TryOnError: Ray is not installed, cannot be reached, or gave up.
+        TryOnError: Ray is not installed, cannot be reached, or failed.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -70,41 +70,41 @@ def run_on_ray(
         ) from error
     try:
         if address:
-            _reach(address)
+            _connect(address)
         with silent_stderr(unless=_logger.isEnabledFor(logging.DEBUG)):
             ray.init(
-                address=address or "local",  # None would look for a cluster, dead or not
+                address=address or "local",  # None would look for a running cluster
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
     except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
         place = f"reached at {address}" if address else "started"
         raise TryOnError(
-            f"Ray cannot be {place} ({_first_line(error)}); is the cluster up, and do "
-            "RAY_AUTH_MODE and RAY_AUTH_TOKEN suit it?"
+            f"Ray cannot be {place} ({_first_line(error)}); check that the cluster "
+            "runs, and RAY_AUTH_MODE and RAY_AUTH_TOKEN"
         ) from error
     try:
         for item in _dataset(job, pairs, workers).iter_rows():
             yield json.loads(item["row"])
     except RayError as error:
         raise TryOnError(
-            f"Ray gave up ({_first_line(error)}); run the same command again to go on"
+            f"Ray failed ({_first_line(error)}); run the same command again to resume"
         ) from error
     finally:
         ray.shutdown()
 
 
-def _reach(address: str) -> None:
-    """Try a cluster's port: Ray itself waits minutes for one that is not there.
+def _connect(address: str) -> None:
+    """Try a cluster's port: Ray itself waits minutes for one that does not answer.
 
     Raises:
-        OSError: nobody answers.
-        ValueError: the address is no HOST:PORT.
+        OSError: nothing answers.
+        ValueError: the address is not HOST:PORT.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise ValueError("expected HOST:PORT")
-    socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
 
 
 def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
@@ -115,8 +115,8 @@ def _dataset(job: Job, pairs: Iterable[Pair], workers: int) -> Any:
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     items = [pack(pair) for pair in pairs]
-    blocks = max(-(-len(items) // PAIRS_A_BLOCK), min(workers, len(items)))
-    worker: Any = RayWorker  # Ray's types know functions alone
+    blocks = max(-(-len(items) // PAIRS_PER_BLOCK), min(workers, len(items)))
+    worker: Any = RayWorker  # Ray's types allow functions only
     return ray.data.from_items(items, override_num_blocks=blocks).map(
         worker,
         fn_constructor_args=(job, str(Path.cwd())),

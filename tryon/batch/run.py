@@ -1,10 +1,10 @@
-"""Thousands of pairs, nothing lost: start reading here.
+"""Run a batch of pairs, resumably: start reading here.
 
-    pairs -- read ahead -- dress (networks) -- write behind -- manifest, in order
+    pairs -- prefetch -- dress (networks) -- write in background -- manifest, in order
 
-`open_batch` says what is left to do in a folder, `Batch.run` does it with one of the
-engines `run_here`, `run_in_processes` and `batch_ray.run_on_ray`. Each engine yields the
-manifest's rows in the pairs' order, and so the files are the same whichever it was.
+`open_batch` finds out what is left to do in a folder, `Batch.run` does it with one of
+the engines `run_here`, `run_in_processes` and `ray.run_on_ray`. Each engine yields the
+manifest's rows in the order of the pairs, so all of them write the same files.
 """
 
 import multiprocessing
@@ -36,9 +36,9 @@ from tryon.files import printable, write_text
 from tryon.report import describe_model
 
 MANIFEST, REPORT, LOCK = "manifest.jsonl", "report.html", ".tryon.lock"
-AHEAD = 2  # pairs that are read, or wait to be written, while one is dressed
-THREADS = 2  # that read, and as many that write
-_TEMPORARY = ".tryon-*"  # what `write_whole` names files that are not whole yet
+PREFETCH = 2  # pairs that are read, or wait to be written, while one is dressed
+THREADS = 2  # readers, and as many writers
+_TEMPORARY = ".tryon-*"  # names of unfinished files of `write_whole`
 
 Engine = Callable[[Job, Iterable[Pair]], Iterator[Row]]
 Item = TypeVar("Item")
@@ -49,51 +49,53 @@ class Batch:
     """A batch in its folder; made by `open_batch`.
 
     Attributes:
-        job: what the pairs share.
+        job: settings that all pairs share.
         pairs: all of them.
-        waiting: those that are not settled by the manifest.
+        pending: those that the manifest has no final row of.
     """
 
     def __init__(self, job: Job, pairs: Sequence[Pair], manifest: Manifest):
-        self.job, self.pairs, self.waiting = job, pairs, list(pairs)
+        self.job, self.pairs, self.pending = job, pairs, list(pairs)
         self._manifest = manifest
 
-    def drop_settled(self, retry_failed: bool) -> None:
-        """Leave out what an earlier run settled.
+    def drop_finished(self, retry_failed: bool) -> None:
+        """Leave out the pairs that an earlier run finished.
 
         Raises:
             TryOnError: the manifest is of another batch.
         """
         plan = {pair.key: pair for pair in self.pairs}
-        settled = set()
+        finished = set()
         check = RowCheck(self.job)
         for row in self._manifest.rows():
             pair = plan.get(row["pair"])
             if row["reason"] in FAULTS:
-                continue  # of the list of pairs, which is read anew
+                continue  # a fault of the list of pairs, which was read again
             if retry_failed and row["status"] in FAILURES:
-                continue  # its pictures may have been mended
+                continue  # its pictures may have been replaced
             problem = "is none of these pairs" if pair is None else check(row, pair)
             if problem:
                 raise TryOnError(
                     f"{printable(self._manifest.path)}: holds another batch "
-                    f"({row['pair']}: {problem}); choose another folder, or begin anew "
+                    f"({row['pair']}: {problem}); choose another folder, or start again "
                     "with --restart"
                 )
-            if self._is_settled(row):
-                settled.add(row["pair"])
-        self.waiting = [pair for pair in self.pairs if pair.key not in settled]
+            if self._is_finished(row):
+                finished.add(row["pair"])
+        self.pending = [pair for pair in self.pairs if pair.key not in finished]
 
     def run(self, engine: Engine) -> Iterator[Row]:
-        """Do what waits; yields each row when it is in the manifest.
+        """Do the pending pairs; yields each row when it is in the manifest.
 
         Raises:
             MissingModel: a shipped model is not there.
-            TryOnError: the disk takes no more, or a worker died. What is done stays
-                done: the same batch, opened again, goes on from there.
+            TryOnError: the disk is full, or a worker died. What is done stays done:
+                the same batch, opened again, resumes there.
         """
-        self.job.models.cards(None)  # told here, and not as the death of a worker
-        for row in engine(self.job, self.waiting):
+        self.job.models.cards(
+            None
+        )  # raised here rather than in a worker, which would die
+        for row in engine(self.job, self.pending):
             self._manifest.append(row)
             yield row
 
@@ -110,7 +112,7 @@ class Batch:
             for entry in self._manifest.entries.values()
         )
 
-    def _is_settled(self, row: Row) -> bool:
+    def _is_finished(self, row: Row) -> bool:
         path = self.job.out / row["pair"]
         if row["status"] == "done":
             return path.is_file() and path.stat().st_size == row["output"]["bytes"]
@@ -123,13 +125,13 @@ class Batch:
 def open_batch(
     job: Job, pairs: Sequence[Pair], retry_failed: bool = False, restart: bool = False
 ) -> Iterator[Batch]:
-    """Open a batch in its folder, new or begun; no other run can meanwhile.
+    """Open a batch in its folder, new or to be resumed, and lock the folder.
 
     Args:
         job: names the folder.
-        pairs: what is to be done.
-        retry_failed: take pairs up again that failed before.
-        restart: forget what an earlier run did.
+        pairs: all pairs of the batch.
+        retry_failed: retry pairs that failed before.
+        restart: ignore what an earlier run did.
 
     Raises:
         TryOnError: another run is at work in the folder, its manifest is of another
@@ -140,23 +142,23 @@ def open_batch(
         if restart:
             path.unlink(missing_ok=True)
         if path.exists():
-            _sweep(job.out)
+            _remove_temporary_files(job.out)
         elif job.no_clobber:
-            # All at once: a later run must tell files that were there from its own.
+            # In one write: a later run must know which files were there before this one.
             kept = [p for p in pairs if not p.fault and (job.out / p.key).exists()]
             rows = "".join(format_row(kept_row(p, job)) for p in kept)
             write_text(rows, path, durable=True)
         with Manifest(path) as manifest:
             batch = Batch(job, pairs, manifest)
-            batch.drop_settled(retry_failed)
+            batch.drop_finished(retry_failed)
             yield batch
 
 
 class RowCheck:
-    """Says how an older row differs from what the same pair would give now.
+    """Compares rows of an earlier run with what the same pairs would give now.
 
     Args:
-        job: what the pairs share.
+        job: settings that all pairs share.
     """
 
     def __init__(self, job: Job):
@@ -181,7 +183,7 @@ class RowCheck:
         for role, path in (("user", pair.user), ("shop", pair.shop)):
             before, now = _recorded(row, role), self._sha256(path)
             if before and now and before != now:
-                return f"{path} is another picture now"
+                return f"{path} has changed since"
         return None
 
     def _describe_models(self, pattern: str | None) -> list[dict[str, Any]]:
@@ -195,8 +197,8 @@ def run_here(job: Job, pairs: Iterable[Pair]) -> Iterator[Row]:
     """Do the pairs in this process; reading and writing overlap with the networks."""
     worker = PairWorker(job)
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as writers:
-        read = in_order(readers, worker.read, pairs, AHEAD)
-        yield from in_order(writers, worker.write, map(worker.dress, read), AHEAD)
+        read = in_order(readers, worker.read, pairs, PREFETCH)
+        yield from in_order(writers, worker.write, map(worker.dress, read), PREFETCH)
 
 
 def run_in_processes(job: Job, pairs: Iterable[Pair], workers: int) -> Iterator[Row]:
@@ -205,7 +207,7 @@ def run_in_processes(job: Job, pairs: Iterable[Pair], workers: int) -> Iterator[
     Raises:
         TryOnError: a process died.
     """
-    spawn = multiprocessing.get_context("spawn")  # networks do not survive a fork
+    spawn = multiprocessing.get_context("spawn")  # loaded networks do not survive a fork
     started = spawn.Value("i", 0)
     with ProcessPoolExecutor(
         workers, spawn, _start_worker, (job, started, workers)
@@ -214,22 +216,22 @@ def run_in_processes(job: Job, pairs: Iterable[Pair], workers: int) -> Iterator[
             yield from in_order(pool, _work, pairs, 2 * workers)
         except BrokenProcessPool as error:
             raise TryOnError(
-                "a worker died, for want of memory perhaps; run the same command again "
-                "to go on, with fewer --workers"
+                "a worker died, perhaps out of memory; run the same command again to "
+                "resume, with fewer --workers"
             ) from error
 
 
 def in_order(
     pool: Executor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Iterator[Result]:
-    """Map in order; at most `ahead` calls are begun before the first is taken."""
-    waiting: deque[Future[Result]] = deque()
+    """Map in order; at most `ahead` calls run before the first result is taken."""
+    pending: deque[Future[Result]] = deque()
     for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        pending.append(pool.submit(work, item))
+        if len(pending) > ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
 _worker: PairWorker | None = None  # of a process of `run_in_processes`
@@ -238,24 +240,24 @@ _worker: PairWorker | None = None  # of a process of `run_in_processes`
 def _start_worker(job: Job, started: Any, workers: int) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     with started.get_lock():
         number = started.value
         started.value += 1
-    _keep_to_share(number, workers)
+    _pin_to_cores(number, workers)
     _worker = PairWorker(job)
 
 
-def _end_with_parent() -> None:
-    """End this process when its parent was killed, which tells it nothing."""
+def _exit_with_parent() -> None:
+    """Exit when the parent was killed, which sends its children no signal."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
 
 
-def _keep_to_share(number: int, workers: int) -> None:
-    """Keep this process to its share of the cores, where the system can (Linux)."""
+def _pin_to_cores(number: int, workers: int) -> None:
+    """Pin this process to its share of the cores, where the system can (Linux)."""
     if not hasattr(os, "sched_setaffinity"):
         return
     cores = sorted(os.sched_getaffinity(0))
@@ -270,7 +272,7 @@ def _work(pair: Pair) -> Row:
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    """Hold the folder's lock; that of a dead process is free, the system sees to it."""
+    """Hold the folder's lock; the system releases that of a dead process."""
     import filelock
 
     lock = filelock.FileLock(out / LOCK, timeout=0)
@@ -279,7 +281,7 @@ def _locked(out: Path) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout as error:
         raise TryOnError(
-            f"{printable(out)}: another run is at work there; wait for it, or choose "
+            f"{printable(out)}: another run is using it; wait for it, or choose "
             "another folder"
         ) from error
     except OSError as error:
@@ -293,8 +295,8 @@ def _locked(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def _sweep(out: Path) -> None:
-    """Remove what a killed run left half written."""
+def _remove_temporary_files(out: Path) -> None:
+    """Remove the unfinished files of a killed run."""
     for folder in (out, out / THUMBS):
         for path in folder.glob(_TEMPORARY):
             path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""One pair of a batch: read, dress, write; whatever happens, a row of the manifest.
+"""Do one pair of a batch: read, dress, write, and a manifest row whatever happens.
 
-The three steps are apart so that those of neighbouring pairs overlap (`tryon.batch`).
+The three steps are separate so that those of neighbouring pairs overlap (`run_here`).
 Only `dress` runs networks.
 """
 
@@ -31,7 +31,7 @@ from tryon.zoo import ModelCard, sha256_of
 
 THUMBS = "thumbs"  # folder of small pictures beside the results
 THUMB_SIZE = 128  # longest side in pixels
-PATTERNS = 4  # trained patterns that are kept loaded
+MAX_PATTERNS = 4  # trained patterns that are kept loaded
 SCORES = (
     "score",
     "warp_distortion",
@@ -39,19 +39,19 @@ SCORES = (
     "style_distance",
     "seam_energy",
 )
-# Errors that every later pair would meet too: the batch stops, and is resumed.
-_STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
+# Errors that every later pair would meet too: the batch stops, and can be resumed.
+_FATAL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the pairs of a batch share."""
+    """Settings that all pairs of a batch share."""
 
     out: Path  # folder of the results
     models: Models = field(default_factory=ShippedModels)
     options: Options = field(default_factory=Options)
-    no_clobber: bool = False  # leave results alone that are there already
+    no_clobber: bool = False  # leave existing results alone
 
 
 class Source(NamedTuple):
@@ -70,7 +70,7 @@ class Source(NamedTuple):
     refusal: Refusal | None = None
 
 
-class Trouble(NamedTuple):
+class Failure(NamedTuple):
     """Why a pair has no result."""
 
     status: str  # "refused" or "failed"
@@ -80,13 +80,13 @@ class Trouble(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """A pair on its way: each step fills in what it found."""
+    """A pair being done: each step fills in its part."""
 
     pair: Pair
     user: Source
     shop: Source
     seconds: Mapping[str, float]
-    trouble: Trouble | None = None
+    failure: Failure | None = None
     result: TryOnResult | None = None
     cards: tuple[ModelCard, ...] = ()
 
@@ -95,8 +95,8 @@ class PairWorker:
     """Does pairs of a batch, one after the other.
 
     Args:
-        job: what they share. The models are loaded here, trained patterns when the
-            first pair asks for them.
+        job: settings that all pairs share. The models are loaded here, trained
+            patterns when the first pair needs them.
 
     Raises:
         MissingModel: a shipped model is not there.
@@ -106,58 +106,59 @@ class PairWorker:
         self.job = job
         self.garments = GarmentCache()
         self.universal = job.models.load(None, None)
-        self._pattern = lru_cache(PATTERNS)(self._load_pattern)
+        self._pattern = lru_cache(MAX_PATTERNS)(self._load_pattern)
 
     def __call__(self, pair: Pair) -> Row:
         """Do one pair; returns its row of the manifest.
 
         Raises:
-            TryOnError: the disk takes no more; the pair can be done again.
+            TryOnError: the disk is full; the pair can be done again.
         """
         return self.write(self.dress(self.read(pair)))
 
     def read(self, pair: Pair) -> Work:
-        """Read both pictures; those whose garment is known are not decoded again."""
+        """Read both pictures; those whose garment is cached are not decoded again."""
         if pair.fault:
             sources = Source(pair.user), Source(pair.shop)
-            return Work(pair, *sources, {}, Trouble("failed", *pair.fault))
-        watch: dict[str, float] = {}
-        with _timed(watch, "read"):
+            return Work(pair, *sources, {}, Failure("failed", *pair.fault))
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "read"):
             user, shop = self._source(pair.user, "user"), self._source(pair.shop, "shop")
         refusal = user.refusal or shop.refusal
-        return Work(pair, user, shop, watch, _refused(refusal) if refusal else None)
+        failure = _refused(refusal) if refusal else None
+        return Work(pair, user, shop, seconds, failure)
 
     def dress(self, work: Work) -> Work:
         """Run the networks."""
-        if work.trouble:
+        if work.failure:
             return work
         pipeline: TryOnPipeline | None = None
         try:
             pipeline = self._pipeline(work.pair.pattern)
             return self._dress(work, pipeline)
         except Refusal as refusal:
-            trouble = _refused(refusal)
+            failure = _refused(refusal)
         except MissingModel as error:
-            trouble = Trouble("failed", "missing_model", str(error))
+            failure = Failure("failed", "missing_model", str(error))
         except MemoryError:
-            said = "the pair takes more memory than there is; make its photos smaller"
-            trouble = Trouble("failed", "out_of_memory", said)
-        except Exception as error:  # a bug must not stop thousands of pairs: it is told
+            message = "the pair takes more memory than there is; make its photos smaller"
+            failure = Failure("failed", "out_of_memory", message)
+        except Exception as error:  # a bug must not stop thousands of pairs
             _logger.exception("%s: cannot be done", work.pair.key)
-            said = f"internal error ({type(error).__name__}); please report it"
-            trouble = Trouble("failed", "internal_error", said)
+            message = f"internal error ({type(error).__name__}); please report it"
+            failure = Failure("failed", "internal_error", message)
         cards = pipeline.cards if pipeline else ()
-        return replace(_without_photos(work), trouble=trouble, cards=cards)
+        return replace(_without_photos(work), failure=failure, cards=cards)
 
     def write(self, work: Work) -> Row:
         """Write the result, if there is one; returns the pair's row.
 
         Raises:
-            TryOnError: the disk takes no more.
+            TryOnError: the disk is full.
         """
-        output, watch = None, dict(work.seconds)
+        output, seconds = None, dict(work.seconds)
         path = self.job.out / work.pair.key
-        with _timed(watch, "write"):
+        with _timed(seconds, "write"):
             data, work = _encode(work, path)
             if self.job.no_clobber and _is_other(path, data):
                 return kept_row(work.pair, self.job)
@@ -169,7 +170,7 @@ class PairWorker:
             "shop": {"path": work.shop.path, "sha256": work.shop.sha256},
             **_outcome(work, output),
             "models": [describe_model(card) for card in work.cards],
-            "seconds": watch,
+            "seconds": seconds,
         }
 
     def _source(self, path: str, role: str) -> Source:
@@ -210,16 +211,16 @@ class PairWorker:
     def _write(
         self, work: Work, path: Path, data: bytes
     ) -> tuple[dict[str, Any] | None, Work]:
-        """Write a result and its small copy; returns what the row tells of it."""
+        """Write a result and its thumbnail; returns the row's facts of it."""
         assert work.result is not None
         sha256 = hashlib.sha256(data).hexdigest()
         try:
             write_whole(path, lambda file: file.write(data), durable=True)
         except TryOnError as error:
-            if _stops(error):
+            if _is_fatal(error):
                 raise
-            trouble = Trouble("failed", "unwritable_output", str(error))
-            return None, replace(work, trouble=trouble, result=None)
+            failure = Failure("failed", "unwritable_output", str(error))
+            return None, replace(work, failure=failure, result=None)
         self._write_thumb(Photo(work.result.image), sha256)
         return {"file": path.name, "bytes": len(data), "sha256": sha256}, work
 
@@ -231,7 +232,7 @@ class PairWorker:
 
 
 def thumb_name(sha256: str) -> str:
-    """Return the file name of the small copy of a picture."""
+    """Return the file name of a picture's thumbnail."""
     return f"{sha256[:16]}.jpg"
 
 
@@ -244,21 +245,21 @@ def hash_photo(path: Path) -> str:
     try:
         if stat.S_ISREG(path.stat().st_mode):
             return sha256_of(path)
-        why = "it is no regular file"
+        why = "it is not a regular file"
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         why = str(getattr(error, "strerror", None) or error)
     raise Refusal("unreadable_image", f"{printable(path)}: {why}; check the path")
 
 
 def kept_row(pair: Pair, job: Job) -> Row:
-    """Return the row of a pair whose result was there before, and is left alone."""
+    """Return the row of a pair whose existing result is left alone."""
     return {
         **_base_row(pair, job),
         "user": {"path": pair.user, "sha256": None},
         "shop": {"path": pair.shop, "sha256": None},
         "status": "kept",
         "reason": "output_exists",
-        "message": f"{pair.key}: was there before; leave --no-clobber out to replace it",
+        "message": f"{pair.key}: exists already; leave out --no-clobber to replace it",
         "output": None,
         "warnings": [],
         "scores": None,
@@ -278,11 +279,11 @@ def _base_row(pair: Pair, job: Job) -> dict[str, Any]:
 
 
 def _outcome(work: Work, output: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what a row tells of the result, or of the trouble."""
+    """Return a row's part about the result, or about the failure."""
     warnings: list[str] = []
     scores: dict[str, float] | None = None
-    if work.trouble:
-        status, reason, message = work.trouble
+    if work.failure:
+        status, reason, message = work.failure
     else:
         assert work.result is not None
         report = work.result.report
@@ -300,20 +301,20 @@ def _outcome(work: Work, output: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _encode(work: Work, path: Path) -> tuple[bytes | None, Work]:
-    """Return the result's file, or None and the work with what speaks against it."""
+    """Encode the result; without one, or where it fails, the bytes are None."""
     if work.result is None:
         return None, work
     try:
         return encode_image(work.result.image, path, work.result.icc_profile), work
     except TryOnError as error:
-        trouble = Trouble("failed", "unwritable_output", str(error))
-        return None, replace(work, trouble=trouble, result=None)
+        failure = Failure("failed", "unwritable_output", str(error))
+        return None, replace(work, failure=failure, result=None)
 
 
 def _is_other(path: Path, data: bytes | None) -> bool:
     """Tell whether another file than the result has its name already.
 
-    The very file is there when a run was killed between writing it and its row.
+    The result itself is there when a run was killed before it wrote the row.
     """
     return path.exists() and (data is None or path.read_bytes() != data)
 
@@ -323,18 +324,18 @@ def _key(source: Source, role: str) -> Key:
     return Key(source.sha256, source.path, role)
 
 
-def _refused(refusal: Refusal) -> Trouble:
-    return Trouble("refused", refusal.reason, refusal.message)
+def _refused(refusal: Refusal) -> Failure:
+    return Failure("refused", refusal.reason, refusal.message)
 
 
 def _without_photos(work: Work) -> Work:
-    """Let go of the pixels: what waits to be written does not need them."""
+    """Free the photos' pixels, which writing does not need."""
     user, shop = work.user._replace(photo=None), work.shop._replace(photo=None)
     return replace(work, user=user, shop=shop)
 
 
-def _stops(error: TryOnError) -> bool:
-    return getattr(error.__cause__, "errno", None) in _STOPPING
+def _is_fatal(error: TryOnError) -> bool:
+    return getattr(error.__cause__, "errno", None) in _FATAL_ERRNOS
 
 
 @contextmanager

@@ -28,13 +28,9 @@ if TYPE_CHECKING:
     help="Go on after sleeve_mismatch, view_mismatch and low_confidence.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
-@click.option(
-    "--no-clobber", is_flag=True, help="Leave results alone that are there already."
-)
-@click.option("--retry-failed", is_flag=True, help="Take up failed pairs again.")
-@click.option(
-    "--restart", is_flag=True, help="Begin anew: forget what DIR's manifest says."
-)
+@click.option("--no-clobber", is_flag=True, help="Leave existing results alone.")
+@click.option("--retry-failed", is_flag=True, help="Retry the pairs that failed.")
+@click.option("--restart", is_flag=True, help="Start again: ignore DIR's manifest.")
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -79,7 +75,7 @@ def batch(
     pair: result or reason, scores, hashes) and report.html to DIR and prints the
     manifest's path.
 
-    A run that was stopped, however hard, goes on when the same command is run again. Exit
+    A run that was stopped, even killed, resumes when the same command is run again. Exit
     code 3: finished, but some pairs failed. Example: tryon batch pairs.csv -o out
     """
     pairs = _read_plan(pairs_path, users, shops, pattern)
@@ -96,9 +92,9 @@ def batch(
     click.echo(out / MANIFEST)
     failed = {reason: n for reason, n in counts.items() if reason not in ("done", "kept")}
     if failed:
-        told = ", ".join(f"{n} {reason}" for reason, n in sorted(failed.items()))
+        reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(failed.items()))
         total = f"{sum(failed.values())} of {len(pairs)} pairs failed"
-        click.echo(f"{total} ({told}); see {out / REPORT}", err=True)
+        click.echo(f"{total} ({reasons}); see {out / REPORT}", err=True)
         context.exit(3)
 
 
@@ -132,7 +128,7 @@ def _run(context: click.Context, opened: "Batch", engine: "Engine") -> None:
     """
     from tryon.errors import TryOnError
 
-    left, start = len(opened.waiting), time.monotonic()
+    left, start = len(opened.pending), time.monotonic()
     if not left:
         return
     done = 0
@@ -142,5 +138,5 @@ def _run(context: click.Context, opened: "Batch", engine: "Engine") -> None:
                 tell(f"{done / (time.monotonic() - start):.2f} pairs/s")
     except KeyboardInterrupt as error:
         raise TryOnError(
-            f"stopped after {done} of {left} pairs; run the same command again to go on"
+            f"stopped after {done} of {left} pairs; run the same command again to resume"
         ) from error

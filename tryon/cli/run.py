@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     "--instance",
     type=click.IntRange(min=0),
     metavar="K",
-    help="Take the K-th garment found in your photo.  [default: the largest]",
+    help="Take the K-th garment detected in your photo.  [default: the largest]",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--no-clobber", is_flag=True, help="Leave an existing result alone.")
@@ -112,7 +112,7 @@ def _check_out(out: Path, no_clobber: bool) -> None:
     if out.suffix.lower() not in (".png", ".webp", ".jpg", ".jpeg"):
         raise TryOnError(f"{out}: expected an output name in .png, .webp or .jpg")
     if no_clobber and out.exists():
-        raise TryOnError(f"{out}: is there already; leave --no-clobber out to replace it")
+        raise TryOnError(f"{out}: exists already; leave out --no-clobber to replace it")
 
 
 def _read(user_path: Path, shop_path: Path, tell: Progress) -> tuple["Photo", "Photo"]:

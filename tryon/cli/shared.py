@@ -1,4 +1,4 @@
-"""What the commands share: options, progress, errors in one line."""
+"""Options, progress and one-line errors that the commands share."""
 
 import functools
 import importlib
@@ -43,13 +43,16 @@ def echo_json(values: Any) -> None:
 
 @contextmanager
 def progress(context: click.Context, length: int) -> Iterator[Progress]:
-    """Show a bar on stderr; yields a function that is told each stage.
+    """Show a bar on stderr; yields a function to call with the name of each stage.
 
     Nothing is shown with `--quiet` or when stderr is no terminal.
     """
     hidden = bool(context.obj and context.obj["quiet"]) or not sys.stderr.isatty()
     bar = click.progressbar(
-        length=length, file=sys.stderr, item_show_func=str, hidden=hidden
+        length=length,
+        file=sys.stderr,
+        item_show_func=lambda stage: stage or "",
+        hidden=hidden,
     )
     with bar:
 

@@ -127,7 +127,7 @@ WRONG = {
     "no weights": ({"weights": None}, "expected NAME.json and NAME.weights.h5 alone"),
     "more": ({"run.py": b"1"}, "expected NAME.json and NAME.weights.h5 alone"),
     "elsewhere": ({"../dots.json": "{}"}, "expected NAME.json"),
-    "deep JSON": ({"card": "[" * 99999}, "is no zip of a pattern"),
+    "deep JSON": ({"card": "[" * 99999}, "not a zip of a pattern"),
     "other weights": ({"weights": b"x"}, "bytes of weights, as the card says"),
     "long weights": ({"weights": b"\0" * (1 << 22)}, "as the card says"),
 }
@@ -177,7 +177,7 @@ def test_a_zip_that_lost_bytes(exported, home):
 def test_no_zip(tmp_path, content):
     path = tmp_path / "a.zip"
     path.write_bytes(content)
-    with pytest.raises(TryOnError, match=r"a\.zip: is no zip of a pattern"):
+    with pytest.raises(TryOnError, match=r"a\.zip: not a zip of a pattern"):
         pattern_files.import_pattern(path, force=False)
     with pytest.raises(TryOnError, match="there is no such file"):
         pattern_files.import_pattern(tmp_path / "none.zip", force=False)
@@ -249,7 +249,7 @@ def test_a_broken_pattern_can_be_removed(home, make_pattern):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("stripes", "ships with tryon and stays"), ("none", "yours are: dots"),
+    [("stripes", "ships with tryon and cannot be removed"), ("none", "yours are: dots"),
      ("../patterns/dots", "yours are: dots"), ("", "yours are: dots")],
 )  # fmt: skip
 def test_what_is_not_yours_stays(home, name, message, make_pattern):
