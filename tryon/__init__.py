@@ -9,13 +9,14 @@ pipeline("me.jpg", "tee.jpg").save("result.png")
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tryon._version import __version__
+
 if TYPE_CHECKING:
     from tryon.errors import Refusal, TryOnError
     from tryon.images import read_photo
     from tryon.pipeline import Options, TryOnPipeline
     from tryon.types import Photo, TryOnResult
 
-__version__ = "0.1.0"
 __all__ = [
     "Options",
     "Photo",
@@ -23,6 +24,7 @@ __all__ = [
     "TryOnError",
     "TryOnPipeline",
     "TryOnResult",
+    "__version__",
     "read_photo",
 ]
 # Loaded on first use (PEP 562), so that `import tryon` and `tryon --help` stay quick.

@@ -26,7 +26,17 @@ class Frame:
     def around(
         cls, box: tuple[int, int, int, int], size: int, margin: float = FRAME_MARGIN
     ) -> "Frame":
-        """Return the frame around a box, with a margin."""
+        """Return the frame around a box.
+
+        Args:
+            box: xyxy in working-size pixels, x2 and y2 exclusive.
+            size: height and width in pixels of the network's input.
+            margin: on each side, as share of the box's longer side.
+
+        Example:
+            >>> Frame.around((10, 20, 30, 60), size=64, margin=0.25)
+            Frame(centre=(20.0, 40.0), side=60.0, size=64)
+        """
         x1, y1, x2, y2 = box
         side = max(x2 - x1, y2 - y1) * (1 + 2 * margin)
         return cls(((x1 + x2) / 2, (y1 + y2) / 2), side, size)

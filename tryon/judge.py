@@ -111,7 +111,12 @@ def placement_warnings(placement: Placement, config: JudgeConfig) -> list[str]:
 
 
 def frame_share(mask: NDArray[np.bool_]) -> float:
-    """Return which share of the mask's outline lies on the picture's edge."""
+    """Return which share of the mask's outline lies on the picture's edge.
+
+    Example:
+        >>> frame_share(np.array([[0, 1], [0, 1]], bool))
+        0.6666666666666666
+    """
     padded = np.pad(mask, 1)
     edges = [padded[1:] != padded[:-1], padded[:, 1:] != padded[:, :-1]]
     total = sum(int(e.sum()) for e in edges)

@@ -58,7 +58,16 @@ class Options:
 
 @dataclass
 class StageTimer:
-    """Seconds of each stage, and a callback that is told when one begins."""
+    """Seconds of each stage, and a callback that is told when one begins.
+
+    Example:
+        >>> timer = StageTimer(print)
+        >>> with timer("matte"):
+        ...     pass
+        matte
+        >>> list(timer.seconds)
+        ['matte']
+    """
 
     on_stage: OnStage = lambda stage: None
     seconds: dict[str, float] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tryon import __version__
+from tryon._version import __version__
 from tryon.errors import Refusal
 from tryon.stages import DetectedGarment
 from tryon.types import GarmentMask, Instance

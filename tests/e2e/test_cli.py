@@ -414,11 +414,11 @@ def test_train_pattern_then_use_it(cli, me_path, tee_path):
     Path("users").mkdir()
     Image.open(me_path).save("users/me.jpg")
     args = ("train", "pattern", "mine", "--shop", tee_path, "--users", "users")
-    done = cli(*args, "--epochs", 1, "--steps", 2, "-o", "run")
+    done = cli(*args, "--epochs", 1, "--steps", 1, "-o", "run")
     assert done.exit_code == 0, done.output
     assert Path("run/sheet-001.png").exists()
     assert lines(Path("run/log.csv").read_text())[0].startswith("epoch,step")
-    again = cli(*args, "--epochs", 2, "--steps", 2, "-o", "run")
+    again = cli(*args, "--epochs", 2, "--steps", 1, "-o", "run")
     assert again.exit_code == 0, again.output
     assert len(lines(Path("run/log.csv").read_text())) == 3, "resumed, not begun anew"
     used = cli("run", "--user", me_path, "--shop", tee_path, "--pattern", "mine")

@@ -40,8 +40,12 @@ class Manifest:
         TryOnError: the file cannot be opened, or is not a manifest.
 
     Example:
-        >>> with Manifest(Path("manifest.jsonl")) as manifest:  # doctest: +SKIP
-        ...     manifest.append({"pair": "me__tee.png", "status": "done", ...})
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with Manifest(Path(folder) / "manifest.jsonl") as manifest:
+        ...         manifest.append({"pair": "a__b.png", "status": "failed"})
+        ...         list(manifest.rows())
+        [{'reason': None, 'pair': 'a__b.png', 'status': 'failed'}]
     """
 
     def __init__(self, path: Path):

@@ -101,6 +101,10 @@ def output_name(user: str, shop: str) -> str:
 
     Characters that some system refuses become `_`; a long name is cut and ends in eight
     digits of its hash, so that it stays unique.
+
+    Example:
+        >>> output_name("photos/me.jpg", "shop/tee: red.jpg")
+        'me__tee_ red.png'
     """
     stems = f"{Path(user).stem}__{Path(shop).stem}"
     safe = "".join(

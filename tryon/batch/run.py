@@ -26,7 +26,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tryon import __version__
+from tryon._version import __version__
 from tryon.batch.html_report import write_report
 from tryon.batch.manifest import FAILURES, Manifest, Row, format_row
 from tryon.batch.pairs import FAULTS, Pair

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tryon import __version__
+from tryon._version import __version__
 from tryon.batch.garment_cache import GarmentCache, Key
 from tryon.batch.manifest import Row
 from tryon.batch.models import Models, ShippedModels

