@@ -1,4 +1,4 @@
-"""How good are a Mask R-CNN's first masks? The table of docs/training.md, row by row.
+"""Measure a Mask R-CNN's first masks: the table of docs/experiments/segmentation.md.
 
     python benchmarks/ablation.py CARD... --data FOLDER
 

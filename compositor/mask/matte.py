@@ -1,4 +1,8 @@
-"""Turn a hard mask into a soft matte (alpha) that follows the picture's edges."""
+"""Turn a hard mask into a soft matte (alpha) that follows the picture's edges.
+
+Our own rather than closed-form matting (`pymatting`): that solves a sparse system over
+the band, 0.4 s for a patch of 300x350 pixels, and brings numba, a compiler of 100 MB.
+"""
 
 from dataclasses import dataclass
 from typing import Any

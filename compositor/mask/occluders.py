@@ -25,7 +25,7 @@ class OccluderConfig:
 
     Lengths are shares of the square root of the mask's area ("scale"), colour distances
     are CIE76 in CIELAB, cells are pixels of the working grid. What the whole brings was
-    measured on 50 renders with a hand in front (docs/training.md).
+    measured on 50 renders with a hand in front (docs/experiments/segmentation.md).
     """
 
     work_scale: int = 280  # cells: larger garments are downsampled to about this scale
