@@ -236,7 +236,7 @@ def test_a_pattern_is_handed_on(cli, monkeypatch, tmp_path):
     assert done.stdout == "stripe.zip\n"
     taken = cli("patterns", "import", "stripe.zip")
     assert taken.exit_code == 1
-    assert "--force puts this one before the shipped one" in taken.stderr
+    assert "--force makes this one override the shipped one" in taken.stderr
     done = cli("patterns", "import", "stripe.zip", "--force")
     assert done.exit_code == 0, done.output
     assert Path(done.stdout.strip()) == tmp_path / "home/patterns/stripe.json"

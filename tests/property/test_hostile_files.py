@@ -160,7 +160,7 @@ def test_cards(tmp_path, data):
 
 def test_a_card_without_end_is_not_read(tmp_path):
     (tmp_path / "x.json").symlink_to("/dev/zero")
-    with pytest.raises(TryOnError, match="is no model card"):
+    with pytest.raises(TryOnError, match="not a model card"):
         zoo.load_card(tmp_path / "x.json")
 
 

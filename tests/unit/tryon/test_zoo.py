@@ -50,12 +50,12 @@ def test_no_card(tmp_path):
 def test_a_broken_card(tmp_path, content):
     path = tmp_path / "broken.json"
     path.write_bytes(content)
-    with pytest.raises(MissingModel, match="is no model card"):
+    with pytest.raises(MissingModel, match="not a model card"):
         zoo.load_card(path)
 
 
 def test_a_folder_is_no_card(tmp_path):
-    with pytest.raises(MissingModel, match="is no model card"):
+    with pytest.raises(MissingModel, match="not a model card"):
         zoo.load_card(tmp_path)
 
 

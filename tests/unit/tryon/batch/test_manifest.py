@@ -125,7 +125,7 @@ def test_a_line_without_end_is_not_read(path, monkeypatch):
     path.parent.mkdir()
     monkeypatch.setattr(manifest_module, "MAX_ROW", 1000)
     path.write_text(json.dumps({"pair": "a" * 2000, "status": "failed"}) + "\n")
-    with pytest.raises(TryOnError, match="line 1 is no row"):
+    with pytest.raises(TryOnError, match="line 1 is not a row"):
         Manifest(path)
 
 

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from tryon.batch import pairs as pairs_module
-from tryon.batch.pairs import LONGEST, Pair, cross_pairs, output_name, read_pairs
+from tryon.batch.pairs import MAX_NAME_BYTES, Pair, cross_pairs, output_name, read_pairs
 from tryon.errors import TryOnError
 
 
@@ -101,11 +101,11 @@ def test_names_that_only_some_file_systems_tell_apart(plan):
         (b"user,shop\n", "holds no pairs"),
         (b"user;shop\na.jpg;b.jpg\n", "separated by commas"),
         (b"user,shop,patternn\n", "did you mean 'pattern'"),
-        (b"user,shop,user_image\n", "there twice"),
+        (b"user,shop,user_image\n", "appears twice"),
         (b'user,shop\n"a.jpg,b.jpg\nc,d\n', "line 3 is not CSV"),
         (b"user,shop\na.jpg,b" + b"b" * 140_000, "is not CSV"),
-        ("user,shop\na.jpg,b.jpg\n".encode("utf-16"), "no text in UTF-8"),
-        (b"user,shop\n\xff\xfe,b.jpg\n", "no text in UTF-8"),
+        ("user,shop\na.jpg,b.jpg\n".encode("utf-16"), "not text in UTF-8"),
+        (b"user,shop\n\xff\xfe,b.jpg\n", "not text in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_plan_is_refused_in_one_line(plan, data, said):
@@ -176,5 +176,5 @@ def test_long_names_are_cut_and_stay_apart():
     names = {output_name("ü" * 120 + end, "y" * 250) for end in ("a", "b")}
     assert len(names) == 2
     for name in names:
-        assert len(name.encode()) <= LONGEST
+        assert len(name.encode()) <= MAX_NAME_BYTES
         assert unicodedata.is_normalized("NFC", name)

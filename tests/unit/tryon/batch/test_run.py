@@ -62,7 +62,7 @@ def test_photos_that_recur_are_found_once(job, pairs):
     worker = PairWorker(job)
     for pair in pairs:
         worker(pair)
-    assert len(worker.universal.finds) == len(set(worker.universal.finds)) == 5
+    assert len(worker.universal.detected) == len(set(worker.universal.detected)) == 5
 
 
 def test_a_photo_without_a_garment_is_looked_at_once(job, tmp_path):
@@ -72,7 +72,7 @@ def test_a_photo_without_a_garment_is_looked_at_once(job, tmp_path):
     shops = [str(draw(tmp_path / f"s{k}.png", k)) for k in range(3)]
     rows = [worker(Pair(f"{k}.png", str(dark), shop)) for k, shop in enumerate(shops)]
     assert {row["reason"] for row in rows} == {"no_garment_in_user_photo"}
-    assert worker.universal.finds == [("user", "dark.png")]
+    assert worker.universal.detected == [("user", "dark.png")]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -172,7 +172,7 @@ def test_a_manifest_of_other_options_is_refused(job, pairs, change, said):
 def test_a_manifest_of_other_pictures_is_refused(job, pairs, tmp_path):
     do(job, pairs)
     draw(tmp_path / "shops/s1.png", 7)
-    with pytest.raises(TryOnError, match=r"s1.png is another picture now"):
+    with pytest.raises(TryOnError, match=r"s1.png has changed since"):
         do(job, pairs)
     (tmp_path / "shops/s1.png").unlink()
     assert do(job, pairs) == ({"done": 6}, 0), "what is done needs its picture no more"
@@ -189,7 +189,7 @@ def test_a_manifest_of_other_pairs_is_refused(job, pairs):
 def test_two_runs_in_one_folder_refuse_each_other(job, pairs):
     with (
         open_batch(job, pairs),
-        pytest.raises(TryOnError, match="another run is at work there"),
+        pytest.raises(TryOnError, match="another run is using it"),
         open_batch(job, pairs),
     ):
         pass
@@ -210,7 +210,7 @@ def test_failures_are_rows_and_are_taken_up_when_asked(job, pairs, tmp_path):
     assert (row["pair"], row["status"], row["output"]) == ("u1__s0.png", "refused", None)
     assert len(row["user"]["sha256"]) == 64
     draw(tmp_path / "users/u1.png", 1)
-    with pytest.raises(TryOnError, match="another picture now"):
+    with pytest.raises(TryOnError, match="has changed since"):
         do(job, pairs)
     assert do(job, pairs, retry_failed=True) == ({"done": 6}, 2), "it was mended"
 

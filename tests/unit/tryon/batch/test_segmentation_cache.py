@@ -70,19 +70,19 @@ def remembering(segmenter, tmp_path):
 
 
 def test_the_networks_look_once(remembering, finder, segmenter, shirt):
-    first = remembering().look(shirt)
-    assert same(first, segmenter.look(shirt))
+    first = remembering().segment(shirt)
+    assert same(first, segmenter.segment(shirt))
     calls = len(finder.calls)
-    assert same(remembering().look(shirt), first)
+    assert same(remembering().segment(shirt), first)
     assert len(finder.calls) == calls
 
 
-def test_other_pixels_picks_networks_and_settings_are_other_sights(
+def test_other_pixels_picks_networks_and_settings_are_other_entries(
     remembering, finder, shirt
 ):
     def looks(segmenter, *args):
         before = len(finder.calls)
-        segmenter.look(*args)
+        segmenter.segment(*args)
         return len(finder.calls) > before
 
     assert looks(remembering(), shirt)
@@ -99,10 +99,10 @@ def test_other_pixels_picks_networks_and_settings_are_other_sights(
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"\x93NUMPY", pack(SIGHTS["chart"])[:-40]])
 def test_a_damaged_entry_is_made_again(remembering, shirt, tmp_path, data):
-    first = remembering().look(shirt)
+    first = remembering().segment(shirt)
     (entry,) = (tmp_path / "sights").iterdir()
     entry.write_bytes(data)
-    assert same(remembering().look(shirt), first)
+    assert same(remembering().segment(shirt), first)
     assert same(unpack(entry.read_bytes()), first)
 
 
@@ -111,20 +111,20 @@ def test_an_entry_with_a_pickle_is_not_run(remembering, shirt, tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "boom"),)
 
-    first = remembering().look(shirt)
+    first = remembering().segment(shirt)
     (entry,) = (tmp_path / "sights").iterdir()
     with entry.open("wb") as file:
         np.savez(file, facts=np.array([Bomb()], object))
-    assert same(remembering().look(shirt), first)
+    assert same(remembering().segment(shirt), first)
     assert not (tmp_path / "boom").exists()
 
 
 def test_the_oldest_entries_make_room(remembering, shirt, tmp_path, monkeypatch):
-    monkeypatch.setattr("tryon.batch.segmentation_cache._SWEEP", 1)
+    monkeypatch.setattr("tryon.batch.segmentation_cache._SWEEP_EVERY", 1)
     folder = tmp_path / "sights"
     for number in range(4):
         shirt[0, 0, 0] = number
-        remembering(room=1 << 14).look(shirt)
+        remembering(max_bytes=1 << 14).segment(shirt)
         for age, path in enumerate(sorted(folder.iterdir(), key=os.path.getmtime)):
             os.utime(path, (age, age))
     sizes = [path.stat().st_size for path in folder.iterdir()]
@@ -133,4 +133,4 @@ def test_the_oldest_entries_make_room(remembering, shirt, tmp_path, monkeypatch)
 
 def test_a_cache_that_cannot_be_written_is_done_without(remembering, shirt, tmp_path):
     (tmp_path / "sights").write_text("a file")
-    assert remembering().look(shirt).garment is not None
+    assert remembering().segment(shirt).garment is not None
