@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from compositor import shading
 from data_tools.folders import read_folder
-from data_tools.paint import designs as paint
+from data_tools.paint import designs
 from tryon.light import shading_input
 from tryon.networks import load_network
 from tryon.training.samples.relit_pairs import LEAST_LIGHT, Worn, find_renders, read_worn
@@ -61,17 +61,17 @@ def gather(data: Path, photos: Path, size: int) -> dict[str, list[Case]]:
     """Return views with what is known of them, by kind."""
     rng = np.random.default_rng(0)
     stems = find_renders([data], "val")
-    designs = [paint.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
+    textures = [designs.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
     worn = list(seen(map(read_worn, stems), True, size, rng))
     shop = list(seen(map(find_plain_shop, stems), True, size, rng))
     real = list(seen(map(find_plain, read_folder(photos, "val")), False, size, rng))
     return {
         "worn renders": [(garment.photo, garment) for garment in worn],
-        "the same, painted": list(painted(worn, designs, 1, rng)),
+        "the same, painted": list(painted(worn, textures, 1, rng)),
         "rendered shop pictures, plain": [(garment.photo, garment) for garment in shop],
-        "the same, painted ": list(painted(shop, designs, 1, rng)),
+        "the same, painted ": list(painted(shop, textures, 1, rng)),
         "plain tees of photos": [(garment.photo, garment) for garment in real],
-        "the same,  painted": list(painted(real, designs, DESIGNS, rng)),
+        "the same,  painted": list(painted(real, textures, DESIGNS, rng)),
     }
 
 
@@ -86,15 +86,15 @@ def seen(
 
 def painted(
     garments: list[LitGarment],
-    designs: list[NDArray[np.uint8]],
+    textures: list[NDArray[np.uint8]],
     count: int,
     rng: np.random.Generator,
 ) -> Iterator[Case]:
     """Paint designs on each garment."""
     for garment in garments:
-        for place in rng.permutation(len(designs))[:count]:
+        for place in rng.permutation(len(textures))[:count]:
             chart, light = (p.astype(np.float32) for p in (garment.chart, garment.light))
-            view = paint.paint(designs[place], chart, light)
+            view = designs.paint(textures[place], chart, light)
             yield np.rint(view).astype(np.uint8), garment
 
 

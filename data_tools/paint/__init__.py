@@ -1,1 +1,1 @@
-"""Designs and garments painted onto people, with exact truth. Start at `designs.py`."""
+"""Designs and garments painted into photos, with exact labels. Start at `designs.py`."""

@@ -1,9 +1,9 @@
 """The canonical chart of a short-sleeve top, from the flat patterns of rendered ones.
 
 A rendered picture has (u, v) on the flat pattern of its own tee, whose torso is longer or
-narrower there than another tee's, and its shoulders with it. Stretched so that what a
-photo shows of any cut meets (hems, sides, armpits, shoulders, collars, cuffs), one place
-of the chart is one place on any garment.
+narrower there than another tee's, and its shoulders with it. Patterns are stretched so
+that what a photo shows of any cut (hems, sides, armpits, shoulders, collars, cuffs) has
+the same coordinates on the canonical chart.
 """
 
 from dataclasses import dataclass
@@ -17,38 +17,23 @@ from data_tools.garments import landmarks_of
 from data_tools.paint.designs import extend_nearest, read_chart, read_tee
 
 Array = NDArray[np.float32]
-# Where the parts of all garments lie on the canonical chart: heights, and distances from
-# the middle.
-COLLAR, ARMPIT, SHOULDER_HEIGHT = 0.85, 0.51, 0.8
-SIDE, SHOULDER = 0.3, 0.2
-# Landmarks: ends of the collar, shoulders, armpits.
-COLLAR_ENDS, SHOULDERS, ARMPITS = (1, 5), (6, 24), (11, 19)
-# Where landmarks lie on the canonical chart, worn or flat: those that lie there within
-# .015 in nearly all renders, by their indices.
-MARKS = {
-    1: (0.415, COLLAR),
-    5: (0.585, COLLAR),
-    6: (0.5 - SHOULDER, SHOULDER_HEIGHT),
-    24: (0.5 + SHOULDER, SHOULDER_HEIGHT),
-    15: (0.5, 0.015),
-}
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How a garment's pattern lies in its square, panel units.
+    """How a garment's pattern lies in its square panel; the defaults are canonical.
 
     Attributes:
-        collar: height of the ends of its collar.
+        collar: height (y) of the ends of its collar, in [0, 1].
         armpit: height of its armpits.
-        side: distance of its armpits from the middle.
-        shoulder: that of its shoulders.
+        side: distance of its armpits from the middle, in [0, 0.5].
+        shoulder: distance of its shoulders from the middle.
     """
 
-    collar: float = COLLAR
-    armpit: float = ARMPIT
-    side: float = SIDE
-    shoulder: float = SHOULDER
+    collar: float = 0.85
+    armpit: float = 0.51
+    side: float = 0.3
+    shoulder: float = 0.2
 
     def __post_init__(self) -> None:
         """Check that it can be a tee."""
@@ -57,12 +42,28 @@ class Cut:
             raise ValueError(f"expected the cut of a tee, got {self}")
 
 
+# The chart that the networks predict; their weights depend on it.
+CANONICAL = Cut()
+SHOULDER_HEIGHT = 0.8  # of the shoulders on the canonical chart
+# Pairs of landmarks: ends of the collar, shoulders, armpits.
+COLLAR_ENDS, SHOULDERS, ARMPITS = (1, 5), (6, 24), (11, 19)
+# Coordinates (x, y) of landmarks on the canonical chart, worn or flat, by index: of those
+# that lie within .015 of them in nearly all renders.
+CANONICAL_LANDMARKS = {
+    1: (0.415, CANONICAL.collar),
+    5: (0.585, CANONICAL.collar),
+    6: (0.5 - CANONICAL.shoulder, SHOULDER_HEIGHT),
+    24: (0.5 + CANONICAL.shoulder, SHOULDER_HEIGHT),
+    15: (0.5, 0.015),
+}
+
+
 def read_panels(stem: Path) -> tuple[Array, NDArray[np.bool_]]:
-    """Read `….uv.png` as places on panels that lie on top of each other.
+    """Read `….uv.png` as coordinates on the front and the back panel.
 
     Returns:
-        (H, W, 2), x and y in [0, 1] on the panel that is seen, x from the wearer's right
-        to the left on both; bool (H, W), where that is the back.
+        float32 (H, W, 2), x and y in [0, 1] on the panel that is seen, x from the
+        wearer's right to the left on both; bool (H, W), where that is the back.
     """
     chart = read_chart(stem.with_name(stem.name + ".uv.png"))
     back = chart[..., 0] >= 0.5
@@ -74,7 +75,7 @@ def read_cut(stem: Path) -> Cut:
     """Measure a rendered garment's cut in its shop picture.
 
     Args:
-        stem: of a picture of it, worn or the shop's, without ending.
+        stem: path of a picture of it, worn or the shop's, without ending.
 
     Raises:
         FileNotFoundError: when there is no shop picture.
@@ -82,50 +83,52 @@ def read_cut(stem: Path) -> Cut:
     """
     shop = stem.with_name(stem.name.removesuffix("_shop") + "_shop")
     tee = read_tee(shop.with_name(shop.name + ".labels.png"))
-    places, _ = read_panels(shop)
+    coordinates, _ = read_panels(shop)
     record = read_record(shop.with_name(shop.name + ".json"), shop.parent)
     points = landmarks_of(record.instances[0])
     if points is None or not tee.any():
         raise ValueError(f"{shop}: expected a tee with landmarks")
-    chart = extend_nearest(places, tee)
+    chart = extend_nearest(coordinates, tee)
     collar, armpit, shoulder = (
-        _read_at(chart, points[list(pair), :2])
+        _mean_position(chart, points[list(pair), :2])
         for pair in (COLLAR_ENDS, ARMPITS, SHOULDERS)
     )
     return Cut(collar[1], armpit[1], armpit[0], shoulder[0])
 
 
-def _read_at(chart: Array, spots: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the mean distance from the middle, and height, of spots (N, 2), x and y."""
+def _mean_position(chart: Array, points: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the mean distance from the middle and height of points (N, 2), x and y."""
     height, width = chart.shape[:2]
-    x, y = np.rint(spots).astype(np.intp).T
+    x, y = np.rint(points).astype(np.intp).T
     found = chart[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
     return float(np.abs(found[:, 0] - 0.5).mean()), float(found[:, 1].mean())
 
 
-def canonical(places: Array, cut: Cut) -> Array:
-    """Bring places on a garment's own pattern to the canonical chart.
+def canonical(coordinates: Array, cut: Cut) -> Array:
+    """Map coordinates on a garment's own pattern to the canonical chart.
 
     Args:
-        places: (..., 2), x and y on a panel.
+        coordinates: (..., 2), x and y on a panel, in [0, 1].
         cut: of the garment.
 
     Returns:
-        (..., 2): hems stay, armpits come to `ARMPIT`, collars to `COLLAR`; across, the
-        line from the side seams by the armpits to the shoulders meets that of all
-        garments, and the ends of the sleeves stay at the panel's sides.
+        float32 (..., 2). Heights are piecewise linear: hems stay, armpits and collars
+        come to the canonical ones. Across, the line from the side seams by the armpits
+        to the shoulders comes to the canonical one, and the ends of the sleeves stay at
+        the panel's sides.
     """
-    away, height = np.abs(places[..., 0] - 0.5), places[..., 1]
-    slope = (COLLAR - ARMPIT) / (cut.collar - cut.armpit)
+    away, height = np.abs(coordinates[..., 0] - 0.5), coordinates[..., 1]
+    to = CANONICAL
+    slope = (to.collar - to.armpit) / (cut.collar - cut.armpit)
     y = np.where(
         height < cut.armpit,
-        height * (ARMPIT / cut.armpit),
-        ARMPIT + (height - cut.armpit) * slope,
+        height * (to.armpit / cut.armpit),
+        to.armpit + (height - cut.armpit) * slope,
     )
-    rise = np.clip((y - ARMPIT) / (SHOULDER_HEIGHT - ARMPIT), 0, 1)
+    rise = np.clip((y - to.armpit) / (SHOULDER_HEIGHT - to.armpit), 0, 1)
     own = cut.side + rise * (cut.shoulder - cut.side)
-    common = SIDE + rise * (SHOULDER - SIDE)
+    common = to.side + rise * (to.shoulder - to.side)
     sleeve = common + (away - own) * (0.5 - common) / (0.5 - own)
     across = np.where(away < own, away * common / own, sleeve)
-    x = 0.5 + np.sign(places[..., 0] - 0.5) * across
+    x = 0.5 + np.sign(coordinates[..., 0] - 0.5) * across
     return np.stack([x, y], axis=-1).astype(np.float32)

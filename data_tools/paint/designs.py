@@ -1,9 +1,11 @@
-"""Paint designs on rendered people: truth for free, in milliseconds.
+"""Paint designs on rendered tees: new training images in milliseconds, labels unchanged.
 
-A rendered tee has a chart: every pixel knows its place (u, v) on a flat texture, and how
-much light falls on it. Colour = texture[chart] x light, then gamma, or a camera's curve.
+A rendered tee comes with a chart, which gives each pixel its coordinates (u, v) on a flat
+texture, and with the light that falls on it. Colour = texture[chart] x light, then gamma,
+or the camera model of the renders.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,23 @@ from data_tools.paint import camera
 Array = NDArray[np.float32]
 GAMMA = 2.2
 TEE = 2  # value of the tee in a rendered label map
-TEXTURE_SIZE = (256, 512)  # height, width that designs are painted from
+TEXTURE_SIZE = (256, 512)  # height, width in texels that designs are painted from
+
+
+@dataclass(frozen=True)
+class VariationConfig:
+    """How `vary_design` changes a design; shares are of all draws."""
+
+    plain_share: float = 0.25  # become cloth of one colour
+    inverted_share: float = 0.3  # of the others: colours become their negatives
+    gain: tuple[float, float] = (0.6, 1.1)  # of each channel
+    max_offset: float = 30  # grey levels added to all channels
+    gray_share: float = 0.4  # of plain cloth, in one of `grays`; others in any colour
+    grays: tuple[float, ...] = (245.0, 20.0, 128.0, 60.0)  # white, black, two greys
+    gray_noise: float = 6  # grey levels, standard deviation in each channel
+
+
+DEFAULT = VariationConfig()
 
 
 def read_chart(path: Path) -> Array:
@@ -28,7 +46,7 @@ def read_chart(path: Path) -> Array:
 
 
 def extend_nearest(values: Array, mask: NDArray[np.bool_]) -> Array:
-    """Extrapolate values of pixels: each pixel outside takes its nearest one's inside.
+    """Extrapolate: each pixel outside a mask takes the value of the nearest one inside.
 
     Args:
         values: (H, W, C).
@@ -44,13 +62,13 @@ def extend_nearest(values: Array, mask: NDArray[np.bool_]) -> Array:
 
 
 def read_light(path: Path) -> Array:
-    """Read `….shade.png`: returns (H, W) linear light in [0, 1]."""
+    """Read `….shade.png`: returns (H, W) float32, linear light in [0, 1]."""
     with Image.open(path) as picture:
         return (np.asarray(picture.convert("L")).astype(np.float32) / 255.0) ** 2
 
 
 def read_tee(path: Path) -> NDArray[np.bool_]:
-    """Read `….labels.png`: returns the tee's mask (H, W)."""
+    """Read `….labels.png`: returns the tee's mask, bool (H, W)."""
     with Image.open(path) as picture:
         return np.asarray(picture) == TEE
 
@@ -72,11 +90,11 @@ def paint(
     """Paint a design on a chart.
 
     Args:
-        texture: uint8 (h, w, 3); row (1 - v) * h, column u * w.
+        texture: uint8 (h, w, 3); row (1 - v) * h, column u * w, nearest texel.
         chart: (H, W, 2), u and v in [0, 1].
         light: (H, W, 1) or (H, W, 3) linear light, 1 leaves the design as it is.
-        filmed: the camera of the rendered people sees it (`data_tools.camera`), and
-            else one whose colours are a power of light.
+        filmed: take the camera model of the rendered people (`data_tools.paint.camera`)
+            instead of a gamma of 2.2.
 
     Returns:
         float32 (H, W, 3), sRGB-like 0..255.
@@ -84,37 +102,42 @@ def paint(
     height, width = texture.shape[:2]
     column = np.clip(chart[..., 0] * width, 0, width - 1).astype(np.intp)
     row = np.clip((1.0 - chart[..., 1]) * height, 0, height - 1).astype(np.intp)
-    colours = texture[row, column].astype(np.float32)
+    colors = texture[row, column].astype(np.float32)
     if filmed:
-        return camera.develop(camera.reflectance(colours) * np.maximum(light, 0.0))
-    lit = colours * np.power(np.maximum(light, 0.0), 1.0 / GAMMA).astype(np.float32)
+        return camera.develop(camera.reflectance(colors) * np.maximum(light, 0.0))
+    lit = colors * np.power(np.maximum(light, 0.0), 1.0 / GAMMA).astype(np.float32)
     return np.clip(lit, 0.0, 255.0)
 
 
 def vary_design(
-    texture: NDArray[np.uint8], rng: np.random.Generator
+    texture: NDArray[np.uint8],
+    rng: np.random.Generator,
+    config: VariationConfig = DEFAULT,
 ) -> NDArray[np.uint8]:
-    """Change a design's colours at random; one time in four a plain cloth instead.
+    """Change a design's colours at random, or return a plain cloth instead.
 
     Args:
         texture: uint8 (h, w, 3).
-        rng: source of chance.
+        rng: random generator.
+        config: how much changes, and how often.
 
     Returns:
         uint8 (h, w, 3).
     """
-    if rng.random() < 0.25:
-        return np.broadcast_to(_cloth_colour(rng), texture.shape).astype(np.uint8)
+    if rng.random() < config.plain_share:
+        return np.broadcast_to(_cloth_color(rng, config), texture.shape).astype(np.uint8)
     mixed = texture[..., rng.permutation(3)].astype(np.float32)
-    if rng.random() < 0.3:
+    if rng.random() < config.inverted_share:
         mixed = 255.0 - mixed
-    gain, lift = rng.uniform(0.6, 1.1, 3), rng.uniform(0, 30)
-    return np.clip(mixed * gain + lift, 0, 255).astype(np.uint8)
+    gain, offset = rng.uniform(*config.gain, 3), rng.uniform(0, config.max_offset)
+    return np.clip(mixed * gain + offset, 0, 255).astype(np.uint8)
 
 
-def _cloth_colour(rng: np.random.Generator) -> NDArray[np.float64]:
+def _cloth_color(
+    rng: np.random.Generator, config: VariationConfig
+) -> NDArray[np.float64]:
     """Draw a colour as tees have it: white, black, grey or any other."""
-    grey = rng.choice([245.0, 20.0, 128.0, 60.0])
-    if rng.random() < 0.4:
-        return np.clip(grey + rng.normal(0, 6, 3), 0, 255)
+    gray = rng.choice(config.grays)
+    if rng.random() < config.gray_share:
+        return np.clip(gray + rng.normal(0, config.gray_noise, 3), 0, 255)
     return rng.uniform(10, 245, 3)

@@ -1,8 +1,9 @@
-"""Rendered try-on pairs with exact truth: who puts on what, and how it should look.
+"""Rendered try-on pairs with exact ground truth: inputs, expected result, correspondence.
 
-Person pNNN wears tee A, and tee C: the same cut, folds and light in another design. A
+Person pNNN wears tee A, and tee C: the same cut, folds and light in another design. The
 photo in the one and the shop picture of the other are a pair; the photo in the other is
-its truth. Worn and shop pictures share one chart, so each pixel's way is known too.
+its ground truth. Worn and shop pictures share one chart, so the dense correspondence is
+known as well.
 """
 
 import json
@@ -30,24 +31,35 @@ DESIGNS = {
     "blocks": ("block", "raglan"),
     "print": ("graphic", "text", "dots", "floral", "dye"),
 }
-LAYS = {"flat": "flat lay", "ghost": "ghost mannequin"}
-ARM_SHARE = 0.025  # of the tee's area: less is a thumb on the hip
-HAIR_SHARE = 0.02  # of the tee's outline: less is a tip that touches the collar
+LAYS = {"flat": "flat lay", "ghost": "ghost mannequin"}  # kinds of shop pictures
+# Endings of the files that a pair needs.
 WORN_FILES = (".labels.png", ".uv.png", ".shade.png")
 SHOP_FILES = (".jpg", ".labels.png", ".uv.png")
 
 
 @dataclass(frozen=True)
+class TagConfig:
+    """How much of a tee is occluded before a pair is tagged so."""
+
+    min_arm: float = 0.025  # share of the tee's area: less is a thumb on the hip
+    # Share of the tee's outline: less is a tip that touches the collar.
+    min_hair: float = 0.02
+
+
+DEFAULT = TagConfig()
+
+
+@dataclass(frozen=True)
 class RenderedPair:
-    """Two pictures and the truth, by the stems of their files in a folder.
+    """Two pictures and the ground truth, by the stems of their files in a folder.
 
     Attributes:
         folder: where the files lie.
         user: the person's photo, `….jpg`.
         shop: the shop picture, with the files of `SHOP_FILES`.
         truth: the photo of the person in the shop's tee, `….jpg`.
-        chart: has the files of `WORN_FILES`, true of `user` and `truth` alike.
-        tags: the cases it stands for, the design's first.
+        chart: stem of the `WORN_FILES`, which hold for `user` and `truth` alike.
+        tags: the cases that it represents, the design's first.
     """
 
     folder: Path
@@ -59,7 +71,7 @@ class RenderedPair:
 
     @property
     def name(self) -> str:
-        """The pair, for people."""
+        """The pair's name, for messages and sheets."""
         return f"{self.user} in {self.shop}"
 
     @property
@@ -86,14 +98,14 @@ class RenderedPair:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of a pair.
+    """Ground truth of a pair.
 
     Attributes:
-        tee: bool (H, W), where the shirt is seen.
+        tee: bool (H, W), the visible shirt.
         chart: float32 (H, W, 2), u and v of its pixels in [0, 1].
         light: float32 (H, W), linear light on it in [0, 1].
-        shop_tee: bool (h, w), where the shop's tee is.
-        shop_chart: float32 (h, w, 2), u and v of its pixels.
+        shop_tee: bool (h, w), the shop's tee.
+        shop_chart: float32 (h, w, 2), u and v of its pixels in [0, 1].
     """
 
     tee: NDArray[np.bool_]
@@ -103,7 +115,7 @@ class Truth:
     shop_chart: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        """Check that the arrays belong together."""
+        """Check that the arrays have matching shapes and show the front."""
         for tee, chart in (
             (self.tee, self.chart[..., 0]),
             (self.tee, self.light),
@@ -116,20 +128,20 @@ class Truth:
 
     @property
     def front(self) -> NDArray[np.bool_]:
-        """The shirt's front panel with its half sleeves, (H, W)."""
+        """The shirt's front panel with its half sleeves, bool (H, W)."""
         return self.tee & (self.chart[..., 0] < 0.5)
 
     @property
     def shop_front(self) -> NDArray[np.bool_]:
-        """The same of the shop's tee, (h, w)."""
+        """The front panel of the shop's tee, bool (h, w)."""
         return self.shop_tee & (self.shop_chart[..., 0] < 0.5)
 
 
 def read_truth(pair: RenderedPair) -> Truth:
-    """Read what is known of a pair.
+    """Read the ground truth of a pair.
 
     Raises:
-        ValueError: when a file is damaged, or the files do not belong together.
+        ValueError: when a file is damaged, or the files' sizes do not match.
     """
     try:
         return Truth(
@@ -153,11 +165,12 @@ def _read(reader: Callable[[Path], T], path: Path) -> T:
 def find_pairs(folder: Path) -> list[RenderedPair]:
     """Return the pairs of a folder of rendered people.
 
-    Those that its `pairs.json` names; without one, both pairs of each val person.
+    They are those that its `pairs.json` lists; without one, both pairs of each person of
+    the val split.
 
     Raises:
         FileNotFoundError: when there are none, or a file of one is missing.
-        ValueError: when the manifest or a person's JSON is no such thing.
+        ValueError: when the manifest or a person's JSON is not in the expected form.
     """
     if (folder / MANIFEST).exists():
         pairs = read_manifest(folder)
@@ -176,10 +189,10 @@ def find_pairs(folder: Path) -> list[RenderedPair]:
 
 
 def read_manifest(folder: Path) -> list[RenderedPair]:
-    """Read the pairs that a folder's `pairs.json` names.
+    """Read the pairs that a folder's `pairs.json` lists.
 
     Raises:
-        ValueError: when it is no list of pairs, or names files elsewhere.
+        ValueError: when it is no list of pairs, or names files outside the folder.
     """
     path = folder / MANIFEST
     try:
@@ -188,7 +201,7 @@ def read_manifest(folder: Path) -> list[RenderedPair]:
             RenderedPair(folder, **(row | {"tags": tuple(row["tags"])})) for row in rows
         ]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: is no list of pairs ({error})") from error
+        raise ValueError(f"{path}: expected a list of pairs ({error})") from error
     for pair in pairs:
         for name in (*pair.files, *pair.tags):
             if not isinstance(name, str) or Path(name).name != name:
@@ -209,7 +222,7 @@ def pairs_of(folder: Path, person: str) -> list[RenderedPair]:
     """Return the two pairs of a person: A puts on C, and C puts on A.
 
     Args:
-        folder: of renders.
+        folder: holds the renders.
         person: `pNNN`.
 
     Raises:
@@ -218,19 +231,19 @@ def pairs_of(folder: Path, person: str) -> list[RenderedPair]:
     chart = f"{person}_A"
     covered = cover_tags(_read(read_map, folder / f"{chart}.labels.png"))
     pairs = []
-    for mine, new in ("AC", "CA"):
+    for old, new in ("AC", "CA"):
         shop = f"{person}_{new}_shop"
         tags = (*design_tags(folder / f"{shop}.json"), *covered)
-        user, truth = f"{person}_{mine}", f"{person}_{new}"
+        user, truth = f"{person}_{old}", f"{person}_{new}"
         pairs.append(RenderedPair(folder, user, shop, truth, chart, tags))
     return pairs
 
 
 def design_tags(path: Path) -> tuple[str, str]:
-    """Return the kind of design and of picture that a shop picture's JSON tells.
+    """Read the kinds of design and of picture from a shop picture's JSON.
 
     Raises:
-        ValueError: when it tells neither, or cannot be read.
+        ValueError: when they are missing or unknown, or the file cannot be read.
     """
     text = _read(partial(Path.read_text, encoding="utf-8"), path)
     try:
@@ -239,13 +252,14 @@ def design_tags(path: Path) -> tuple[str, str]:
         (kind,) = (name for name, group in DESIGNS.items() if design in group)
         return kind, LAYS[lay]
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: tells no design known here ({error!r})") from error
+        raise ValueError(f"{path}: expected a known design ({error!r})") from error
 
 
-def cover_tags(labels: NDArray[np.uint8]) -> tuple[str, ...]:
-    """Return what a rendered label map (H, W) shows in front of the tee.
+def cover_tags(labels: NDArray[np.uint8], config: TagConfig = DEFAULT) -> tuple[str, ...]:
+    """Return the kinds of occluders of the tee in a rendered label map, uint8 (H, W).
 
-    An arm is body with tee above it and at both sides; hair is what borders on tee.
+    An arm is body with tee above it and on both sides; hair counts where it borders on
+    the tee.
     """
     tee = labels == TEE
     if not tee.any():
@@ -257,8 +271,8 @@ def cover_tags(labels: NDArray[np.uint8]) -> tuple[str, ...]:
     outline = tee & ~ndimage.binary_erosion(tee)
     beside_hair = outline & ndimage.binary_dilation(labels == HAIR)
     tags = []
-    if arm.sum() > ARM_SHARE * tee.sum():
+    if arm.sum() > config.min_arm * tee.sum():
         tags.append("arm in front")
-    if beside_hair.sum() > HAIR_SHARE * outline.sum():
+    if beside_hair.sum() > config.min_hair * outline.sum():
         tags.append("hair in front")
     return tuple(tags)

@@ -386,7 +386,7 @@ def test_evaluate_tryon_prints_a_table(cli):
     ("args", "code", "said"),
     [
         (["nothing"], 1, "expected pairs.json"),
-        (["broken"], 1, "pairs.json: is no list of pairs"),
+        (["broken"], 1, "pairs.json: expected a list of pairs"),
         (["--sheet", "s.bmp"], 2, "expected a name in .png"),
         (["absent"], 2, "does not exist"),
     ],

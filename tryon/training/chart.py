@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from data_tools.annotations import AnnotatedPhoto
 from data_tools.augment.backdrops import cut_backdrops
 from data_tools.folders import read_folder
-from data_tools.paint import designs as paint
+from data_tools.paint import designs
 from mrcnn.chart.data import ChartBatches, Charted, pack_view, random_view
 from mrcnn.chart.model import build_chart_network
 from mrcnn.chart.train import ChartTrainer
@@ -78,13 +78,13 @@ def _train(
     stems = find_charted(folders, "train")
     held = stems[-HELD_OUT:] if len(stems) > 2 * HELD_OUT else []
     stems = stems[: len(stems) - len(held)]
-    designs = [paint.read_texture(path) for path in _designs(stems)]
+    textures = [designs.read_texture(path) for path in _designs(stems)]
     behind = [p for folder in backdrops for p in read_folder(folder, "train")]
     pieces = cut_backdrops(behind, BACKDROPS, np.random.default_rng(seed))
     twins = make_twins(photos, config.image_size, pieces, tell)
     run.out_dir.mkdir(parents=True, exist_ok=True)
     trainee = build_trainee(run, lambda: make_trainee(run, features))
-    load, augment = ChartLoader(stems, designs), chart_augmenter(pieces)
+    load, augment = ChartLoader(stems, textures), chart_augmenter(pieces)
 
     def make_batches(epoch: int, steps: int) -> ChartBatches:
         return ChartBatches(

@@ -15,7 +15,7 @@ from cyclegan.shading import ShadingTrainer
 from cyclegan.train import resume, train
 from cyclegan.weights import load_weights, save_float16
 from data_tools.folders import read_folder
-from data_tools.paint import designs as paint
+from data_tools.paint import designs
 from tryon.files import write_image
 from tryon.training.samples.relit_pairs import find_renders
 from tryon.training.samples.shading import light_garments, shading_sample
@@ -54,14 +54,14 @@ def train_shading(
     garments = list(light_garments(stems, annotated, size, looks, seed))
     rendered = [garment for garment in garments if garment.drawn]
     real = [garment for garment in garments if not garment.drawn]
-    designs = [paint.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
+    textures = [designs.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
     trainer = ShadingTrainer(config)
     if not resume(trainer, out_dir) and start is not None:
         load_weights(trainer.network, start)
 
     def draw(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
         kind = real if real and rng.random() < PHOTO_SHARE else rendered
-        design = paint.vary_design(designs[rng.integers(len(designs))], rng)
+        design = designs.vary_design(textures[rng.integers(len(textures))], rng)
         scene = garments[rng.integers(len(garments))].photo
         return shading_sample(kind[rng.integers(len(kind))], design, scene, rng)
 

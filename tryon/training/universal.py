@@ -16,7 +16,7 @@ from cyclegan.train import resume, train
 from cyclegan.universal import UniversalTrainer
 from cyclegan.weights import load_weights, save_float16
 from data_tools.folders import read_folder
-from data_tools.paint import designs as paint
+from data_tools.paint import designs
 from tryon.errors import TryOnError
 from tryon.files import write_image
 from tryon.training.samples.real_tops import draw_cutout, find_cutouts
@@ -56,7 +56,7 @@ def train_universal(
     stems = find_renders(folders, "train")
     people = [photo for folder in photos for photo in read_folder(folder, "train")]
     pairs = list(make_pairs(stems, people, config.image_size, looks, config.seed))
-    designs = [paint.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
+    textures = [designs.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
     adversarial = config.lambda_adversarial > 0
     real = find_cutouts(people, config.image_size, config.seed) if adversarial else []
     if adversarial and not real:
@@ -68,8 +68,8 @@ def train_universal(
     def draw(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
         sample = paint_sample(
             pairs[rng.integers(len(pairs))],
-            paint.vary_design(designs[rng.integers(len(designs))], rng),
-            paint.vary_design(designs[rng.integers(len(designs))], rng),
+            designs.vary_design(textures[rng.integers(len(textures))], rng),
+            designs.vary_design(textures[rng.integers(len(textures))], rng),
             rng,
         )
         return sample | (draw_cutout(real, rng) if real else {})

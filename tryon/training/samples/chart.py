@@ -17,7 +17,7 @@ from scipy import ndimage
 from data_tools.augment.occluders import cover, draw_occluder
 from data_tools.augment.views import bend_field, photo_augmenter, remap, swap_background
 from data_tools.formats.label_maps import RENDERED_VAL
-from data_tools.paint import designs as paint
+from data_tools.paint import designs
 from data_tools.paint.charts import canonical, read_cut, read_panels
 from mrcnn.chart.data import Change, Charted
 from mrcnn.windows import mask_bounds
@@ -65,7 +65,7 @@ def read_charted(stem: Path) -> Charted:
     labels = _plane(stem, ".labels.png")
     places, back = read_panels(stem)
     places = canonical(places, read_cut(stem))
-    return Charted(image, labels == paint.TEE, places, back, labels > 0)
+    return Charted(image, labels == designs.TEE, places, back, labels > 0)
 
 
 def _plane(stem: Path, ending: str) -> NDArray[np.uint8]:
@@ -93,14 +93,14 @@ class ChartLoader:
         design = self.designs[int(rng.integers(len(self.designs)))]
         return replace(charted, image=repaint(charted, pattern, light, design, rng))
 
-    def _read_one(self, index: int) -> tuple[Charted, paint.Array, paint.Array]:
+    def _read_one(self, index: int) -> tuple[Charted, designs.Array, designs.Array]:
         stem = self.stems[index]
         charted = read_charted(stem)
-        pattern = paint.read_chart(stem.with_name(stem.name + ".uv.png"))
+        pattern = designs.read_chart(stem.with_name(stem.name + ".uv.png"))
         shade = stem.with_name(stem.name + ".shade.png")
         if not shade.exists():
             return charted, pattern, np.ones(charted.mask.shape, np.float32)
-        return charted, pattern, paint.read_light(shade).astype(np.float32)
+        return charted, pattern, designs.read_light(shade).astype(np.float32)
 
 
 def repaint(
@@ -129,7 +129,7 @@ def repaint(
     zoom = (mask.shape[0] / 6, mask.shape[1] / 6)
     room = np.exp(ndimage.zoom(coarse, zoom, order=1)) * rng.uniform(0.5, 1.2)
     lit = (folds * room)[..., None] * rng.uniform(0.9, 1.1, 3)
-    cloth = paint.paint(paint.vary_design(design, rng), pattern, lit)
+    cloth = designs.paint(designs.vary_design(design, rng), pattern, lit)
     soft = Image.fromarray(mask.astype(np.uint8) * 255)
     soft = soft.filter(ImageFilter.GaussianBlur(0.6))
     share = np.asarray(soft, np.float32)[..., None] / 255

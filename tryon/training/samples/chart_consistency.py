@@ -15,7 +15,7 @@ from data_tools.annotations import (
     BadPhotoError,
     Garment,
 )
-from data_tools.paint.charts import MARKS
+from data_tools.paint.charts import CANONICAL_LANDMARKS
 from mrcnn.chart.consistency import Uncharted, twin_rows
 from mrcnn.chart.data import Change, Row
 from mrcnn.refiner.inference import refine
@@ -92,7 +92,7 @@ class TwinLoader:
     def __init__(self, tops: Sequence[Top], size: int, change: Change):
         self.tops, self.size, self.change = tops, size, change
         self.marks = np.full((LANDMARKS, 2), np.nan, np.float32)
-        self.marks[list(MARKS)] = list(MARKS.values())
+        self.marks[list(CANONICAL_LANDMARKS)] = list(CANONICAL_LANDMARKS.values())
 
     def __call__(self, rng: np.random.Generator) -> tuple[Row, Row]:
         """Return the rows of both views.

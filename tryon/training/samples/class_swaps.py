@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_tools.annotations import SHORT_SLEEVE_TOP, Garment
-from data_tools.paint.bare_arms import find_sleeves, shorten
+from data_tools.paint.bare_arms import find_sleeves, shorten_sleeves
 from data_tools.paint.cloth import Mask, Picture
-from data_tools.paint.dresses import make_dress, part_dress
-from data_tools.paint.sleeves import Arm, find_arms, lengthen
+from data_tools.paint.dresses import make_dress, split_dress
+from data_tools.paint.sleeves import Arm, find_arms, lengthen_sleeves
 from mrcnn.refiner.data import NO_PART, Region
 from tryon.training.samples.part_labels import LOWER, PART_OF, SKIN
 
@@ -115,7 +115,7 @@ def other_sleeves(worn: Worn, rng: np.random.Generator) -> Region | None:
         return None
     height = len(np.flatnonzero(worn.mask.any(axis=1)))
     bare = height * rng.uniform(*(LONG_BARE if long else SHORT_BARE))
-    made = lengthen(worn.image, worn.mask, arms, bare, rng)
+    made = lengthen_sleeves(worn.image, worn.mask, arms, bare, rng)
     return worn.as_region(*made, LONG_TOP if long else SHORT_SLEEVE_TOP)
 
 
@@ -142,7 +142,7 @@ def bare_arms(
     if len(sleeves) < 2:
         return None
     stay = rng.uniform(*(STAY_SHORT if label == SHORT_SLEEVE_TOP else STAY_LONG))
-    made = shorten(worn.image, worn.mask, sleeves, stay, rng)
+    made = shorten_sleeves(worn.image, worn.mask, sleeves, stay, rng)
     return None if made is None else worn.as_region(*made, label, SKIN)
 
 
@@ -154,11 +154,11 @@ def upper_half(worn: Worn, label: int, rng: np.random.Generator) -> Region | Non
     """
     if TOP_OF[label] == SHORT_SLEEVE_TOP and not _shows_short_sleeves(worn):
         return None
-    made = part_dress(worn.image, worn.mask, rng)
+    made = split_dress(worn.image, worn.mask, rng)
     return worn.as_region(*made, TOP_OF[label], LOWER)
 
 
 def _shows_short_sleeves(worn: Worn) -> bool:
     rows = np.flatnonzero(worn.mask.any(axis=1))
     lowest = rows[0] + SLEEVE_END * len(rows)
-    return any(arm.part[0].start < lowest for arm in worn.arms())
+    return any(arm.box[0].start < lowest for arm in worn.arms())

@@ -21,8 +21,7 @@ from compositor import fit_warp
 from compositor.colorspace import to_linear
 from data_tools.annotations import AnnotatedPhoto
 from data_tools.formats.label_maps import RENDERED_VAL
-from data_tools.paint import camera
-from data_tools.paint import designs as paint
+from data_tools.paint import camera, designs
 from data_tools.paint.rendered_pairs import RenderedPair, pairs_of, read_truth
 from mrcnn.windows import mask_bounds
 from tryon.evaluation.baselines import true_places
@@ -55,7 +54,7 @@ class PaintedPair:
         mask: bool, the shirt.
         chart: float16, u and v of the shirt on its own design.
         light: float16, 3 channels, linear: design x light is the photo.
-        filmed: whether that is so for the camera of the renders, see `paint.paint`.
+        filmed: whether that is so for the camera of the renders, see `designs.paint`.
         shop: uint8, 3 channels, the shop picture as warped.
         shop_chart: float16, u and v of the shop's tee on its design, warped.
         places: float16, x and y in the shop picture, shares.
@@ -176,9 +175,9 @@ def _person_levels(folder: Path, person: str) -> dict[str, Array]:
     return dict(zip(names, camera.fit_levels(looks), strict=True))
 
 
-def _lit_pixels(worn: Worn) -> camera.Lit:
+def _lit_pixels(worn: Worn) -> camera.LitPixels:
     """Return pixels of a worn render's tee, its design and photo without their grain."""
-    flat = paint.paint(worn.design, worn.chart, np.ones_like(worn.light))
+    flat = designs.paint(worn.design, worn.chart, np.ones_like(worn.light))
     dye, photo = (
         ndimage.gaussian_filter(plane.astype(np.float32), (1, 1, 0))
         for plane in (flat, worn.photo)
@@ -187,7 +186,7 @@ def _lit_pixels(worn: Worn) -> camera.Lit:
     inner = ndimage.binary_erosion(worn.mask, iterations=4) & (light > LEAST_LIGHT)
     spots = np.flatnonzero(inner)
     spots = spots[:: -(-len(spots) // SPOTS) or 1]
-    return camera.Lit(
+    return camera.LitPixels(
         camera.reflectance(dye).reshape(-1, 3)[spots],
         light.ravel()[spots],
         photo.reshape(-1, 3)[spots] / 255,
@@ -197,7 +196,7 @@ def _lit_pixels(worn: Worn) -> camera.Lit:
 def read_worn(stem: Path) -> Worn:
     """Read a worn render with the light on its shirt, as a power of colours tells it."""
     worn = _read_unlevelled(stem)
-    colours = paint.paint(worn.design, worn.chart, np.ones_like(worn.light))
+    colours = designs.paint(worn.design, worn.chart, np.ones_like(worn.light))
     level = light_level(worn.photo, colours, worn.light, worn.mask)
     return replace(worn, light=worn.light * level)
 
@@ -206,10 +205,10 @@ def _read_unlevelled(stem: Path) -> Worn:
     """Read a worn render; its light (H, W, 1) is known up to level and tint."""
     return Worn(
         _read(stem, ".jpg"),
-        paint.read_tee(_file(stem, ".labels.png")),
-        paint.read_chart(_file(stem, ".uv.png")),
-        paint.read_light(_file(stem, ".shade.png"))[..., None],
-        paint.read_texture(_file(stem, ".tex.jpg")),
+        designs.read_tee(_file(stem, ".labels.png")),
+        designs.read_chart(_file(stem, ".uv.png")),
+        designs.read_light(_file(stem, ".shade.png"))[..., None],
+        designs.read_texture(_file(stem, ".tex.jpg")),
     )
 
 
@@ -230,8 +229,8 @@ def light_level(
     inner = ndimage.binary_erosion(mask, iterations=3)[..., None]
     known = inner & (photo > LEAST_TONE) & (photo < MOST_TONE) & (light > LEAST_LIGHT)
     known &= (colours > LEAST_DYE) & (colours < MOST_TONE)
-    lit = (np.maximum(colours, 1) / 255) ** paint.GAMMA * np.maximum(light, 1e-3)
-    ratio = paint.GAMMA * np.log(np.maximum(photo, 1) / 255) - np.log(lit)
+    lit = (np.maximum(colours, 1) / 255) ** designs.GAMMA * np.maximum(light, 1e-3)
+    ratio = designs.GAMMA * np.log(np.maximum(photo, 1) / 255) - np.log(lit)
     if known.sum() < LEAST_SPOTS:
         return np.ones(3, np.float32)
     mean = float(np.median(ratio[known]))
@@ -247,9 +246,9 @@ def light_level(
 def read_shop(stem: Path) -> ShopTee:
     """Read the shop picture of a worn render's tee."""
     shop = stem.with_name(stem.name + "_shop")
-    mask = paint.read_tee(_file(shop, ".labels.png"))
-    chart = paint.extend_nearest(paint.read_chart(_file(shop, ".uv.png")), mask)
-    design = paint.read_texture(_file(stem, ".tex.jpg"))
+    mask = designs.read_tee(_file(shop, ".labels.png"))
+    chart = designs.extend_nearest(designs.read_chart(_file(shop, ".uv.png")), mask)
+    design = designs.read_texture(_file(stem, ".tex.jpg"))
     return ShopTee(_read(shop, ".jpg"), mask, chart, design)
 
 
@@ -272,7 +271,7 @@ def find_plain(photo: AnnotatedPhoto) -> Worn | None:
     spread = float(np.std(np.log(np.maximum(tone, 1e-3))))
     if np.median(tone) < PLAIN_LIGHT or chroma > PLAIN_CHROMA or spread > PLAIN_SPREAD:
         return None
-    white = np.full((*paint.TEXTURE_SIZE, 3), 255 * WHITE ** (1 / paint.GAMMA))
+    white = np.full((*designs.TEXTURE_SIZE, 3), 255 * WHITE ** (1 / designs.GAMMA))
     return Worn(image, mask, box_chart(mask), light, white.astype(np.uint8))
 
 

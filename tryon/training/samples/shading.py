@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from compositor.colorspace import to_linear
 from data_tools.annotations import AnnotatedPhoto
-from data_tools.paint import designs as paint
+from data_tools.paint import designs
 from tryon.frames import FRAME_MARGIN, crop
 from tryon.light import shading_input
 from tryon.training.samples.relit_pairs import (
@@ -132,7 +132,7 @@ def find_plain(photo: AnnotatedPhoto) -> Worn | None:
     light = plain_light(image, mask)
     if light is None:
         return None
-    white = np.full((*paint.TEXTURE_SIZE, 3), 255, np.uint8)
+    white = np.full((*designs.TEXTURE_SIZE, 3), 255, np.uint8)
     return Worn(image, mask, box_chart(mask), light, white)
 
 
@@ -213,7 +213,7 @@ def shading_sample(
         chart = garment.chart.astype(np.float32)
         chart = chart if garment.drawn else bend_chart(chart, rng)
         room = rng.uniform(0.5, 1.4) * rng.uniform(0.85, 1.15, 3)
-        photo = paint.paint(design, chart, light * room.astype(np.float32))
+        photo = designs.paint(design, chart, light * room.astype(np.float32))
     mask = rough_mask(garment.mask, rng) if rng.random() < ROUGH_MASK else garment.mask
     seen = spoil(np.where(garment.mask[..., None], photo, garment.photo), rng)
     tone = light.mean(axis=-1, keepdims=True)

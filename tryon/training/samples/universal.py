@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cyclegan.data import to_model_range
-from data_tools.paint import designs as paint
+from data_tools.paint import designs
 from tryon.light import paint_plain
 from tryon.training.samples.relit_pairs import LEAST_LIGHT, PaintedPair
 
@@ -63,14 +63,14 @@ def paint_sample(
     exemplar, truth = _wear(pair, light, given, design_b, flat, rng)
     stops = np.log(ODD_EXPOSURE if rng.random() < ODD else EXPOSURE)
     exposure = np.exp(rng.uniform(*stops))
-    room = (exposure * rng.uniform(*TINT, 3)) ** (1 / paint.GAMMA)
+    room = (exposure * rng.uniform(*TINT, 3)) ** (1 / designs.GAMMA)
     photo = _repaint(pair, own, light, rng) * room if repaint else pair.photo * room
     photo = np.clip(photo, 0, 255)
     logs = spoil_light(light, pair.mask, rng)
     planes: dict[str, NDArray[Any]] = {
         "photo": photo,
         "view": paint_plain(photo, pair.mask, logs) if rng.random() < PLAIN else photo,
-        "warped_a": paint.paint(own, pair.chart.astype(np.float32), flat),
+        "warped_a": designs.paint(own, pair.chart.astype(np.float32), flat),
         "warped_b": exemplar,
         "truth_b": truth * room,
     }
@@ -116,14 +116,14 @@ def _wear(
         return pair.shop, pair.truth
     chart = pair.shop_chart.astype(np.float32)
     if rng.random() < SHOP_PHOTO:
-        exposure = rng.uniform(0.9, 1.15) ** (1 / paint.GAMMA)
+        exposure = rng.uniform(0.9, 1.15) ** (1 / designs.GAMMA)
         return pair.shop * exposure, _worn(pair, pair.shop_design, chart, light)
-    return paint.paint(design, chart, flat), _worn(pair, design, chart, light)
+    return designs.paint(design, chart, flat), _worn(pair, design, chart, light)
 
 
 def _worn(pair: PaintedPair, design: Picture, chart: Array, light: Array) -> Array:
     """Paint a design as the camera of the pair's photo would see it worn."""
-    return paint.paint(design, chart, light, pair.filmed)
+    return designs.paint(design, chart, light, pair.filmed)
 
 
 def _repaint(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_tools.paint.bare_arms import find_sleeves, shorten
+from data_tools.paint.bare_arms import find_sleeves, shorten_sleeves
 
 SKIN, CLOTH, WALL = (210, 160, 130), (20, 60, 200), (90, 90, 90)
 
@@ -51,7 +51,7 @@ def test_sleeves_end_where_they_are_told_to(person, seed):
     image, shirt, skin = person
     before = image.copy()
     rng = np.random.default_rng(seed)
-    out, shorter = shorten(image, shirt, find_sleeves(shirt, skin), 0.5, rng)
+    out, shorter = shorten_sleeves(image, shirt, find_sleeves(shirt, skin), 0.5, rng)
     np.testing.assert_array_equal(image, before)
     assert not (shorter & ~shirt).any()
     np.testing.assert_array_equal(out[:42], image[:42])
@@ -69,7 +69,7 @@ def test_stripes_of_the_sleeve_leave_no_stripes_on_the_arm(person):
     image, shirt, skin = person
     image[::4][shirt[::4]] = 240
     rng = np.random.default_rng(0)
-    out, _ = shorten(image, shirt, find_sleeves(shirt, skin), 0.5, rng)
+    out, _ = shorten_sleeves(image, shirt, find_sleeves(shirt, skin), 0.5, rng)
     along = out[60:76, 15].mean(axis=1)
     assert np.abs(np.diff(along)).max() < 12
     assert np.abs(np.diff(image[60:76, 15].mean(axis=1))).max() > 100
@@ -82,4 +82,4 @@ def test_what_falls_apart_was_no_arm(person):
     image[skin] = SKIN
     shirt[86:90, 40:60] = True
     rng = np.random.default_rng(0)
-    assert shorten(image, shirt, find_sleeves(shirt, skin), 0.3, rng) is None
+    assert shorten_sleeves(image, shirt, find_sleeves(shirt, skin), 0.3, rng) is None

@@ -12,7 +12,7 @@ def scene(dyes, level, seed=0):
     dye = np.array(dyes, np.float64)[rng.integers(len(dyes), size=4000)]
     light = rng.uniform(0.3, 1.0, 4000)
     photo = camera.develop(dye * light[:, None] * np.array(level)) / 255
-    return camera.Lit(dye, light, photo)
+    return camera.LitPixels(dye, light, photo)
 
 
 COLOURS = [(0.7, 0.2, 0.1), (0.1, 0.3, 0.6), (0.5, 0.5, 0.5)]
@@ -74,6 +74,6 @@ def test_a_stain_is_passed_over():
 
 
 def test_nothing_seen_is_white_light():
-    empty = camera.Lit(np.zeros((0, 3)), np.zeros(0), np.zeros((0, 3)))
+    empty = camera.LitPixels(np.zeros((0, 3)), np.zeros(0), np.zeros((0, 3)))
     (found,) = camera.fit_levels([empty])
     np.testing.assert_allclose(found, 1)

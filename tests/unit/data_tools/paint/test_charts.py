@@ -7,12 +7,9 @@ import pytest
 from PIL import Image
 
 from data_tools.paint.charts import (
-    ARMPIT,
-    COLLAR,
-    MARKS,
-    SHOULDER,
+    CANONICAL,
+    CANONICAL_LANDMARKS,
     SHOULDER_HEIGHT,
-    SIDE,
     Cut,
     canonical,
     read_cut,
@@ -59,22 +56,22 @@ def test_a_cut_is_measured_in_the_shop_picture(tmp_path, cut):
 
 def own_height(cut, y):
     """Return where on a cut's own pattern a canonical height above the armpit lies."""
-    share = (y - ARMPIT) / (COLLAR - ARMPIT)
+    share = (y - CANONICAL.armpit) / (CANONICAL.collar - CANONICAL.armpit)
     return cut.armpit + share * (cut.collar - cut.armpit)
 
 
 @pytest.mark.parametrize("cut", [SMALL, LARGE])
 def test_what_a_photo_shows_of_any_cut_meets(cut):
     places = {
-        (0.5, COLLAR): (0.5, cut.collar),
-        (0.5 - SIDE, ARMPIT): (0.5 - cut.side, cut.armpit),
-        (0.5 + SIDE, 0.0): (0.5 + cut.side, 0.0),
-        (0.5 - SHOULDER, SHOULDER_HEIGHT): (
+        (0.5, CANONICAL.collar): (0.5, cut.collar),
+        (0.5 - CANONICAL.side, CANONICAL.armpit): (0.5 - cut.side, cut.armpit),
+        (0.5 + CANONICAL.side, 0.0): (0.5 + cut.side, 0.0),
+        (0.5 - CANONICAL.shoulder, SHOULDER_HEIGHT): (
             0.5 - cut.shoulder,
             own_height(cut, SHOULDER_HEIGHT),
         ),
-        (0.0, ARMPIT): (0.0, cut.armpit),
-        (1.0, COLLAR): (1.0, cut.collar),
+        (0.0, CANONICAL.armpit): (0.0, cut.armpit),
+        (1.0, CANONICAL.collar): (1.0, cut.collar),
     }
     found = canonical(np.array(list(places.values()), np.float32), cut)
     np.testing.assert_allclose(found, list(places), atol=1e-6)
@@ -95,8 +92,10 @@ def test_the_canonical_cut_changes_nothing():
 
 def test_marks_lie_as_in_a_mirror():
     for left, right in ((1, 5), (6, 24)):
-        assert MARKS[left][0] == pytest.approx(1 - MARKS[right][0])
-        assert MARKS[left][1] == MARKS[right][1]
+        assert CANONICAL_LANDMARKS[left][0] == pytest.approx(
+            1 - CANONICAL_LANDMARKS[right][0]
+        )
+        assert CANONICAL_LANDMARKS[left][1] == CANONICAL_LANDMARKS[right][1]
 
 
 def test_panels_lie_on_top_of_each_other(tmp_path):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from data_tools.paint.dresses import make_dress, part_dress
+from data_tools.paint.dresses import make_dress, split_dress
 
 RED, GREEN = (220, 20, 20), (20, 160, 20)
 
@@ -38,7 +38,7 @@ def test_a_dress_is_parted_at_its_waist():
     dress = top | skirt
     shares = []
     for seed in range(20):
-        made, upper = part_dress(image, dress, np.random.default_rng(seed))
+        made, upper = split_dress(image, dress, np.random.default_rng(seed))
         assert not (upper & ~dress).any()
         assert upper[10:35][top[10:35]].all()
         assert not upper[66:].any()
@@ -53,6 +53,6 @@ def test_a_dress_is_parted_at_its_waist():
 def test_a_dress_of_one_row_stays():
     image, dress = parts()[0], np.zeros((100, 60), bool)
     dress[5, 10:20] = True
-    made, upper = part_dress(image, dress, np.random.default_rng(0))
+    made, upper = split_dress(image, dress, np.random.default_rng(0))
     np.testing.assert_array_equal(made, image)
     np.testing.assert_array_equal(upper, dress)

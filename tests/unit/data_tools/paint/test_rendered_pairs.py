@@ -112,7 +112,7 @@ def test_a_wrong_manifest(folder, content):
 def test_an_unknown_design(tmp_path, facts):
     path = tmp_path / "a.json"
     path.write_text(json.dumps(facts))
-    with pytest.raises(ValueError, match=r"a\.json: tells no design"):
+    with pytest.raises(ValueError, match=r"a\.json: expected a known design"):
         design_tags(path)
 
 

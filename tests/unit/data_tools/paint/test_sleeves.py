@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from data_tools.paint.cloth import cloth_of
-from data_tools.paint.sleeves import find_arms, lengthen
+from data_tools.paint.cloth import sample_cloth
+from data_tools.paint.sleeves import find_arms, lengthen_sleeves
 
 SKIN, CLOTH, WALL = (210, 160, 130), (20, 60, 200), (90, 90, 90)
 
@@ -27,14 +27,14 @@ def test_arms_are_told_from_face_and_hand(person):
     arms = find_arms(shirt, skin)
     found = np.zeros_like(skin)
     for arm in arms:
-        found[arm.part] |= arm.inside
+        found[arm.box] |= arm.mask
     expected = np.zeros_like(skin)
     expected[45:105, 18:26] = expected[45:105, 74:82] = True
     assert len(arms) == 2
     np.testing.assert_array_equal(found, expected)
     for arm in arms:
-        assert arm.left[0].min() == pytest.approx(arm.left.max(), abs=8)
-        assert arm.left[-1].min() < 2, "the tips of the fingers"
+        assert arm.to_fingertips[0].min() == pytest.approx(arm.to_fingertips.max(), abs=8)
+        assert arm.to_fingertips[-1].min() < 2, "the tips of the fingers"
 
 
 def test_an_arm_at_the_face_is_left_out(person):
@@ -56,7 +56,7 @@ def test_sleeves_end_where_they_are_told_to(person, seed):
     image, shirt, skin = person
     before = image.copy()
     rng = np.random.default_rng(seed)
-    out, longer = lengthen(image, shirt, find_arms(shirt, skin), 20.0, rng)
+    out, longer = lengthen_sleeves(image, shirt, find_arms(shirt, skin), 20.0, rng)
     np.testing.assert_array_equal(image, before)
     assert longer[shirt].all()
     assert longer[50:84, 19:25].all()
@@ -72,20 +72,20 @@ def test_light_on_the_arm_falls_on_its_sleeve(person):
     image, shirt, skin = person
     image[:, :22][skin[:, :22]] = np.array(SKIN) // 2  # half of an arm in shadow
     rng = np.random.default_rng(0)
-    out, _ = lengthen(image, shirt, find_arms(shirt, skin), 20.0, rng)
+    out, _ = lengthen_sleeves(image, shirt, find_arms(shirt, skin), 20.0, rng)
     assert out[50:80, 19:21].mean() < 0.8 * out[50:80, 23:25].mean()
 
 
 def test_an_arm_that_is_all_hand_stays(person):
     image, shirt, skin = person
     rng = np.random.default_rng(0)
-    out, longer = lengthen(image, shirt, find_arms(shirt, skin), 500.0, rng)
+    out, longer = lengthen_sleeves(image, shirt, find_arms(shirt, skin), 500.0, rng)
     np.testing.assert_array_equal(out, image)
     np.testing.assert_array_equal(longer, shirt)
 
 
 def test_cloth_is_taken_from_within_the_shirt(person):
     image, shirt, _ = person
-    cloth = cloth_of(image, shirt)
+    cloth = sample_cloth(image, shirt)
     assert min(cloth.shape[:2]) >= 10
     assert (cloth == CLOTH).all()

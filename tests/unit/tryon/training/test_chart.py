@@ -9,7 +9,7 @@ from PIL import Image
 
 pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
-from data_tools.paint.charts import ARMPIT, COLLAR
+from data_tools.paint.charts import CANONICAL
 from data_tools.paint.designs import read_chart
 from mrcnn.chart.data import Charted
 from mrcnn.config import ChartConfig, Stage, TrainConfig
@@ -102,8 +102,8 @@ def test_both_panels_run_from_cuff_to_cuff(renders):
         assert x.max() == pytest.approx(0.98, abs=0.01)
     assert charted.foreground.sum() == 60 * 48
     lowest, collar = charted.chart[59, 30, 1], charted.chart[24, 30, 1]
-    assert lowest == pytest.approx(0.1 * ARMPIT / ARMPIT_V, abs=0.01)
-    assert collar == pytest.approx(COLLAR, abs=0.01)
+    assert lowest == pytest.approx(0.1 * CANONICAL.armpit / ARMPIT_V, abs=0.01)
+    assert collar == pytest.approx(CANONICAL.collar, abs=0.01)
 
 
 def test_a_design_is_painted_where_the_chart_says(renders, monkeypatch):

@@ -9,7 +9,7 @@ from PIL import Image
 pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
 from data_tools.annotations import AnnotatedPhoto, Garment
-from data_tools.paint.charts import MARKS
+from data_tools.paint.charts import CANONICAL_LANDMARKS
 from tryon.training.samples.chart import twin_augmenter
 from tryon.training.samples.chart_consistency import TwinLoader, find_tops
 
@@ -60,7 +60,7 @@ def test_landmarks_that_were_marked_are_taken(photo, drawer):
 
 def test_twins_are_drawn_from_their_seed(photo, drawer):
     marked = np.zeros((25, 3), np.float32)
-    for index, (x, y) in MARKS.items():
+    for index, (x, y) in CANONICAL_LANDMARKS.items():
         marked[index] = 8 + 64 * x, 86 - 76 * y, 2
     tops = find_tops([photo("tee", 1, landmarks=marked)], drawer)
     load = TwinLoader(tops, 64, twin_augmenter([]))
@@ -71,5 +71,7 @@ def test_twins_are_drawn_from_their_seed(photo, drawer):
     found = [load(np.random.default_rng(seed))[0]["marks"] for seed in range(6)]
     known = np.concatenate([marks[marks[..., 2] > 0] for marks in found])
     assert len(known) > 12
-    near = np.abs(known[:, None, :2] - np.array(list(MARKS.values()))).max(axis=-1)
+    near = np.abs(known[:, None, :2] - np.array(list(CANONICAL_LANDMARKS.values()))).max(
+        axis=-1
+    )
     assert near.min(axis=1).max() < 1e-6

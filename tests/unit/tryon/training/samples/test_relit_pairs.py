@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from data_tools.annotations import AnnotatedPhoto, Garment
-from data_tools.paint import designs as paint
+from data_tools.paint import designs
 from tryon.training.samples import relit_pairs as painted_pairs
 from tryon.training.samples import universal as painted_samples
 from tryon.training.samples.relit_pairs import (
@@ -70,11 +70,11 @@ def test_a_render_is_painted_in_the_light_of_all_its_pictures(renders):
     """Its own design in that light is its photo."""
     worn = painted_pairs.read_filmed(stems(renders)[0])
     assert worn.filmed
-    painted = paint.paint(worn.design, worn.chart, worn.light, worn.filmed)
+    painted = designs.paint(worn.design, worn.chart, worn.light, worn.filmed)
     inner = ndimage.binary_erosion(worn.mask, iterations=3)
     error = np.abs(painted - worn.photo)[inner]
     assert np.median(error) < 6
-    level = worn.light / paint.read_light(stems(renders)[0].with_suffix(".shade.png"))[
+    level = worn.light / designs.read_light(stems(renders)[0].with_suffix(".shade.png"))[
         ..., None
     ].clip(1e-6)
     assert np.ptp(level[inner], axis=0).max() < 1e-3, "one level everywhere"
@@ -115,7 +115,7 @@ def test_some_rooms_are_dark_and_most_are_not(renders, paint_all):
         photo = sample["photo"][:, ::-1] if mirrored else sample["photo"]
         walls.append((photo[wall] + 1).mean() * 127.5)
         truths.append((sample["truth_b"][sample["mask"][..., 0] > 0] + 1).mean())
-    light = (np.array(walls) / 90) ** paint.GAMMA
+    light = (np.array(walls) / 90) ** designs.GAMMA
     assert light.min() < 0.25
     assert 0.5 < ((light > 0.8) & (light < 1.2)).mean() < 0.9
     assert np.corrcoef(light, truths)[0, 1] > 0.9
