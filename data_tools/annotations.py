@@ -1,8 +1,8 @@
-"""The hub types: what every reader of annotations gives and every consumer takes.
+"""Annotation types that all formats are read into and written from.
 
-Records (`ImageRecord`, `Instance`, `Polygon`) hold what a file says, number for number,
-and pass from format to format. `AnnotatedPhoto` and `Garment` are what training makes of
-them: the photo, and masks of its size.
+Records (`ImageRecord`, `Instance`, `Polygon`) hold the contents of a file exactly, and
+pass from format to format. `AnnotatedPhoto` and `Garment` are what training uses: the
+photo, and masks of its size.
 """
 
 import zipfile
@@ -35,12 +35,12 @@ CATEGORIES = (
     "sling dress",
 )
 ATTRIBUTES = ("scale", "occlusion", "zoom_in", "viewpoint")  # each 1, 2 or 3
-LANDMARKS = 25  # of a short sleeve top
-# How many each category has, in the order of CATEGORIES.
+LANDMARKS = 25  # number of landmarks of a short sleeve top
+# Number of landmarks of each category, in the order of CATEGORIES.
 LANDMARK_COUNTS = (25, 33, 31, 39, 15, 15, 10, 14, 8, 29, 37, 19, 19)
 MAX_SIDE = 65_535  # pixels, of an image; JPEG's own bound
 Ring = tuple[float, ...]
-# What a file that is not what it seems can lead to.
+# Errors that a damaged or hostile file can raise in a parser.
 FILE_ERRORS = (
     OSError,
     ValueError,
@@ -64,12 +64,13 @@ class BadPhotoError(DataError):
 
 
 def as_numbers(values: Iterable[Any], multiple_of: int, what: str) -> Ring:
-    """Return numbers as a tuple, ints as ints and floats as floats.
+    """Check that values are numbers, and return them as a tuple, ints as ints.
 
     Args:
-        values: what a file holds in their place.
-        multiple_of: their count must be a multiple of it: 2 for points, 3 for landmarks.
-        what: named in the error.
+        values: as read from a file.
+        multiple_of: what their count must be a multiple of: 2 for points, 3 for
+            landmarks.
+        what: their name in the error message.
 
     Raises:
         DataError: when they are no numbers, or of another count.
@@ -85,39 +86,40 @@ def as_numbers(values: Iterable[Any], multiple_of: int, what: str) -> Ring:
 
 @dataclass(frozen=True)
 class Polygon:
-    """A surface without its holes.
+    """A polygon with holes.
 
     Attributes:
-        outer: its rim, flat x, y, x, y ... in pixels; not closed.
-        holes: their rims, in the same form.
+        outer: its boundary, flat x, y, x, y ... in pixels; not closed.
+        holes: their boundaries, in the same form.
     """
 
     outer: Ring
     holes: tuple[Ring, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that rims are pairs of numbers."""
+        """Check that boundaries are pairs of numbers."""
         for ring in (self.outer, *self.holes):
             as_numbers(ring, 2, "a polygon")
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One garment of an image, as its file has it.
+    """One garment of an image, as its file describes it.
 
-    Of polygons, rle and shape the first that is there says what is seen.
+    Of polygons, rle and shape the first that is given is the outline.
 
     Attributes:
         category: its name, as written.
-        polygons: the parts that are seen.
+        polygons: its visible parts.
         rle: COCO's run lengths, `size` [H, W] and `counts`, as given.
-        shape: a shape that is no polygon in VIA's terms, as
+        shape: a shape other than a polygon in VIA's form, such as
             {"name": "circle", "cx": 9, "cy": 9, "r": 4}.
         box: x1, y1, x2, y2 in pixels, x2 and y2 exclusive.
-        landmarks: flat x, y, v, x, y, v ...; x and y in pixels, v 2 seen, 1 hidden, 0 not
-            marked. None where nobody marked them.
-        attributes: what else the file says of it, known or not: JSON values by name.
-        extra: what one format alone has a place for, as "coco.id"; JSON values by name.
+        landmarks: flat x, y, v, x, y, v ...; x and y in pixels; v is 2 visible, 1
+            occluded, 0 not labelled. None where there are none.
+        attributes: everything else the file says of it: JSON values by name.
+        extra: what only one format has a field for, such as "coco.id"; JSON values by
+            name.
     """
 
     category: str
@@ -141,13 +143,13 @@ class Instance:
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """What a file says of one image.
+    """The annotation of one image.
 
     Attributes:
         file_name: of the image; a relative path with / where the file has one.
-        size: (height, width) in pixels; None where nothing tells it.
+        size: (height, width) in pixels; None where it is not known.
         instances: its garments, in the file's order.
-        attributes: what else the file says of it, known or not: JSON values by name.
+        attributes: everything else the file says of it: JSON values by name.
         extra: see `Instance`.
     """
 
@@ -167,32 +169,45 @@ class ImageRecord:
         ):
             raise DataError(f"expected a size of 1 to {MAX_SIDE} pixels, got {size}")
 
+    def known_size(self) -> tuple[int, int]:
+        """Return the size.
+
+        Raises:
+            DataError: when it is not known.
+        """
+        if self.size is None:
+            raise DataError(
+                f"size of {self.file_name} is not known; put the photo beside the "
+                "annotations"
+            )
+        return self.size
+
 
 @dataclass(frozen=True)
 class BadFile:
-    """What cannot be read in a set of annotations, and why, in one line."""
+    """A part of a set of annotations that cannot be read, and the reason in one line."""
 
     name: str
     reason: str
 
     @classmethod
     def of(cls, name: object, error: BaseException) -> "BadFile":
-        """Name a file by the error that it led to."""
-        told = str(error) if isinstance(error, DataError) else repr(error)
+        """Make one of the name of a file and the error that it raised."""
+        reason = str(error) if isinstance(error, DataError) else repr(error)
         if type(error) is KeyError:
-            told = f"expected {error}"
-        return cls(str(name), " ".join(told.split()))
+            reason = f"expected {error}"
+        return cls(str(name), " ".join(reason.split()))
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A set of annotations; its records are read one by one, whenever they are asked for.
+    """A set of annotations, read lazily, record by record.
 
     Attributes:
-        read_records: reads them, from the first; a bad one comes as a `BadFile`.
+        read_records: yields all records from the first; a bad one as a `BadFile`.
         categories: ids by name, in the file's order.
         extra: see `Instance`.
-        count: how many records there are, bad ones too; None where nobody counted.
+        count: number of records, bad ones included; None where it is not known.
     """
 
     read_records: Callable[[], Iterator[ImageRecord | BadFile]]
@@ -202,7 +217,7 @@ class Dataset:
 
 
 # Writes a record, and returns what was written as JSON values, with `leftovers`.
-Put = Callable[[ImageRecord], Any]
+WriteRecord = Callable[[ImageRecord], Any]
 
 
 @dataclass(frozen=True)
@@ -210,12 +225,13 @@ class Garment:
     """One garment of a photo.
 
     Attributes:
-        label: DeepFashion2's category id, 1 to 13; `UNKNOWN` where nobody can tell.
-        mask: bool (H, W), what is seen of it.
-        landmarks: float32 (K, 3) of x, y in pixels and v: 2 seen, 1 hidden, 0 outside
-            the photo. K is 25 for a short sleeve top. None where nobody marked them.
-        attributes: DeepFashion2's scale, occlusion, zoom_in and viewpoint (1 to 3 each),
-            those of them that are labelled.
+        label: DeepFashion2's category id, 1 to 13; `UNKNOWN` where it is uncertain.
+        mask: bool (H, W), its visible pixels.
+        landmarks: float32 (K, 3) of x, y in pixels and v: 2 visible, 1 occluded, 0 not
+            labelled or outside the photo. K is 25 for a short sleeve top. None where
+            there are none.
+        attributes: those of DeepFashion2's scale, occlusion, zoom_in and viewpoint (1 to
+            3 each) that are labelled.
     """
 
     label: int
@@ -237,8 +253,8 @@ class Garment:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What an annotation says, short of its masks.
+class PhotoLabels:
+    """The labels of a photo, without masks.
 
     Attributes:
         source: DeepFashion2's "shop" or "user"; "" where that is not labelled.
@@ -250,35 +266,35 @@ class Facts:
 
 
 def no_garments() -> list[Garment]:
-    """Read a photo in which nothing is marked."""
+    """Return the garments of a photo without any."""
     return []
 
 
 @dataclass(frozen=True)
 class AnnotatedPhoto:
-    """A photo with the garments that were marked in it; nothing is read before its call.
+    """A photo with its annotated garments, all read lazily.
 
     Attributes:
-        image_path: JPEG or PNG; of a photo inside an archive the place there.
-        source: what kind of photo it is: "people", "shop", "rendered", "user" ...
+        image_path: JPEG or PNG; of a photo inside an archive its path there.
+        source: kind of photo: "people", "shop", "rendered", "user" ...
         read_garments: reads the annotation.
-        read_foreground: reads what stays when the background is swapped, bool (H, W);
-            None where that is not known.
-        read_things: reads what is worn or held and is no garment, bags and hair, bool
-            (H, W) each; None where that is not known.
-        read_skin: reads where bare skin is, bool (H, W); None where that is not known.
+        read_foreground: reads the mask of what stays when the background is swapped, bool
+            (H, W); None where it is not known.
+        read_accessories: reads the masks of what is worn or held and is no garment, such
+            as bags, and of hair, bool (H, W) each; None where they are not known.
+        read_skin: reads the mask of bare skin, bool (H, W); None where it is not known.
         open_image: opens the photo's bytes; None opens `image_path`.
-        read_facts: reads labels and attributes alone; None goes through the garments.
+        read_labels: reads labels and attributes alone; None reads the garments for them.
     """
 
     image_path: Path
     source: str
     read_garments: Callable[[], list[Garment]] = no_garments
     read_foreground: Callable[[], NDArray[np.bool_]] | None = None
-    read_things: Callable[[], list[NDArray[np.bool_]]] | None = None
+    read_accessories: Callable[[], list[NDArray[np.bool_]]] | None = None
     read_skin: Callable[[], NDArray[np.bool_]] | None = None
     open_image: Callable[[], IO[bytes]] | None = None
-    read_facts: Callable[[], Facts] | None = None
+    read_labels: Callable[[], PhotoLabels] | None = None
 
     def image(self) -> NDArray[np.uint8]:
         """Return the photo, upright, uint8 (H, W, 3).
@@ -292,7 +308,7 @@ class AnnotatedPhoto:
                 return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
     def garments(self) -> list[Garment]:
-        """Return the garments of which something is seen.
+        """Return the garments that are visible.
 
         Raises:
             BadPhotoError: when the annotation cannot be read.
@@ -301,7 +317,7 @@ class AnnotatedPhoto:
             return [garment for garment in self.read_garments() if garment.mask.any()]
 
     def foreground(self) -> NDArray[np.bool_] | None:
-        """Return what stays when the background is swapped, bool (H, W), or None.
+        """Return the mask of the foreground, bool (H, W); None where it is not known.
 
         Raises:
             BadPhotoError: when the annotation cannot be read.
@@ -309,17 +325,17 @@ class AnnotatedPhoto:
         with self._named():
             return None if self.read_foreground is None else self.read_foreground()
 
-    def things(self) -> list[NDArray[np.bool_]]:
-        """Return what is worn or held and is no garment, bool (H, W) each; often nothing.
+    def accessories(self) -> list[NDArray[np.bool_]]:
+        """Return the masks of bags, hair and the like, bool (H, W) each; often none.
 
         Raises:
             BadPhotoError: when the annotation cannot be read.
         """
         with self._named():
-            return [] if self.read_things is None else self.read_things()
+            return [] if self.read_accessories is None else self.read_accessories()
 
     def skin(self) -> NDArray[np.bool_] | None:
-        """Return where bare skin is, bool (H, W), or None.
+        """Return the mask of bare skin, bool (H, W); None where it is not known.
 
         Raises:
             BadPhotoError: when the annotation cannot be read.
@@ -327,21 +343,21 @@ class AnnotatedPhoto:
         with self._named():
             return None if self.read_skin is None else self.read_skin()
 
-    def facts(self) -> Facts:
+    def labels(self) -> PhotoLabels:
         """Return labels and attributes.
 
         Raises:
             BadPhotoError: when the annotation cannot be read.
         """
         with self._named():
-            if self.read_facts is not None:
-                return self.read_facts()
-            found = self.read_garments()
-            return Facts("", [(item.label, dict(item.attributes)) for item in found])
+            if self.read_labels is not None:
+                return self.read_labels()
+            garments = self.read_garments()
+            return PhotoLabels("", [(g.label, dict(g.attributes)) for g in garments])
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Name the photo in whatever its bytes or its annotation lead to."""
+        """Turn any error of the photo or its annotation into one that names the photo."""
         try:
             yield
         except FILE_ERRORS as error:

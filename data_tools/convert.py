@@ -16,7 +16,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
-    Put,
+    WriteRecord,
 )
 from data_tools.files import whole_folder
 from data_tools.filters import PhotoFilter
@@ -55,7 +55,7 @@ class Format:
     """
 
     read: Callable[[Path], Dataset]
-    write: Callable[[Path, Dataset], AbstractContextManager[Put]]
+    write: Callable[[Path, Dataset], AbstractContextManager[WriteRecord]]
     is_folder: bool
     form: Callable[[ImageRecord], Any]
     photos: str = ""

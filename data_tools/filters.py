@@ -10,11 +10,11 @@ from data_tools.annotations import (
     AnnotatedPhoto,
     BadPhotoError,
     DataError,
-    Facts,
     ImageRecord,
+    PhotoLabels,
 )
 from data_tools.formats.names import CATEGORY_IDS, category_of
-from data_tools.garments import facts_of
+from data_tools.garments import photo_labels
 from data_tools.outlines import area_of
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class PhotoFilter:
 
     def takes(self, photo: AnnotatedPhoto) -> bool:
         """Say whether a photo passes; reads masks only where that needs them."""
-        if not self._takes_facts(photo.facts()):
+        if not self._matches_labels(photo.labels()):
             return False
         return not self.min_area or any(
             self._passes(garment.label, dict(garment.attributes))
@@ -84,7 +84,7 @@ class PhotoFilter:
         """
         if self.is_open:
             return True
-        if not self._takes_facts(facts_of(record)):
+        if not self._matches_labels(photo_labels(record)):
             return False
         if not self.min_area:
             return True
@@ -94,10 +94,10 @@ class PhotoFilter:
         return any(
             self._passes(*fact) and area_of(instance, record.size) >= least
             for instance in record.instances
-            for fact in facts_of(replace(record, instances=(instance,))).garments
+            for fact in photo_labels(replace(record, instances=(instance,))).garments
         )
 
-    def _takes_facts(self, facts: Facts) -> bool:
+    def _matches_labels(self, facts: PhotoLabels) -> bool:
         if self.sources and facts.source and facts.source not in self.sources:
             return False
         return any(self._passes(label, values) for label, values in facts.garments)

@@ -17,10 +17,10 @@ from data_tools.annotations import (
     SHORT_SLEEVE_TOP,
     AnnotatedPhoto,
     BadFile,
-    Facts,
     Garment,
     ImageRecord,
     Instance,
+    PhotoLabels,
 )
 from data_tools.files import find_photo
 from data_tools.formats.names import category_of
@@ -43,10 +43,10 @@ def label_of(instance: Instance) -> int | None:
     return category_of(instance.category) if number is None else int(number)
 
 
-def facts_of(record: ImageRecord) -> Facts:
+def photo_labels(record: ImageRecord) -> PhotoLabels:
     """Return what a record says of garments of DeepFashion2's categories."""
     labelled = [(label_of(instance), instance) for instance in record.instances]
-    return Facts(
+    return PhotoLabels(
         str(record.attributes.get("source", "")),
         [(label, _attributes(one)) for label, one in labelled if label is not None],
     )
@@ -108,7 +108,7 @@ def photos_of(
                 partial(_read_garments, record, path, opened, polygons),
                 _foreground_reader(record, path, opened),
                 open_image=opened,
-                read_facts=partial(facts_of, record),
+                read_labels=partial(photo_labels, record),
             )
         )
     if unknown:

@@ -1,1 +1,1 @@
-"""Changed views of annotated photos for training. Start at `views.py`."""
+"""Augmentation of annotated photos for training. Start at `views.py`."""

@@ -1,4 +1,4 @@
-"""New annotated photos from old ones, file by file."""
+"""Write augmented pictures of annotated photos, with their annotations."""
 
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
@@ -20,27 +20,20 @@ from data_tools.annotations import (
 from data_tools.augment.transforms import TRANSFORMS, View, transform
 from data_tools.convert import Format
 from data_tools.files import find_photo, safe_path, whole_folder
-from data_tools.formats.folder_files import path_giver
+from data_tools.formats.folder_files import unique_paths
 
 DOCUMENT = "annotations.json"  # of formats that are one file
-_QUALITY = 95  # of the JPEGs
-_CHANCE = 0.5  # of each transform, for each new picture
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How photos are augmented.
+class AugmentConfig:
+    """How photos are augmented."""
 
-    Attributes:
-        transforms: names among `TRANSFORMS`; each new picture gets every other one by
-            chance, and one at least.
-        count: new pictures of each photo.
-        seed: another one draws others.
-    """
-
-    transforms: Sequence[str]
-    count: int = 1
+    transforms: Sequence[str]  # names among `TRANSFORMS`; each picture gets one at least
+    count: int = 1  # new pictures of each photo
     seed: int = 0
+    probability: float = 0.5  # of each transform, for each new picture
+    quality: int = 95  # of the JPEGs
 
     def __post_init__(self) -> None:
         """Check names and count."""
@@ -53,51 +46,52 @@ class Plan:
 
 
 def augment(
-    dataset: Dataset, folder: Path, plan: Plan, kind: Format, out: Path
+    dataset: Dataset, folder: Path, config: AugmentConfig, target: Format, out: Path
 ) -> Generator[BadFile | None, None, None]:
     """Write new pictures with their annotations.
 
     Args:
         dataset: the annotations.
-        folder: of the annotations; photos lie as `find_photo` looks for them.
-        plan: what is done.
-        kind: the format to write.
+        folder: holds the annotations; photos are searched by `find_photo`.
+        config: what is done.
+        target: the format to write.
         out: a new folder; it appears when all of it is written.
 
     Yields:
         For each new picture None when it was written, else why it was not.
 
     Raises:
-        DataError: when the dataset is damaged past the image where that was noticed.
-        OSError: when the disk says no, or something is there already.
+        DataError: when the rest of the dataset cannot be read.
+        OSError: when `out` cannot be written, or exists.
     """
     with ExitStack() as stack:
-        place = stack.enter_context(whole_folder(out))
-        document = place if kind.is_folder else place / DOCUMENT
-        put = stack.enter_context(kind.write(document, dataset))
-        new_path = path_giver(place / kind.photos, ".jpg")
+        new_folder = stack.enter_context(whole_folder(out))
+        document = new_folder if target.is_folder else new_folder / DOCUMENT
+        write = stack.enter_context(target.write(document, dataset))
+        new_path = unique_paths(new_folder / target.photos, ".jpg")
         for record in dataset.read_records():
-            for view in _views(record, folder, plan):
+            for view in _views(record, folder, config):
                 if isinstance(view, BadFile):
                     yield view
                     continue
                 new, picture = view
                 try:
                     path = new_path(new.file_name)
-                    put(new)
+                    write(new)
                 except OSError:
                     raise
                 except FILE_ERRORS as error:
                     yield BadFile.of(new.file_name, error)
                 else:
-                    Image.fromarray(picture).save(path, quality=_QUALITY, subsampling=0)
+                    image = Image.fromarray(picture)
+                    image.save(path, quality=config.quality, subsampling=0)
                     yield None
 
 
 def _views(
-    record: ImageRecord | BadFile, folder: Path, plan: Plan
+    record: ImageRecord | BadFile, folder: Path, config: AugmentConfig
 ) -> Iterator[View | BadFile]:
-    """Yield the new pictures of one photo; what cannot be read comes once."""
+    """Yield the new pictures of one photo, or one `BadFile` when it cannot be read."""
     if isinstance(record, BadFile):
         yield record
         return
@@ -109,28 +103,28 @@ def _views(
     except FILE_ERRORS as error:
         yield BadFile.of(record.file_name, error)
         return
-    for number in range(1, plan.count + 1):
-        rng = _source_of_chance(plan.seed, record.file_name, number)
-        chosen = _choose(plan.transforms, rng)
+    for number in range(1, config.count + 1):
+        rng = _make_rng(config.seed, record.file_name, number)
+        chosen = _choose(config, rng)
         try:
             new, picture = transform(record, image, chosen, rng)
         except FILE_ERRORS as error:
             yield BadFile.of(record.file_name, error)
             continue
-        told = {"augmented_from": record.file_name, "augmented_by": chosen}
+        origin = {"augmented_from": record.file_name, "augmented_by": chosen}
         new_name = name.with_name(f"{name.stem}_aug{number}.jpg").as_posix()
-        attributes = {**new.attributes, **told}
+        attributes = {**new.attributes, **origin}
         yield replace(new, file_name=new_name, attributes=attributes), picture
 
 
-def _choose(wanted: Sequence[str], rng: np.random.Generator) -> list[str]:
-    """Return some of the transforms, one at least, in the order of `TRANSFORMS`."""
-    names = [name for name in TRANSFORMS if name in wanted]
-    chosen = [name for name in names if rng.random() < _CHANCE]
+def _choose(config: AugmentConfig, rng: np.random.Generator) -> list[str]:
+    """Draw some of the transforms, one at least, in the order of `TRANSFORMS`."""
+    names = [name for name in TRANSFORMS if name in config.transforms]
+    chosen = [name for name in names if rng.random() < config.probability]
     return chosen or [names[int(rng.integers(len(names)))]]
 
 
-def _source_of_chance(seed: int, name: str, number: int) -> np.random.Generator:
-    """Return one that does not hang on which other photos there are."""
+def _make_rng(seed: int, name: str, number: int) -> np.random.Generator:
+    """Return a random generator that does not depend on which other photos there are."""
     text = f"{seed} {number} {name}".encode(errors="surrogatepass")
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text).digest()[:8]))

@@ -1,4 +1,4 @@
-"""Changes of a picture together with its annotations: everything lands where it was.
+"""Transforms of a picture together with its annotations.
 
 Convention:
     Points are x, y in pixels; the pixel of column 0 covers x from 0 to 1.
@@ -14,8 +14,14 @@ import numpy as np
 from data_tools.annotations import DataError, ImageRecord, Instance, Polygon, Ring
 from data_tools.augment.backdrops import Picture
 from data_tools.augment.landmarks import mirror_landmarks
-from data_tools.augment.occluders import cover, draw_occluder
-from data_tools.augment.views import Move, Points, change_photo, draw_move
+from data_tools.augment.occluders import apply_occluder, draw_occluder
+from data_tools.augment.views import (
+    GEOMETRIC_TRANSFORMS,
+    GeometricTransform,
+    Points,
+    change_photo,
+    draw_geometric,
+)
 from data_tools.outlines import (
     bounds,
     clip_ring,
@@ -26,16 +32,19 @@ from data_tools.outlines import (
     trace_mask,
 )
 
-_MAX_SIDE = 8192  # pixels
-_DECIMALS = 2  # of a pixel
-_MAX_STEPS = 100  # of an edge, which may claim any length
-_SEEN, _HIDDEN = 2, 1
-_NO_MARK = (0, 0, 0)
+MAX_SIDE = 8192  # pixels, of a picture
+DECIMALS = 2  # of new coordinates, in pixels
+# Parts that an edge is subdivided into, at most: a hostile file may claim any length.
+MAX_SUBDIVISIONS = 100
+_VISIBLE, _OCCLUDED = 2, 1  # values of a landmark's v
+_UNLABELLED = (0, 0, 0)
 _OPEN_SHAPES = ("polyline", "point")  # moved as they are; others become polygons
-# What was said of the old picture's bytes, place or pixels, or of the old outline.
-_OLD_OF_IMAGE = ("coco.id", "via.key", "via.size", "labelme.imagePath", "kfashion.name")
-_OLD_ATTRIBUTES = ("imageData", "foreground")
-_OLD_OF_INSTANCE = (
+# What describes the old picture's file or the old outline, and does not hold any more.
+_STALE_IMAGE_EXTRA = (
+    "coco.id", "via.key", "via.size", "labelme.imagePath", "kfashion.name",
+)  # fmt: skip
+_STALE_ATTRIBUTES = ("imageData", "foreground")
+_STALE_INSTANCE_EXTRA = (
     "coco.id", "coco.area", "coco.bbox", "coco.num_keypoints", "labelme.shape",
     "labelme.mask", "kfashion.sides", "kfashion.numbers",
 )  # fmt: skip
@@ -45,50 +54,50 @@ View = tuple[ImageRecord, Picture]
 def transform(
     record: ImageRecord, image: Picture, names: Sequence[str], rng: np.random.Generator
 ) -> View:
-    """Change a picture and its record by the named transforms, in that order.
+    """Apply transforms to a picture and its record.
 
     Args:
         record: the annotations of the picture.
         image: uint8 (H, W, 3).
-        names: among `TRANSFORMS`.
-        rng: source of chance.
+        names: of `TRANSFORMS`, in the order in which they are applied.
+        rng: random generator.
 
     Returns:
         The new record, without the garments that left the picture, and the new picture of
-        the same size. Landmarks that left it are not marked any more, and covered ones
-        are hidden. Run lengths stay run lengths; circles, ellipses and rectangles become
+        the same size. Landmarks that left it become unlabelled, and covered ones
+        occluded. Run lengths stay run lengths; circles, ellipses and rectangles become
         polygons.
 
     Raises:
-        DataError: when the picture is not of the record's size, or when something cannot
+        DataError: when the picture is not of the record's size, or when a shape cannot
             be moved, or when left and right of mirrored landmarks are not known.
     """
-    record = _prepared(record, image)
+    record = _prepare(record, image)
     for name in names:
         record, image = TRANSFORMS[name](record, image, rng)
     size = image.shape[0], image.shape[1]
-    found = tuple(_as_given(instance, size) for instance in record.instances)
-    return replace(record, instances=found), image
+    instances = tuple(_restore_rle(one, size) for one in record.instances)
+    return replace(record, instances=instances), image
 
 
-def _prepared(record: ImageRecord, image: Picture) -> ImageRecord:
-    """Return a record whose outlines can be moved, without what will be out of date."""
+def _prepare(record: ImageRecord, image: Picture) -> ImageRecord:
+    """Return a record whose outlines can be moved, without what will be stale."""
     size = image.shape[0], image.shape[1]
     if record.size not in (None, size):
         raise DataError(f"expected a photo of {record.size}, as annotated, got {size}")
-    if max(size) > _MAX_SIDE:
-        raise DataError(f"expected sides of at most {_MAX_SIDE} pixels, got {size}")
+    if max(size) > MAX_SIDE:
+        raise DataError(f"expected sides of at most {MAX_SIDE} pixels, got {size}")
     return replace(
         record,
         size=size,
         instances=tuple(map(_with_polygons, record.instances)),
-        attributes=_without(record.attributes, _OLD_ATTRIBUTES),
-        extra=_without(record.extra, _OLD_OF_IMAGE),
+        attributes=_without(record.attributes, _STALE_ATTRIBUTES),
+        extra=_without(record.extra, _STALE_IMAGE_EXTRA),
     )
 
 
 def _with_polygons(instance: Instance) -> Instance:
-    """Return an instance with polygons as outline; `rle` says that it was run lengths."""
+    """Return an instance with polygons as outline; its `rle` is kept as a marker."""
     extra, drawn = instance.extra, instance.polygons or instance.rle
     if "labelme.shape" in extra and not (drawn or instance.shape):
         kind = extra["labelme.shape"][0]
@@ -105,11 +114,12 @@ def _with_polygons(instance: Instance) -> Instance:
         polygons=polygons,
         rle=None if instance.polygons else instance.rle,
         shape=shape or None,
-        extra=_without(extra, _OLD_OF_INSTANCE),
+        extra=_without(extra, _STALE_INSTANCE_EXTRA),
     )
 
 
-def _as_given(instance: Instance, size: tuple[int, int]) -> Instance:
+def _restore_rle(instance: Instance, size: tuple[int, int]) -> Instance:
+    """Turn polygons back into run lengths, where the instance had these."""
     if not (instance.rle and instance.polygons):
         return instance
     return replace(instance, polygons=(), rle=encode_mask(mask_of(instance, size)))
@@ -122,25 +132,27 @@ def _without(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 def _move(
     name: str, record: ImageRecord, image: Picture, rng: np.random.Generator
 ) -> View:
-    """Change the geometry of a picture and its record."""
+    """Transform the geometry of a picture and its record."""
     size = image.shape[0], image.shape[1]
-    move = draw_move(name, size, rng)
-    moved = (_moved(instance, move, size) for instance in record.instances)
-    found = tuple(instance for instance in moved if instance is not None)
-    return replace(record, instances=found), move.image(image)
+    move = draw_geometric(name, size, rng)
+    moved = (_move_instance(instance, move, size) for instance in record.instances)
+    instances = tuple(instance for instance in moved if instance is not None)
+    return replace(record, instances=instances), move.transform_image(image)
 
 
-def _moved(instance: Instance, move: Move, size: tuple[int, int]) -> Instance | None:
-    """Return an instance that moved; None when nothing of it is in the picture."""
-    polygons = _moved_polygons(instance.polygons, move)
-    box = _moved_box(instance, polygons, move)
+def _move_instance(
+    instance: Instance, move: GeometricTransform, size: tuple[int, int]
+) -> Instance | None:
+    """Transform an instance; None when nothing of it is left in the picture."""
+    polygons = _move_polygons(instance.polygons, move)
+    box = _move_box(instance, polygons, move)
     landmarks = mirror_landmarks(instance) if move.mirrors else instance.landmarks
     new = replace(
         instance,
-        polygons=_clipped(polygons, size),
-        shape=_moved_shape(instance.shape, move, size),
-        box=None if box is None else _clipped_box(box, size),
-        landmarks=landmarks and _moved_landmarks(landmarks, move, size),
+        polygons=_clip_polygons(polygons, size),
+        shape=_move_shape(instance.shape, move, size),
+        box=None if box is None else _clip_box(box, size),
+        landmarks=landmarks and _move_landmarks(landmarks, move, size),
     )
     placed = instance.polygons or instance.shape or instance.box
     return new if new.polygons or new.shape or new.box or not placed else None
@@ -151,14 +163,16 @@ def _rings(polygons: Sequence[Polygon]) -> Iterator[Ring]:
         yield from (polygon.outer, *polygon.holes)
 
 
-def _move_ring(ring: Sequence[float], move: Move) -> Ring:
+def _move_ring(ring: Sequence[float], move: GeometricTransform) -> Ring:
     points: Points = np.array(ring, np.float64).reshape(-1, 2)
-    return tuple(move.points(points).ravel().tolist())
+    return tuple(move.transform_points(points).ravel().tolist())
 
 
-def _moved_polygons(polygons: Sequence[Polygon], move: Move) -> tuple[Polygon, ...]:
+def _move_polygons(
+    polygons: Sequence[Polygon], move: GeometricTransform
+) -> tuple[Polygon, ...]:
     # All rings in one call: a traced mask may have hundreds.
-    rings = [_with_steps(ring, move.longest) for ring in _rings(polygons)]
+    rings = [_subdivide(ring, move.max_edge) for ring in _rings(polygons)]
     numbers = iter(_move_ring([value for ring in rings for value in ring], move))
     moved = (tuple(next(numbers) for _ in ring) for ring in rings)
     return tuple(
@@ -167,41 +181,44 @@ def _moved_polygons(polygons: Sequence[Polygon], move: Move) -> tuple[Polygon, .
     )
 
 
-def _with_steps(ring: Ring, longest: float | None) -> Ring:
-    """Return a ring with points between, so that no edge is longer, in pixels."""
-    if longest is None or len(ring) < 6:
+def _subdivide(ring: Ring, max_edge: float | None) -> Ring:
+    """Return a ring with points added, so that no edge is longer than that, in pixels."""
+    if max_edge is None or len(ring) < 6:
         return ring
     points = np.reshape(ring, (-1, 2)).astype(np.float64)
     edges = np.roll(points, -1, axis=0) - points
-    counts = np.clip(np.ceil(np.hypot(*edges.T) / longest), 1, _MAX_STEPS).astype(int)
+    counts = np.ceil(np.hypot(*edges.T) / max_edge)
+    counts = np.clip(counts, 1, MAX_SUBDIVISIONS).astype(int)
     shares = np.concatenate([np.arange(count) / count for count in counts])
-    stepped = np.repeat(points, counts, 0) + shares[:, None] * np.repeat(edges, counts, 0)
-    return tuple(stepped.ravel().tolist())
+    dense = np.repeat(points, counts, 0) + shares[:, None] * np.repeat(edges, counts, 0)
+    return tuple(dense.ravel().tolist())
 
 
-def _clipped(polygons: Sequence[Polygon], size: tuple[int, int]) -> tuple[Polygon, ...]:
-    """Return what of polygons lies in the picture and has an area."""
-    found = []
+def _clip_polygons(
+    polygons: Sequence[Polygon], size: tuple[int, int]
+) -> tuple[Polygon, ...]:
+    """Clip polygons to the picture; those without area are dropped."""
+    clipped = []
     for polygon in polygons:
         outer, *holes = (
             _rounded(clip_ring(ring, size)) for ring in (polygon.outer, *polygon.holes)
         )
         if _has_area(outer):
-            found.append(Polygon(outer, tuple(filter(_has_area, holes))))
-    return tuple(found)
+            clipped.append(Polygon(outer, tuple(filter(_has_area, holes))))
+    return tuple(clipped)
 
 
 def _has_area(ring: Ring) -> bool:
     return len(ring) >= 6 and signed_area(ring) != 0
 
 
-def _moved_box(
-    instance: Instance, polygons: Sequence[Polygon], move: Move
+def _move_box(
+    instance: Instance, polygons: Sequence[Polygon], move: GeometricTransform
 ) -> Ring | None:
-    """Return the box around a box that moved.
+    """Return the bounding box of a transformed box.
 
-    A box that is turned needs a wider one, and its garment does not: it lies no farther
-    from the outline than it did.
+    That of a rotated box is too wide for the garment in it, so its margin around the
+    outline is limited to the largest that it had before.
     """
     if instance.box is None:
         return None
@@ -210,16 +227,16 @@ def _moved_box(
     before, after = bounds(instance.polygons), bounds(polygons)
     if before is None or after is None:
         return x1, y1, x2, y2
-    slack = max(abs(a - b) for a, b in zip(before, instance.box, strict=True))
+    margin = max(abs(a - b) for a, b in zip(before, instance.box, strict=True))
     return (
-        max(x1, after[0] - slack),
-        max(y1, after[1] - slack),
-        min(x2, after[2] + slack),
-        min(y2, after[3] + slack),
+        max(x1, after[0] - margin),
+        max(y1, after[1] - margin),
+        min(x2, after[2] + margin),
+        min(y2, after[3] + margin),
     )
 
 
-def _clipped_box(box: Ring, size: tuple[int, int]) -> Ring | None:
+def _clip_box(box: Ring, size: tuple[int, int]) -> Ring | None:
     height, width = size
     sides = np.clip(box, 0, (width, height, width, height))
     x1, y1, x2, y2 = _rounded(sides.tolist())
@@ -227,17 +244,17 @@ def _clipped_box(box: Ring, size: tuple[int, int]) -> Ring | None:
 
 
 def _shape_ring(shape: Mapping[str, Any]) -> list[float]:
-    """Return the points of a shape without area; none of another."""
+    """Return the points of a polyline or point; none of another shape."""
     if shape.get("name") == "point":
         return [shape["cx"], shape["cy"]]
     xs, ys = shape.get("all_points_x", ()), shape.get("all_points_y", ())
     return [value for pair in zip(xs, ys, strict=True) for value in pair]
 
 
-def _moved_shape(
-    shape: Mapping[str, Any] | None, move: Move, size: tuple[int, int]
+def _move_shape(
+    shape: Mapping[str, Any] | None, move: GeometricTransform, size: tuple[int, int]
 ) -> Mapping[str, Any] | None:
-    """Return a point or a line that moved, drawn along the edge where it left."""
+    """Transform a point or a polyline, its points clipped to the picture."""
     if shape is None:
         return None
     points = np.reshape(_move_ring(_shape_ring(shape), move), (-1, 2))
@@ -250,38 +267,41 @@ def _moved_shape(
     return {**shape, "all_points_x": xs, "all_points_y": ys}
 
 
-def _moved_landmarks(landmarks: Ring, move: Move, size: tuple[int, int]) -> Ring:
-    marks = np.reshape(landmarks, (-1, 3))
-    points = np.round(move.points(marks[:, :2].astype(np.float64)), _DECIMALS)
+def _move_landmarks(
+    landmarks: Ring, move: GeometricTransform, size: tuple[int, int]
+) -> Ring:
+    points = np.reshape(landmarks, (-1, 3))[:, :2].astype(np.float64)
+    points = np.round(move.transform_points(points), DECIMALS)
     inside = (points == np.clip(points, 0, size[::-1])).all(axis=1).tolist()
     triples = zip(points.tolist(), landmarks[2::3], inside, strict=True)
-    placed = ((*point, v) if v > 0 and seen else _NO_MARK for point, v, seen in triples)
-    return tuple(value for mark in placed for value in mark)
+    moved = (
+        (*point, v) if v > 0 and is_in else _UNLABELLED for point, v, is_in in triples
+    )
+    return tuple(value for landmark in moved for value in landmark)
 
 
 def _rounded(values: Sequence[float]) -> Ring:
-    return tuple(round(value, _DECIMALS) for value in values)
+    return tuple(round(value, DECIMALS) for value in values)
 
 
 def _occlude(record: ImageRecord, image: Picture, rng: np.random.Generator) -> View:
-    """Lay something over one garment; outlines are cut where it hides them."""
+    """Occlude one garment; the outlines of all lose what is hidden."""
     size = image.shape[0], image.shape[1]
-    found = [one.box or bounds(one.polygons) for one in record.instances]
-    boxes = [(box[0], box[1], box[2], box[3]) for box in found if box]
+    around = [one.box or bounds(one.polygons) for one in record.instances]
+    boxes = [(box[0], box[1], box[2], box[3]) for box in around if box]
     if not boxes:
         return record, image
     box = boxes[int(rng.integers(len(boxes)))]
-    alpha, colours = draw_occluder(max(size), box, (), rng)
-    place = np.s_[: size[0], : size[1]]
-    nothing = np.zeros((0, *size), bool)
-    changed, _ = cover(image, nothing, alpha[place], colours[place])
-    hidden = alpha[place] >= 0.5
-    cut = (_cut(instance, hidden) for instance in record.instances)
+    alpha, colors = draw_occluder(max(size), box, (), rng)
+    window = np.s_[: size[0], : size[1]]
+    visible = np.ones((1, *size), bool)
+    changed, visible = apply_occluder(image, visible, alpha[window], colors[window])
+    cut = (_remove_hidden(instance, ~visible[0]) for instance in record.instances)
     return replace(record, instances=tuple(one for one in cut if one)), changed
 
 
-def _cut(instance: Instance, hidden: np.ndarray) -> Instance | None:
-    """Return what is seen of an instance beside what is hidden, bool (H, W)."""
+def _remove_hidden(instance: Instance, hidden: np.ndarray) -> Instance | None:
+    """Remove hidden pixels, bool (H, W), from an instance; None when nothing is left."""
     polygons = instance.polygons
     if polygons:
         mask = mask_of(instance, hidden.shape)
@@ -291,28 +311,26 @@ def _cut(instance: Instance, hidden: np.ndarray) -> Instance | None:
             return None
     landmarks = instance.landmarks
     if landmarks:
-        limits = np.array(hidden.shape) - 1
-        marks = [landmarks[i : i + 3] for i in range(0, len(landmarks), 3)]
-        landmarks = tuple(v for mark in marks for v in _hide(mark, hidden, limits))
+        triples = [landmarks[i : i + 3] for i in range(0, len(landmarks), 3)]
+        landmarks = tuple(
+            v for triple in triples for v in _occlude_landmark(triple, hidden)
+        )
     return replace(instance, polygons=polygons, landmarks=landmarks)
 
 
-def _hide(mark: Ring, hidden: np.ndarray, limits: np.ndarray) -> Ring:
-    x, y, v = mark
-    row, column = np.clip((int(y), int(x)), 0, limits)
-    return (x, y, _HIDDEN) if v == _SEEN and hidden[row, column] else mark
+def _occlude_landmark(landmark: Ring, hidden: np.ndarray) -> Ring:
+    """Mark a landmark (x, y, v) as occluded where its pixel is hidden."""
+    x, y, v = landmark
+    row, column = np.clip((int(y), int(x)), 0, np.array(hidden.shape) - 1)
+    return (x, y, _OCCLUDED) if v == _VISIBLE and hidden[row, column] else landmark
 
 
-def _change_light(record: ImageRecord, image: Picture, rng: np.random.Generator) -> View:
+def _change_photo(record: ImageRecord, image: Picture, rng: np.random.Generator) -> View:
     return record, change_photo(image, rng)
 
 
 TRANSFORMS: dict[str, Callable[[ImageRecord, Picture, np.random.Generator], View]] = {
-    "flip": partial(_move, "flip"),
-    "translate": partial(_move, "translate"),
-    "scale": partial(_move, "scale"),
-    "rotate": partial(_move, "rotate"),
-    "bend": partial(_move, "bend"),
+    **{name: partial(_move, name) for name in GEOMETRIC_TRANSFORMS},
     "occlude": _occlude,
-    "camera": _change_light,
+    "camera": _change_photo,
 }

@@ -12,7 +12,7 @@ from data_tools.annotations import (
     DataError,
     Dataset,
     ImageRecord,
-    Put,
+    WriteRecord,
 )
 from data_tools.formats.coco import (
     ALL_SLOTS,
@@ -86,7 +86,9 @@ def _name_of(image: Any) -> str:
 
 
 @contextmanager
-def write_coco(path: Path, dataset: Dataset, all_slots: bool = False) -> Iterator[Put]:
+def write_coco(
+    path: Path, dataset: Dataset, all_slots: bool = False
+) -> Iterator[WriteRecord]:
     """Write records into a COCO document; yields what writes one.
 
     Args:

@@ -19,12 +19,12 @@ from data_tools.annotations import (
     AnnotatedPhoto,
     DataError,
     Dataset,
-    Facts,
     Garment,
     ImageRecord,
     Instance,
+    PhotoLabels,
     Polygon,
-    Put,
+    WriteRecord,
     as_numbers,
 )
 from data_tools.files import read_json
@@ -37,7 +37,7 @@ from data_tools.formats.folder_files import (
 )
 from data_tools.formats.names import CATEGORY_IDS, category_of
 from data_tools.formats.shapes import photo_size
-from data_tools.garments import facts_of, garments_of, with_size
+from data_tools.garments import garments_of, photo_labels, with_size
 from data_tools.outlines import bounds, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
@@ -209,7 +209,7 @@ def read_record(path: Path, place: Path) -> ImageRecord:
 
 
 @contextmanager
-def write_deepfashion2(folder: Path, dataset: Dataset) -> Iterator[Put]:
+def write_deepfashion2(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
     """Write records into `annos` of an empty folder; yields what writes one."""
     (folder / "annos").mkdir()
     yield write_json_files(folder / "annos", format_image)
@@ -227,13 +227,13 @@ def deepfashion2_photos(folder: Path, polygons: str) -> list[AnnotatedPhoto]:
     for path in sorted((folder / "annos").glob("*.json")):
         image = folder / "image" / f"{path.stem}.jpg"
         reader = partial(_read_garments, path, image, polygons)
-        facts = partial(_read_facts, path)
-        photos.append(AnnotatedPhoto(image, "deepfashion2", reader, read_facts=facts))
+        facts = partial(_read_labels, path)
+        photos.append(AnnotatedPhoto(image, "deepfashion2", reader, read_labels=facts))
     return photos
 
 
-def _read_facts(path: Path) -> Facts:
-    return facts_of(read_record(path, path.parent))
+def _read_labels(path: Path) -> PhotoLabels:
+    return photo_labels(read_record(path, path.parent))
 
 
 def _read_garments(path: Path, image: Path, polygons: str) -> list[Garment]:

@@ -14,7 +14,7 @@ from data_tools.annotations import (
     Dataset,
     ImageRecord,
     Instance,
-    Put,
+    WriteRecord,
 )
 from data_tools.files import read_json, safe_path, to_json
 from data_tools.passthrough import (
@@ -167,9 +167,11 @@ def _checksum(instances: tuple[Instance, ...]) -> int:
     return zlib.crc32(to_json([*map(instance_values, instances)]))
 
 
-def write_json_files(folder: Path, form: Callable[[ImageRecord], dict[str, Any]]) -> Put:
+def write_json_files(
+    folder: Path, form: Callable[[ImageRecord], dict[str, Any]]
+) -> WriteRecord:
     """Return what writes a record into a folder, under the name of its image."""
-    new_path = path_giver(folder, ".json")
+    new_path = unique_paths(folder, ".json")
 
     def put(record: ImageRecord) -> dict[str, Any]:
         values = form(record)
@@ -180,7 +182,7 @@ def write_json_files(folder: Path, form: Callable[[ImageRecord], dict[str, Any]]
     return put
 
 
-def path_giver(folder: Path, ending: str) -> Callable[[str], Path]:
+def unique_paths(folder: Path, ending: str) -> Callable[[str], Path]:
     """Return what gives the path of an image's own file, and makes its folder.
 
     It raises DataError for a name that leads elsewhere, or to a file that it gave before.

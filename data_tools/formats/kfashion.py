@@ -17,8 +17,8 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
-    Put,
     Ring,
+    WriteRecord,
     as_numbers,
 )
 from data_tools.formats.folder_files import (
@@ -334,7 +334,7 @@ def read_kfashion(folder: Path) -> Dataset:
 
 
 @contextmanager
-def write_kfashion(folder: Path, dataset: Dataset) -> Iterator[Put]:
+def write_kfashion(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
     """Write records into an empty folder; yields what writes one."""
     yield write_json_files(folder, format_image)
     write_header(folder, dataset, {})

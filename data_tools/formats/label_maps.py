@@ -21,7 +21,7 @@ from PIL import Image
 
 from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, Garment
 from data_tools.formats.deepfashion2 import read_record
-from data_tools.garments import facts_of, landmarks_of
+from data_tools.garments import landmarks_of, photo_labels
 
 _LOWER = {7: ("shorts",), 8: ("pants", "jeans", "leggings"), 9: ("skirt",)}
 # What hides a part of a garment, or is taken for one.
@@ -176,7 +176,7 @@ def _rendered_garments(path: Path, json_path: Path) -> list[Garment]:
     if not json_path.exists():
         return [Garment(SHORT_SLEEVE_TOP, mask)]
     record = read_record(json_path, json_path.parent)
-    ((label, attributes),) = facts_of(record).garments
+    ((label, attributes),) = photo_labels(record).garments
     return [Garment(label, mask, landmarks_of(record.instances[0]), attributes)]
 
 

@@ -19,7 +19,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
-    Put,
+    WriteRecord,
     as_numbers,
 )
 from data_tools.formats.folder_files import (
@@ -283,7 +283,7 @@ def read_labelme(folder: Path) -> Dataset:
 
 
 @contextmanager
-def write_labelme(folder: Path, dataset: Dataset) -> Iterator[Put]:
+def write_labelme(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
     """Write records into an empty folder; yields what writes one."""
     yield write_json_files(folder, format_image)
     write_header(folder, dataset, {})

@@ -24,15 +24,15 @@ from data_tools.annotations import (
     Dataset,
     ImageRecord,
     Instance,
-    Put,
+    WriteRecord,
 )
 from data_tools.files import to_json
 from data_tools.formats.folder_files import (
     Companions,
     find_files,
     image_name,
-    path_giver,
     read_header,
+    unique_paths,
     unsaid,
     write_header,
 )
@@ -126,13 +126,13 @@ def _read_names(folder: Path) -> list[str]:
 
 
 @contextmanager
-def write_label_maps(folder: Path, dataset: Dataset) -> Iterator[Put]:
+def write_label_maps(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
     """Write records into an empty folder; yields what writes one."""
     categories = dataset.categories
     numbers = {name: value for value, name in enumerate(categories or CATEGORIES, 1)}
     if len(set(categories.values()) & set(range(1, _LARGEST + 1))) == len(numbers):
         numbers = dict(categories)
-    yield partial(_put, path_giver(folder, ".png"), Companions(folder), folder, numbers)
+    yield partial(_put, unique_paths(folder, ".png"), Companions(folder), folder, numbers)
     (folder / _NAMES).write_bytes(to_json(_names(numbers)))
     write_header(folder, dataset, numbers)
 

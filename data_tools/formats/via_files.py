@@ -11,7 +11,7 @@ from data_tools.annotations import (
     DataError,
     Dataset,
     ImageRecord,
-    Put,
+    WriteRecord,
 )
 from data_tools.formats.via import format_row, parse_row
 from data_tools.garments import with_size
@@ -89,7 +89,7 @@ def _read_records(path: Path, name: str) -> Iterator[ImageRecord | BadFile]:
 
 
 @contextmanager
-def write_via(path: Path, dataset: Dataset) -> Iterator[Put]:
+def write_via(path: Path, dataset: Dataset) -> Iterator[WriteRecord]:
     """Write records into a project file, or bare annotations where those were read.
 
     Args:
@@ -120,7 +120,7 @@ def write_via(path: Path, dataset: Dataset) -> Iterator[Put]:
 
 
 @contextmanager
-def write_bare(path: Path) -> Iterator[Put]:
+def write_bare(path: Path) -> Iterator[WriteRecord]:
     """Write records as VIA's annotations alone."""
     keys: dict[str, None] = {}
     with write_document(path, {"": "{}"}, {}, bare=True) as parts:

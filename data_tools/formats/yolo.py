@@ -21,15 +21,15 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
     Polygon,
-    Put,
+    WriteRecord,
 )
 from data_tools.files import find_photo
 from data_tools.formats.folder_files import (
     Companions,
     find_files,
     image_name,
-    path_giver,
     read_header,
+    unique_paths,
     unsaid,
     write_header,
 )
@@ -182,14 +182,14 @@ def _read_numbers(card: Path) -> dict[str, int]:
 
 
 @contextmanager
-def write_yolo(folder: Path, dataset: Dataset) -> Iterator[Put]:
+def write_yolo(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
     """Write records into an empty folder; yields what writes one."""
     categories = dataset.categories or CATEGORY_IDS
     numbers = {name: number for number, name in enumerate(categories)}
     if sorted(categories.values()) == list(range(len(categories))):
         numbers = dict(categories)
     put = partial(
-        _put, path_giver(folder / "labels", ".txt"), Companions(folder), numbers
+        _put, unique_paths(folder / "labels", ".txt"), Companions(folder), numbers
     )
     (folder / "labels").mkdir()
     yield put

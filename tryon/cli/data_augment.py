@@ -1,4 +1,4 @@
-"""`tryon data augment`: new annotated photos from old ones."""
+"""`tryon data augment`: write augmented pictures of annotated photos."""
 
 import sys
 from contextlib import closing
@@ -9,7 +9,7 @@ import click
 from tryon.cli.data_options import FAIL_FAST, FORMATS, SOURCE_FORMAT, read_annotations
 from tryon.cli.shared import progress, user_errors
 
-# Those of `data_tools.transforms.TRANSFORMS`, which a --help has no time to import.
+# As in `data_tools.augment.transforms`, whose import would slow --help down.
 TRANSFORMS = ("flip", "translate", "scale", "rotate", "bend", "occlude", "camera")
 
 
@@ -64,12 +64,14 @@ def augment(
         from data_tools.augment import files as augment_files
     except ImportError as error:
         raise TryOnError(str(error)) from error
-    plan = augment_files.Plan(transforms, count, seed)
+    config = augment_files.AugmentConfig(transforms, count, seed)
     folder = src if src.is_dir() else src.parent
     done = bad = 0
     dataset = read_annotations(src, source)
     try:
-        drawn = augment_files.augment(dataset, folder, plan, KINDS[target or source], dst)
+        drawn = augment_files.augment(
+            dataset, folder, config, KINDS[target or source], dst
+        )
         with closing(drawn), progress(context, (dataset.count or 0) * count) as tell:
             for problem in drawn:
                 tell("")

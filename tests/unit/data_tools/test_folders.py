@@ -122,17 +122,17 @@ def test_other_people_teach_other_classes(people):
     assert area(fourth) == {10: 280}  # a speck of cloth is not taught
 
 
-def test_bags_are_things_and_skirts_garments(people):
+def test_bags_are_accessories_and_skirts_garments(people):
     folder = people / "train"
     pair(folder, "0007", (2, 5, 9, 5, 20), (6, 9, 14, 5, 20), (8, 9, 14, 20, 28))
     pair(folder, "0008", (6, 0, 1, 0, 2), (2, 9, 14, 5, 20))
     photos = {p.image_path.stem: p for p in read_folder(people, "train")}
     assert area(photos["0007"]) == {2: 60, 9: 40}
-    (bag,) = photos["0007"].things()
+    (bag,) = photos["0007"].accessories()
     assert bag.sum() == 75
-    assert photos["0008"].things() == [], "specks are left out"
-    assert photos["0001"].things() == []
-    assert AnnotatedPhoto(folder / "0001.jpg", "user").things() == []
+    assert photos["0008"].accessories() == [], "specks are left out"
+    assert photos["0001"].accessories() == []
+    assert AnnotatedPhoto(folder / "0001.jpg", "user").accessories() == []
 
 
 def test_skin_is_read_where_a_map_names_it(people, rendered, shop):

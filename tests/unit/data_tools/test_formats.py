@@ -74,7 +74,7 @@ def test_deepfashion2_is_read_as_released(deepfashion2):
     tee = first.garments()[0]
     assert tee.landmarks.shape == (25, 3)
     assert tee.attributes == {"scale": 2, "viewpoint": 2, "zoom_in": 1, "occlusion": 1}
-    assert (first.facts().source, second.facts().source) == ("user", "shop")
+    assert (first.labels().source, second.labels().source) == ("user", "shop")
     assert names(read_folder(deepfashion2, "val")) == ["000003"]
     assert names(read_folder(deepfashion2 / "validation", "val")) == ["000003"]
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from data_tools.augment.occluders import cover, draw_occluder
-from data_tools.augment.views import bend_field, photo_augmenter, remap, swap_background
+from data_tools.augment.backdrops import swap_background
+from data_tools.augment.occluders import apply_occluder, draw_occluder
+from data_tools.augment.views import elastic_field, photometric_augmenter, remap
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import designs
 from data_tools.paint.charts import canonical, read_cut, read_panels
@@ -140,9 +141,9 @@ def chart_augmenter(pieces: Sequence[NDArray[np.uint8]]) -> Change:
     """Return what changes a view: background, bends, occluders, mask, resolution, light.
 
     Args:
-        pieces: of photos without garments, see `data_tools.backdrops`; may be empty.
+        pieces: of photos without garments, of `cut_backdrops`; may be empty.
     """
-    change_light = photo_augmenter()
+    change_light = photometric_augmenter()
 
     def change(view: Charted, rng: np.random.Generator) -> Charted:
         image = view.image
@@ -167,7 +168,7 @@ def twin_augmenter(pieces: Sequence[NDArray[np.uint8]]) -> Change:
     Args:
         pieces: of photos without garments; may be empty.
     """
-    change_light = photo_augmenter()
+    change_light = photometric_augmenter()
 
     def change(view: Charted, rng: np.random.Generator) -> Charted:
         if rng.random() < OCCLUDE:
@@ -180,7 +181,7 @@ def twin_augmenter(pieces: Sequence[NDArray[np.uint8]]) -> Change:
 
 def bend_view(view: Charted, rng: np.random.Generator) -> Charted:
     """Bend a view smoothly, its chart with it: another body, another cut."""
-    field = bend_field(len(view.image), BEND_STRENGTH * rng.uniform(0.3, 1.3), rng)
+    field = elastic_field(len(view.image), BEND_STRENGTH * rng.uniform(0.3, 1.3), rng)
     mask, back = (
         remap(plane.astype(np.uint8), field, nearest=True) > 0
         for plane in (view.mask, view.back)
@@ -195,7 +196,7 @@ def hide_part(
     """Put an arm, a bag or hair in front of the garment."""
     x1, y1, x2, y2 = (float(v) for v in mask_bounds(view.mask))
     alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng)
-    image, masks = cover(view.image, view.mask[None], alpha, colours)
+    image, masks = apply_occluder(view.image, view.mask[None], alpha, colours)
     return replace(view, image=image, mask=masks[0])
 
 

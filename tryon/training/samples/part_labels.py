@@ -26,22 +26,23 @@ def read_parts(
     """Return where skin, cloth and bags are.
 
     Args:
-        photo: whose skin and things are read.
+        photo: whose skin and accessories are read.
         garments: of the photo, where they are read already.
         foreground: the same.
 
     Returns:
-        uint8 (H, W), indices of `PART_NAMES`; None where skin or things are not known.
+        uint8 (H, W), indices of `PART_NAMES`; None where skin or accessories are not
+        known.
     """
-    if photo.read_things is None or photo.read_skin is None:
+    if photo.read_accessories is None or photo.read_skin is None:
         return None
     skin = photo.skin()
     foreground = photo.foreground() if foreground is None else foreground
     if skin is None or foreground is None:
         return None
     parts = np.where(foreground, np.uint8(OTHER), np.uint8(0))
-    for thing in photo.things():
-        parts[thing] = ACCESSORY
+    for mask in photo.accessories():
+        parts[mask] = ACCESSORY
     for garment in photo.garments() if garments is None else garments:
         parts[garment.mask] = PART_OF[garment.label]
     parts[skin] = SKIN

@@ -20,9 +20,18 @@ from data_tools.annotations import (
     BadPhotoError,
     Garment,
 )
-from data_tools.augment.backdrops import backdrop, cut_backdrops
-from data_tools.augment.occluders import CutOut, cover, cut_things, draw_occluder
-from data_tools.augment.views import photo_augmenter, swap_background
+from data_tools.augment.backdrops import (
+    cut_backdrops,
+    draw_backdrop,
+    swap_background,
+)
+from data_tools.augment.occluders import (
+    CutOut,
+    apply_occluder,
+    cut_occluders,
+    draw_occluder,
+)
+from data_tools.augment.views import photometric_augmenter
 from mrcnn.data import UNNAMED
 from mrcnn.detections import mask_iou
 from mrcnn.predictor import detect
@@ -156,8 +165,8 @@ def _add_photo(
         if garment.label == LONG_TOP and _can_shorten(photo, garments, garment)
     )
     finds.candidates.extend(
-        Candidate(index, None, 0, _keep(finds, thing.astype(np.float32)))
-        for thing in photo.things()
+        Candidate(index, None, 0, _keep(finds, mask.astype(np.float32)))
+        for mask in photo.accessories()
     )
     for mask, _ in _look(predictor, photo.image()):
         ious = [mask_iou(mask >= 0.5, garment.mask) for garment in garments]
@@ -289,9 +298,9 @@ def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:
     rng = np.random.default_rng(seed)
     pieces, cuts = (
         cut_backdrops(photos, BACKDROPS, rng),
-        cut_things(photos, CUT_OUTS, rng),
+        cut_occluders(photos, CUT_OUTS, rng),
     )
-    change_light = photo_augmenter()
+    change_light = photometric_augmenter()
 
     def change(view: Region, rng: np.random.Generator) -> Region:
         image = view.image
@@ -353,7 +362,7 @@ def recolour(
     elif kind < 0.65:
         cloth = rng.uniform(10, 245, 3).astype(np.float32)
     else:
-        cloth = backdrop(size, pieces, rng).astype(np.float32)
+        cloth = draw_backdrop(size, pieces, rng).astype(np.float32)
     alpha = view.mask[..., None]
     if rng.random() < PANEL:
         alpha = alpha * draw_panel(view.mask, rng)[..., None]
@@ -403,7 +412,9 @@ def occlude(
     assert view.mask is not None and view.hint is not None
     x1, y1, x2, y2 = (float(v) for v in mask_bounds(view.mask))
     alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng, cuts)
-    image, _ = cover(view.image, np.zeros((0, *alpha.shape), bool), alpha, colours)
+    image, _ = apply_occluder(
+        view.image, np.zeros((0, *alpha.shape), bool), alpha, colours
+    )
     points = view.landmarks
     if points is not None:
         points = points.copy()

@@ -3,13 +3,13 @@ import pytest
 from PIL import Image
 
 from data_tools.annotations import AnnotatedPhoto, Garment
-from data_tools.augment.backdrops import backdrop, cut_backdrops, draw_surface
+from data_tools.augment.backdrops import cut_backdrops, draw_backdrop, draw_surface
 from data_tools.augment.occluders import (
     _straps,
-    cover,
-    cut_things,
+    apply_occluder,
+    cut_occluders,
     draw_occluder,
-    lay_cut_out,
+    place_cut_out,
 )
 
 SIZE = 96
@@ -22,7 +22,7 @@ def test_truth_is_cut_where_the_occluder_lies(seed):
     image = rng.integers(0, 255, (SIZE, SIZE, 3)).astype(np.uint8)
     masks = np.ones((2, SIZE, SIZE), bool)
     alpha, colours = draw_occluder(SIZE, BOX, [], rng)
-    out, cut = cover(image, masks, alpha, colours)
+    out, cut = apply_occluder(image, masks, alpha, colours)
     np.testing.assert_array_equal(cut[0], alpha < 0.5)
     np.testing.assert_array_equal(cut[1], cut[0])
     np.testing.assert_array_equal(out[alpha == 0], image[alpha == 0])
@@ -67,10 +67,10 @@ def bag(tmp_path):
         tmp_path / "a.png",
         "people",
         lambda: [Garment(1, shirt)],
-        read_things=lambda: [thing],
+        read_accessories=lambda: [thing],
     )
-    bad = AnnotatedPhoto(tmp_path / "no.png", "people", read_things=lambda: [thing])
-    (cut,) = cut_things([bad, photo], 9, np.random.default_rng(0))
+    bad = AnnotatedPhoto(tmp_path / "no.png", "people", read_accessories=lambda: [thing])
+    (cut,) = cut_occluders([bad, photo], 9, np.random.default_rng(0))
     return cut
 
 
@@ -82,7 +82,7 @@ def test_a_thing_is_cut_out_with_its_place_on_the_garment(bag):
 
 def test_a_cut_out_lies_about_where_it_lay(bag):
     for seed in range(12):
-        alpha, colours = lay_cut_out(SIZE, BOX, bag, np.random.default_rng(seed))
+        alpha, colours = place_cut_out(SIZE, BOX, bag, np.random.default_rng(seed))
         assert alpha.dtype == np.float32
         assert (colours[alpha > 0] == (200, 0, 0)).all()
         ys, xs = np.nonzero(alpha)
@@ -102,7 +102,7 @@ def test_half_of_the_occluders_are_cut_out(bag):
 def test_half_covered_by_hand():
     image = np.full((1, 3, 3), 100, np.uint8)
     alpha = np.array([[0.0, 0.5, 1.0]], np.float32)
-    out, masks = cover(image, np.ones((1, 1, 3), bool), alpha, image * 2)
+    out, masks = apply_occluder(image, np.ones((1, 1, 3), bool), alpha, image * 2)
     assert out[0, :, 0].tolist() == [100, 150, 200]
     assert masks.tolist() == [[[True, False, False]]]
 
@@ -126,7 +126,7 @@ def test_backdrops_show_no_foreground(tmp_path):
 @pytest.mark.parametrize("pieces", [[], [np.full((5, 9, 3), 7, np.uint8)]])
 def test_backdrops_fill_the_view(pieces):
     for seed in range(8):
-        surface = backdrop(32, pieces, np.random.default_rng(seed))
+        surface = draw_backdrop(32, pieces, np.random.default_rng(seed))
         assert surface.shape == (32, 32, 3)
         assert surface.dtype == np.uint8
 

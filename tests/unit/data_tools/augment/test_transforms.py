@@ -14,12 +14,16 @@ if importlib.util.find_spec("imgaug") is None:
 
 from data_tools.annotations import DataError, ImageRecord, Instance, Polygon
 from data_tools.augment.transforms import TRANSFORMS, transform
-from data_tools.augment.views import MOVES, bend_field, draw_move
+from data_tools.augment.views import (
+    GEOMETRIC_TRANSFORMS,
+    draw_geometric,
+    elastic_field,
+)
 from data_tools.outlines import area_of, bounds, encode_mask, mask_of
 from tryon.cli.data_augment import TRANSFORMS as OFFERED
 
 SIZE = 120, 91  # height, width: neither square nor even
-GEOMETRY = [*MOVES, "bend"]
+GEOMETRY = GEOMETRIC_TRANSFORMS
 DOT = 30.5, 50.5  # x, y: the middle of a pixel
 OUTER = (20.0, 30.0, 70.0, 30.0, 70.0, 90.0, 20.0, 90.0)
 HOLE = (40.0, 50.0, 60.0, 50.0, 60.0, 70.0, 40.0, 70.0)
@@ -193,8 +197,8 @@ def test_what_comes_in_is_grey(name):
 
 def test_a_bend_of_points_undoes_that_of_pixels():
     points = rng(0).uniform(10, 80, (40, 2))
-    moved = draw_move("bend", SIZE, rng(3)).points(points)
-    field = bend_field(max(SIZE), 0.015, rng(3))
+    moved = draw_geometric("bend", SIZE, rng(3)).transform_points(points)
+    field = elastic_field(max(SIZE), 0.015, rng(3))
     rows, columns = moved[:, 1] - 0.5, moved[:, 0] - 0.5
     back = [map_coordinates(field[..., i], (rows, columns), order=1) for i in (0, 1)]
     np.testing.assert_allclose(np.stack(back, axis=-1) + 0.5, points, atol=1e-3)

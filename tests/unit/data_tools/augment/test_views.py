@@ -6,11 +6,11 @@ import pytest
 if importlib.util.find_spec("imgaug") is None:
     pytest.skip("imgaug is not installed", allow_module_level=True)
 
+from data_tools.augment.backdrops import swap_background
 from data_tools.augment.views import (
-    bend,
     cutout_augmenter,
-    photo_augmenter,
-    swap_background,
+    deform,
+    photometric_augmenter,
     view_augmenter,
 )
 
@@ -33,7 +33,7 @@ def red_square():
 
 
 def test_photos_keep_their_form():
-    augment, image = photo_augmenter(), picture()
+    augment, image = photometric_augmenter(), picture()
     before = image.copy()
     image.flags.writeable = False  # as Pillow gives them
     changed = 0
@@ -50,7 +50,7 @@ def test_the_seed_decides():
     image = picture()
     one, same = (
         [augment(image, np.random.default_rng(seed)) for seed in range(8)]
-        for augment in (photo_augmenter(), photo_augmenter())
+        for augment in (photometric_augmenter(), photometric_augmenter())
     )
     np.testing.assert_array_equal(one, same)
     assert len({out.tobytes() for out in one}) > 4
@@ -121,7 +121,7 @@ def test_next_to_nothing_is_no_cutout():
 
 def test_image_and_mask_bend_together():
     image, mask = view()
-    out, (bent,) = bend(image, mask[None], np.random.default_rng(1))
+    out, (bent,) = deform(image, mask[None], np.random.default_rng(1))
     red = out[..., 0] > 135
     assert (red & bent).sum() / (red | bent).sum() > 0.97
     assert not np.array_equal(bent, mask)

@@ -213,7 +213,7 @@ def test_a_photos_share_is_split_among_its_regions():
 def test_things_teach_what_is_none(photo):
     bag = np.zeros((60, 90), bool)
     bag[30:48, 60:81] = True
-    held = dataclasses.replace(photo, read_things=lambda: [bag])
+    held = dataclasses.replace(photo, read_accessories=lambda: [bag])
     plain = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
     finds = look_for_regions(FindsRedAndBlue(), [held], [], lambda name: None)
     (thing,) = (

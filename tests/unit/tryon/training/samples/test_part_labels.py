@@ -29,7 +29,7 @@ def rows(*pairs):
 def person(**readers):
     known = {
         "read_foreground": lambda: rows((0, 20)),
-        "read_things": lambda: [rows((0, 4))],
+        "read_accessories": lambda: [rows((0, 4))],
         "read_skin": lambda: rows((2, 6)),
     }
     return AnnotatedPhoto("me.jpg", "people", **(known | readers))
@@ -59,7 +59,7 @@ def test_every_class_has_a_part():
     assert set(PART_OF) == {UNKNOWN, *range(1, len(CLASS_NAMES) + 1)}
 
 
-@pytest.mark.parametrize("reader", ["read_things", "read_skin", "read_foreground"])
+@pytest.mark.parametrize("reader", ["read_accessories", "read_skin", "read_foreground"])
 def test_what_is_known_in_part_teaches_no_parts(reader):
     assert parts_of(person(**{reader: None})) is None
 
