@@ -1,4 +1,4 @@
-"""Files from the web, fetched politely: robots.txt, a pace for each host, patience."""
+"""Fetch files from the web: robots.txt, a delay between requests to a host, retries."""
 
 import email.utils
 import http.client
@@ -10,34 +10,29 @@ from urllib.parse import SplitResult, urljoin
 from urllib.robotparser import RobotFileParser
 
 from data_tools.collect.web_requests import (
-    Answer,
     FetchError,
-    Limits,
-    TryLaterError,
-    ask,
+    Response,
+    ResponseLimits,
+    TemporaryError,
+    get,
     parse_url,
 )
 
-_REDIRECTS = 5
-_REDIRECTED = (301, 302, 303, 307, 308)
-_LATER = (429, 500, 502, 503, 504)
-_LONGEST_WAIT = 120.0  # seconds that a server may ask for
-_MAX_ROBOTS = 512_000  # bytes; RFC 9309 wants 500 KiB at least
+# HTTP statuses of redirects, and of failures that may pass.
+_REDIRECTS = (301, 302, 303, 307, 308)
+_TEMPORARY = (429, 500, 502, 503, 504)
+_MAX_ROBOTS = 512_000  # bytes; RFC 9309 asks for 500 KiB at least
 
 
 @dataclass(frozen=True)
-class Manners:
-    """How servers are asked.
+class RequestPolicy:
+    """How servers are asked."""
 
-    Attributes:
-        user_agent: the name we go by; robots.txt is read for what is before its /.
-        delay: seconds between two requests to a host, at least.
-        retries: of what may go better later.
-    """
-
-    user_agent: str
-    delay: float = 1.0
-    retries: int = 3
+    user_agent: str  # robots.txt is read for the part before its /
+    delay: float = 1.0  # minimum seconds between two requests to a host
+    retries: int = 3  # after a failure that may pass
+    max_redirects: int = 5
+    max_wait: float = 120.0  # seconds that a server may ask for between requests
 
 
 @dataclass(frozen=True)
@@ -45,8 +40,8 @@ class Fetched:
     """A file that was fetched.
 
     Attributes:
-        url: where it was in the end, after redirects.
-        content_type: as the server has it; not to be trusted.
+        url: its final URL, after redirects.
+        content_type: as the server declares it; not to be trusted.
         data: the bytes.
     """
 
@@ -59,34 +54,35 @@ class Fetcher:
     """Fetches files, one after the other.
 
     Args:
-        manners: how servers are asked.
-        limits: what an answer may take.
+        policy: how servers are asked.
+        limits: of each response.
         sleep: waits for seconds.
 
     Example:
-        Fetcher(Manners("tryon/1.0"), Limits()).fetch("https://example.org/a.jpg").data
+        fetcher = Fetcher(RequestPolicy("tryon/1.0"), ResponseLimits())
+        fetcher.fetch("https://example.org/a.jpg").data
     """
 
     def __init__(
         self,
-        manners: Manners,
-        limits: Limits,
+        policy: RequestPolicy,
+        limits: ResponseLimits,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        self._manners, self._limits, self._sleep = manners, limits, sleep
+        self._policy, self._limits, self._sleep = policy, limits, sleep
         self._robots: dict[str, RobotFileParser | FetchError] = {}
-        self._asked: dict[str, float] = {}  # when a host was asked last
-        self._delays: dict[str, float] = {}  # of hosts whose robots.txt wants longer ones
+        self._last_request: dict[str, float] = {}  # monotonic time, by host
+        self._delays: dict[str, float] = {}  # Crawl-delay of robots.txt, by host
 
     def fetch(self, url: str, max_bytes: int | None = None) -> Fetched:
         """Fetch a file.
 
         Args:
             url: of the file.
-            max_bytes: of this one; None takes the limit of all.
+            max_bytes: of this one; None takes the general limit.
 
         Raises:
-            FetchError: when it cannot be had, or must not be.
+            FetchError: when it cannot be fetched, or must not be.
         """
         limits = self._limits
         if max_bytes is not None:
@@ -94,61 +90,63 @@ class Fetcher:
         return self._follow(url, limits, self._check_allowed)
 
     def _follow(
-        self, url: str, limits: Limits, check: Callable[[SplitResult], None]
+        self, url: str, limits: ResponseLimits, check: Callable[[SplitResult], None]
     ) -> Fetched:
-        """Fetch a file wherever redirects lead; each place is checked."""
-        for _ in range(1 + _REDIRECTS):
+        """Fetch a file and follow redirects; each URL is checked first."""
+        for _ in range(1 + self._policy.max_redirects):
             parts = parse_url(url)
             check(parts)
-            answer = self._ask_patiently(parts, limits)
-            if answer.status not in _REDIRECTED:
+            response = self._get_with_retries(parts, limits)
+            if response.status not in _REDIRECTS:
                 break
-            url = urljoin(parts.geturl(), answer.headers.get("Location", ""))
+            url = urljoin(parts.geturl(), response.headers.get("Location", ""))
         else:
-            raise FetchError(f"more than {_REDIRECTS} redirects")
-        if answer.status != http.client.OK:
-            raise FetchError(f"the server says {answer.status}", answer.status)
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Fetched(parts.geturl(), kind, answer.body)
+            raise FetchError(f"more than {self._policy.max_redirects} redirects")
+        if response.status != http.client.OK:
+            raise FetchError(f"HTTP status {response.status}", response.status)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return Fetched(parts.geturl(), kind, response.body)
 
-    def _ask_patiently(self, url: SplitResult, limits: Limits) -> Answer:
+    def _get_with_retries(self, url: SplitResult, limits: ResponseLimits) -> Response:
+        """Send a request, again after temporary failures; waits 1, 2, 4 ... seconds."""
         attempt = 0
         while True:
             self._wait_for_turn(url.netloc)
             try:
-                return self._ask(url, limits)
-            except TryLaterError as error:
-                wait = max(2.0**attempt, _seconds(error.wanted))
-                if wait > _LONGEST_WAIT:
-                    raise FetchError(f"{error}; it wants {wait:.0f} s of rest") from error
-                if attempt == self._manners.retries:
+                return self._get(url, limits)
+            except TemporaryError as error:
+                wait = max(2.0**attempt, _seconds(error.retry_after))
+                if wait > self._policy.max_wait:
+                    reason = f"{error}; the server asks to wait {wait:.0f} s"
+                    raise FetchError(reason) from error
+                if attempt == self._policy.retries:
                     raise
             finally:
-                self._asked[url.netloc] = time.monotonic()
+                self._last_request[url.netloc] = time.monotonic()
             attempt += 1
             self._sleep(wait)
 
-    def _ask(self, url: SplitResult, limits: Limits) -> Answer:
-        headers = {"User-Agent": self._manners.user_agent, "Accept-Encoding": "identity"}
-        answer = ask(url, {**headers, "Connection": "close"}, limits)
-        if answer.status in _LATER:
-            wanted = answer.headers.get("Retry-After", "")
-            reason = f"the server says {answer.status}"
-            raise TryLaterError(reason, wanted, answer.status)
-        return answer
+    def _get(self, url: SplitResult, limits: ResponseLimits) -> Response:
+        headers = {"User-Agent": self._policy.user_agent, "Accept-Encoding": "identity"}
+        response = get(url, {**headers, "Connection": "close"}, limits)
+        if response.status in _TEMPORARY:
+            retry_after = response.headers.get("Retry-After", "")
+            reason = f"HTTP status {response.status}"
+            raise TemporaryError(reason, retry_after, response.status)
+        return response
 
     def _wait_for_turn(self, host: str) -> None:
-        if host in self._asked:
-            delay = max(self._manners.delay, self._delays.get(host, 0.0))
-            rest = self._asked[host] + delay - time.monotonic()
+        if host in self._last_request:
+            delay = max(self._policy.delay, self._delays.get(host, 0.0))
+            rest = self._last_request[host] + delay - time.monotonic()
             if rest > 0:
                 self._sleep(rest)
 
     def _check_allowed(self, url: SplitResult) -> None:
-        """Ask the robots.txt of a file's host, once.
+        """Check a URL against its host's robots.txt, which is fetched once.
 
         Raises:
-            FetchError: when it does not allow the file, or cannot be read.
+            FetchError: when that disallows the URL, or cannot be read.
         """
         origin = f"{url.scheme}://{url.netloc}"
         if origin not in self._robots:
@@ -156,8 +154,8 @@ class Fetcher:
         robots = self._robots[origin]
         if isinstance(robots, FetchError):
             raise robots
-        if not robots.can_fetch(self._manners.user_agent, url.geturl()):
-            raise FetchError(f"{origin}/robots.txt does not allow it")
+        if not robots.can_fetch(self._policy.user_agent, url.geturl()):
+            raise FetchError(f"disallowed by {origin}/robots.txt")
 
     def _read_robots(self, url: SplitResult, origin: str) -> RobotFileParser | FetchError:
         robots = RobotFileParser()
@@ -170,19 +168,19 @@ class Fetcher:
             if not 400 <= error.status < 500 or error.status in (401, 403, 429):
                 return FetchError(f"{origin}/robots.txt cannot be read: {error}")
         robots.parse(lines)
-        delay = float(robots.crawl_delay(self._manners.user_agent) or 0)
-        if delay > _LONGEST_WAIT:
-            return FetchError(f"{origin}/robots.txt wants {delay:.0f} s between files")
+        delay = float(robots.crawl_delay(self._policy.user_agent) or 0)
+        if delay > self._policy.max_wait:
+            return FetchError(f"{origin}/robots.txt asks for a delay of {delay:.0f} s")
         self._delays[url.netloc] = delay
         return robots
 
 
-def _seconds(wanted: str) -> float:
-    """Return the seconds of a Retry-After: a number, or a date."""
-    if wanted.strip().isdigit():
-        return float(wanted)
+def _seconds(retry_after: str) -> float:
+    """Return the seconds of a Retry-After: a number, or the time until a date."""
+    if retry_after.strip().isdigit():
+        return float(retry_after)
     try:
-        then = email.utils.parsedate_to_datetime(wanted)
+        then = email.utils.parsedate_to_datetime(retry_after)
     except (TypeError, ValueError):
         return 0.0
     then = then if then.tzinfo else then.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The pictures that a page shows, or that the JSON answer of a search names."""
+"""Extract the URLs of pictures from HTML, and from the JSON response of a search."""
 
 import json
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from urllib.parse import urljoin
 from data_tools.annotations import DataError
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-_CARDS = ("og:image", "og:image:url", "twitter:image")
+_META = ("og:image", "og:image:url", "twitter:image")
 
 
-def find_links(html: str, url: str) -> list[str]:
-    """Return the URLs of a page's pictures, absolute, each once, in their order.
+def extract_links(html: str, url: str) -> list[str]:
+    """Return the absolute URLs of a page's pictures, without duplicates, in order.
 
-    They are those of `img` and `source`, the largest of a `srcset`; what `meta` offers as
-    the page's picture; and links that end as the name of a picture does. Pictures that
-    are written into the page itself are passed over.
+    They are those of `img` and `source`, the largest of a `srcset`; the page's preview
+    picture in `meta`; and links with a picture's file ending. Pictures embedded as data
+    URLs are skipped.
 
     Args:
         html: of the page.
@@ -32,14 +32,14 @@ def find_links(html: str, url: str) -> list[str]:
 
 
 class _LinkReader(HTMLParser):
-    """Notes the links of pictures as they come."""
+    """Collects the links of pictures in document order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.base, self.links = "", list[str]()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the picture of a tag."""
+        """Collect the picture of a tag."""
         values = {name: (value or "").strip() for name, value in attrs}
         if tag == "base":
             self.base = self.base or values.get("href", "")
@@ -47,7 +47,7 @@ class _LinkReader(HTMLParser):
             named = values.get("data-src") or values.get("src", "")
             sizes = values.get("data-srcset") or values.get("srcset", "")
             self.links.append(_largest(sizes) or (named if tag == "img" else ""))
-        elif tag == "meta" and values.get("property", values.get("name")) in _CARDS:
+        elif tag == "meta" and values.get("property", values.get("name")) in _META:
             self.links.append(values.get("content", ""))
         elif tag == "a":
             path = values.get("href", "").partition("?")[0].partition("#")[0]
@@ -71,13 +71,13 @@ def _largest(srcset: str) -> str:
     return best
 
 
-def find_values(data: bytes, path: str) -> list[str]:
-    """Return the texts that lie at a path of a JSON document, each once.
+def extract_values(data: bytes, path: str) -> list[str]:
+    """Return the strings at a path of a JSON document, without duplicates.
 
     Args:
         data: the document.
-        path: names with dots between, as "results.urls.full"; a list on the way stands
-            for each of its elements.
+        path: keys separated by dots, as "results.urls.full"; all elements of a list on
+            the way are visited.
 
     Raises:
         DataError: when the document is no JSON.

@@ -1,4 +1,4 @@
-"""Pictures from the web into a folder, with a file that says where each comes from."""
+"""Download pictures into a folder, with a file that records where each comes from."""
 
 import hashlib
 import io
@@ -28,17 +28,17 @@ _ENDINGS = {
     "BMP": ".bmp",
     "TIFF": ".tif",
 }
-_SHOWN = 300  # letters of a URL
-_MAX_PIXELS = 89_478_485  # Pillow's own bound
+_MAX_SHOWN = 300  # characters of a URL in a message
+_MAX_PIXELS = 89_478_485  # Pillow's own limit
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where a picture is said to be.
+class PictureLink:
+    """The URL of a picture.
 
     Attributes:
-        url: its own.
-        page: that named it; "" where the user did.
+        url: of the picture.
+        page: the page that links to it; "" where the user gave the URL.
     """
 
     url: str
@@ -47,27 +47,27 @@ class Found:
 
 @dataclass(frozen=True)
 class Collected:
-    """What became of a URL: "new", "copy" (of a picture that is there) or "known"."""
+    """Outcome of a URL: "new", "copy" (of a picture in the folder) or "known"."""
 
     url: str
     outcome: str
 
 
 @dataclass(frozen=True)
-class Row:
+class ProvenanceRow:
     """A line of the provenance file: one URL that was fetched.
 
     Attributes:
-        url: as it was asked for.
+        url: as requested.
         final_url: after redirects.
-        page: that named it; "" where the user did.
+        page: the page that links to it; "" where the user gave the URL.
         file: name of the picture in the folder.
         sha256: of its bytes.
-        bytes: how many.
+        bytes: size of the file.
         width: pixels.
         height: pixels.
-        content_type: as the server has it.
-        fetched: when, UTC.
+        content_type: as the server declares it.
+        fetched: time in UTC, ISO 8601.
         licence: the user's note.
     """
 
@@ -85,12 +85,12 @@ class Row:
 
 
 class Collection:
-    """A folder of pictures under the SHA-256 of their bytes, with its provenance file.
+    """A folder of pictures named by their SHA-256, with its provenance file.
 
     Args:
-        folder: it is made; pictures that are there and have a row stay and are known.
-        min_side: of a picture, the shorter one, pixels.
-        licence: a note that goes into every row.
+        folder: created if needed; pictures in it that have a row are not fetched again.
+        min_side: minimum of a picture's shorter side, pixels.
+        licence: a note for every row.
     """
 
     def __init__(self, folder: Path, min_side: int = 0, licence: str = ""):
@@ -99,56 +99,56 @@ class Collection:
         self._known = set(_read_known(folder))
 
     def collect(
-        self, found: Iterable[Found | BadFile], fetcher: Fetcher
+        self, links: Iterable[PictureLink | BadFile], fetcher: Fetcher
     ) -> Iterator[Collected | BadFile]:
         """Fetch pictures, one after the other.
 
         Yields:
-            What became of each, or why it is not there.
+            The outcome of each, or why it failed.
 
         Raises:
-            OSError: when the disk says no.
+            OSError: when the folder cannot be written.
         """
-        for each in found:
-            if isinstance(each, BadFile):
-                yield each
-            elif each.url in self._known:
-                yield Collected(each.url, "known")
+        for link in links:
+            if isinstance(link, BadFile):
+                yield link
+            elif link.url in self._known:
+                yield Collected(link.url, "known")
             else:
                 try:
-                    fetched = fetcher.fetch(each.url)
-                    yield self._keep(each, fetched)
+                    fetched = fetcher.fetch(link.url)
+                    yield self._store(link, fetched)
                 except (FetchError, DataError) as error:
-                    name = each.url if each.url.isprintable() else ascii(each.url)
-                    yield BadFile.of(name[:_SHOWN], DataError(str(error)))
+                    name = link.url if link.url.isprintable() else ascii(link.url)
+                    yield BadFile.of(name[:_MAX_SHOWN], DataError(str(error)))
 
-    def _keep(self, found: Found, fetched: Fetched) -> Collected:
+    def _store(self, link: PictureLink, fetched: Fetched) -> Collected:
         """Write a picture, then its row.
 
         Raises:
-            DataError: when it is no picture, or too small.
+            DataError: when it is not a picture, or too small.
         """
         kind, width, height = check_picture(fetched.data)
         if min(width, height) < self._min_side:
-            raise DataError(f"it is too small: {width}x{height} pixels")
+            raise DataError(f"too small: {width}x{height} pixels")
         digest = hashlib.sha256(fetched.data).hexdigest()
         path = self._folder / f"{digest}{_ENDINGS[kind]}"
         outcome = "copy" if path.exists() else "new"
         if outcome == "new":
             with whole_file(path) as file:
                 file.write(fetched.data)
-        row = Row(
-            found.url, fetched.url, found.page, path.name, digest, len(fetched.data),
+        row = ProvenanceRow(
+            link.url, fetched.url, link.page, path.name, digest, len(fetched.data),
             width, height, fetched.content_type,
             datetime.now(UTC).isoformat(timespec="seconds"), self._licence,
         )  # fmt: skip
         _append(self._folder / PROVENANCE, to_json(asdict(row)))
-        self._known.add(found.url)
-        return Collected(found.url, outcome)
+        self._known.add(link.url)
+        return Collected(link.url, outcome)
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Add a line that survives a power cut; a half one before it stays alone."""
+    """Append a line and sync it to disk; an incomplete last line is ended before it."""
     with path.open("ab+") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
@@ -159,7 +159,7 @@ def _append(path: Path, line: bytes) -> None:
 
 
 def _read_known(folder: Path) -> Iterator[str]:
-    """Yield the URLs whose pictures are there; a half line is passed over."""
+    """Yield the URLs whose pictures are in the folder; incomplete lines are skipped."""
     path = folder / PROVENANCE
     if not path.exists():
         return
@@ -172,24 +172,26 @@ def _read_known(folder: Path) -> Iterator[str]:
 
 
 def check_picture(data: bytes) -> tuple[str, int, int]:
-    """Return format, width and height of a picture that can be read to its end.
+    """Decode a picture completely; return its format, width and height.
 
     Raises:
-        DataError: when it is none, is cut off, or claims too many pixels.
+        DataError: when it is not a picture, is truncated, or claims too many pixels.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=tuple(_ENDINGS)) as picture:
                 if picture.width * picture.height > _MAX_PIXELS:
-                    raise DataError(f"it claims {picture.width}x{picture.height} pixels")
+                    raise DataError(
+                        f"claims {picture.width}x{picture.height} pixels, too many"
+                    )
                 picture.load()
-                # MPO is a JPEG with a second picture behind it, as phones write.
+                # MPO, as phones write it, is a JPEG with a second picture appended.
                 kind = "JPEG" if picture.format == "MPO" else str(picture.format)
                 return kind, picture.width, picture.height
     except DataError:
         raise
     except Image.UnidentifiedImageError as error:
-        raise DataError("it is no picture") from error
+        raise DataError("not a picture") from error
     except (*FILE_ERRORS, SyntaxError, EOFError, MemoryError) as error:
-        raise DataError(f"it is a damaged picture ({error})") from error
+        raise DataError(f"damaged picture ({error})") from error

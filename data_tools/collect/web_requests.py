@@ -1,7 +1,8 @@
-"""One HTTP request, within limits, to an address that was looked at before.
+"""One HTTP request, within limits, to an address that was checked to be public.
 
-Nobody's list of pictures leads into a private network: names are resolved once, and the
-connection goes to the address that was found to be public. Proxies are not asked.
+A list of URLs must not lead into a private network (server-side request forgery): names
+are resolved once, and the connection goes to the address that was checked. Proxies are
+not used.
 """
 
 import http.client
@@ -15,14 +16,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
-_PIECE = 1 << 16  # bytes
-_KEPT = "/%:@!$&'()*+,;=~?[]"  # of a URL, beside letters and digits
+_CHUNK = 1 << 16  # bytes that are read at a time
+_SAFE = "/%:@!$&'()*+,;=~?[]"  # not quoted in a URL, beside letters and digits
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class FetchError(ValueError):
-    """A file cannot be had; the message says why, and does not name the file.
+    """A file cannot be fetched; the message says why, and does not name the file.
 
     Args:
         reason: the message.
@@ -34,40 +35,33 @@ class FetchError(ValueError):
         self.status = status
 
 
-class TryLaterError(FetchError):
-    """What may go better later.
+class TemporaryError(FetchError):
+    """A failure that may pass, so that a retry makes sense.
 
     Args:
         reason: the message.
-        wanted: the server's Retry-After.
+        retry_after: the server's Retry-After header.
         status: see `FetchError`.
     """
 
-    def __init__(self, reason: str, wanted: str = "", status: int = 0):
+    def __init__(self, reason: str, retry_after: str = "", status: int = 0):
         super().__init__(reason, status)
-        self.wanted = wanted
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What an answer may take.
+class ResponseLimits:
+    """Limits of a response."""
 
-    Attributes:
-        max_bytes: of its body.
-        timeout: seconds without a byte.
-        deadline: seconds for all of it.
-        allow_private: whether addresses that are not public may be asked.
-    """
-
-    max_bytes: int = 32 << 20
-    timeout: float = 20.0
-    deadline: float = 120.0
-    allow_private: bool = False
+    max_bytes: int = 32 << 20  # of its body
+    timeout: float = 20.0  # seconds without a byte
+    deadline: float = 120.0  # seconds for all of it
+    allow_private: bool = False  # whether addresses may be others than public ones
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server said: status, headers and body; a redirect's body is not read."""
+class Response:
+    """A server's response; its body is read only of status 200."""
 
     status: int
     headers: Mapping[str, str]
@@ -78,7 +72,7 @@ def parse_url(url: str) -> SplitResult:
     """Return the parts of a URL, in ASCII and without a fragment.
 
     Raises:
-        FetchError: when it is none of http or https, or holds a password.
+        FetchError: when its scheme is neither http nor https, or it holds a password.
     """
     try:
         parts = urlsplit(url.strip())
@@ -89,60 +83,60 @@ def parse_url(url: str) -> SplitResult:
     if parts.scheme not in ("http", "https") or not name:
         raise FetchError("expected a URL that begins with http:// or https://")
     if "@" in parts.netloc:
-        raise FetchError("expected a URL without a user's name and password")
-    place = f"[{name}]" if ":" in name else name
+        raise FetchError("expected a URL without user name and password")
+    shown = f"[{name}]" if ":" in name else name
     return SplitResult(
         parts.scheme,
-        place if port is None else f"{place}:{port}",
-        quote(parts.path or "/", safe=_KEPT),
-        quote(parts.query, safe=_KEPT),
+        shown if port is None else f"{shown}:{port}",
+        quote(parts.path or "/", safe=_SAFE),
+        quote(parts.query, safe=_SAFE),
         "",
     )
 
 
-def ask(url: SplitResult, headers: Mapping[str, str], limits: Limits) -> Answer:
+def get(url: SplitResult, headers: Mapping[str, str], limits: ResponseLimits) -> Response:
     """Send a GET request, once.
 
     Args:
         url: of `parse_url`.
         headers: to send.
-        limits: what the answer may take.
+        limits: of the response.
 
     Raises:
-        TryLaterError: when the network or the server failed.
-        FetchError: when the address is private, or the answer too large or compressed.
+        TemporaryError: when the network or the server failed.
+        FetchError: when the address is private, or the response too large or compressed.
     """
     target = url.path + (f"?{url.query}" if url.query else "")
     ends = time.monotonic() + limits.deadline
     try:
         with closing(_connect(url, limits)) as connection:
-            # Bytes that come one by one never run into the timeout.
-            timer = threading.Timer(limits.deadline, _cut, [connection.sock])
+            # The timeout alone would not stop a server that sends byte by byte.
+            timer = threading.Timer(limits.deadline, _shut_down, [connection.sock])
             timer.start()
             try:
                 if isinstance(connection.sock, ssl.SSLSocket):
                     connection.sock.do_handshake()
                 connection.request("GET", target, headers=dict(headers))
-                return _read(connection.getresponse(), limits.max_bytes)
+                return _read_response(connection.getresponse(), limits.max_bytes)
             finally:
                 timer.cancel()
                 _check_time(ends, limits)
     except (OSError, http.client.HTTPException) as error:
-        raise TryLaterError(_said(error)) from error
+        raise TemporaryError(_describe(error)) from error
 
 
-def _check_time(ends: float, limits: Limits) -> None:
+def _check_time(ends: float, limits: ResponseLimits) -> None:
     if time.monotonic() >= ends:
-        raise TryLaterError(f"it took longer than {limits.deadline:g} s")
+        raise TemporaryError(f"took longer than {limits.deadline:g} s")
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     text = " ".join(str(error).split())[:120]
     return f"{type(error).__name__} {text}".strip()
 
 
-def _connect(url: SplitResult, limits: Limits) -> http.client.HTTPConnection:
-    """Return a connection to a server; TLS is not begun yet."""
+def _connect(url: SplitResult, limits: ResponseLimits) -> http.client.HTTPConnection:
+    """Connect to a server; the TLS handshake is left to the caller."""
     host = url.hostname or ""
     if url.scheme == "http":
         connection = http.client.HTTPConnection(host, url.port or 80)
@@ -157,23 +151,23 @@ def _connect(url: SplitResult, limits: Limits) -> http.client.HTTPConnection:
     return secure
 
 
-def _open_socket(host: str, port: int, limits: Limits) -> socket.socket:
-    """Connect to the first address of a host that answers; all of them are looked at."""
+def _open_socket(host: str, port: int, limits: ResponseLimits) -> socket.socket:
+    """Connect to the first address of a host that answers, after checking all of them."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(place[0]) for *_, place in found]
+    addresses = [str(address[0]) for *_, address in found]
     if not limits.allow_private and not all(map(is_public, addresses)):
-        raise FetchError(f"{host} is in a private network; --allow-private lets it pass")
+        raise FetchError(f"{host} is in a private network; see --allow-private")
     for index, address in enumerate(addresses):
         try:
             return socket.create_connection((address, port), limits.timeout)
         except OSError:
             if index + 1 == len(addresses):
                 raise
-    raise TryLaterError(f"no address of {host} is known")
+    raise TemporaryError(f"{host} has no address")
 
 
 def is_public(text: str) -> bool:
-    """Say whether an IP address is one of the open internet."""
+    """Say whether an IP address is a public one, also one embedded in IPv6."""
     address: Address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
@@ -184,23 +178,23 @@ def is_public(text: str) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _cut(sock: socket.socket) -> None:
-    with suppress(OSError):  # it is closed already
+def _shut_down(sock: socket.socket) -> None:
+    with suppress(OSError):  # it may be closed
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def _read(response: http.client.HTTPResponse, max_bytes: int) -> Answer:
-    """Read an answer; a body only where it is what was asked for."""
+def _read_response(response: http.client.HTTPResponse, max_bytes: int) -> Response:
+    """Read a response; the body only of status 200."""
     headers = dict(response.getheaders())
     if response.status != http.client.OK:
-        return Answer(response.status, headers, b"")
+        return Response(response.status, headers, b"")
     if response.getheader("Content-Encoding", "identity").lower() != "identity":
-        raise FetchError("the server sends it compressed, which nobody asked for")
+        raise FetchError("the server sent a compressed body, which was not requested")
     length, body = response.length, bytearray()
-    while len(body) <= max_bytes and (piece := response.read1(_PIECE)):
-        body += piece
+    while len(body) <= max_bytes and (chunk := response.read1(_CHUNK)):
+        body += chunk
     if max(len(body), length or 0) > max_bytes:
-        raise FetchError(f"it is larger than {max_bytes:,} bytes")
+        raise FetchError(f"larger than {max_bytes:,} bytes")
     if length is not None and len(body) != length:
-        raise TryLaterError(f"it ends after {len(body):,} of {length:,} bytes")
-    return Answer(response.status, headers, bytes(body))
+        raise TemporaryError(f"the body ends after {len(body):,} of {length:,} bytes")
+    return Response(response.status, headers, bytes(body))

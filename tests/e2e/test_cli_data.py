@@ -337,7 +337,7 @@ def test_collect(cli, site):
     done = cli(*COLLECT, "urls.txt", "--licence", "CC0")
     assert done.exit_code == 3
     assert done.stdout == "out\n"
-    assert f"Left out: {site.url}/b.jpg: it is no picture" in done.stderr
+    assert f"Left out: {site.url}/b.jpg: not a picture" in done.stderr
     assert "1 new pictures, 0 copies, 0 there already, 1 left out" in done.stderr
     row = json.loads(Path("out/provenance.jsonl").read_text())
     assert row["licence"] == "CC0"
@@ -359,7 +359,7 @@ def test_collect_searches(cli, site):
     site.pages["/s?q=none"] = (200, {}, b"{}")
     done = cli(*COLLECT, *search[:3], "none", "--path", "hits.url")
     assert done.exit_code == 3
-    assert "nothing lies at 'hits.url'" in done.stderr
+    assert "no URLs at 'hits.url'" in done.stderr
 
 
 def test_collect_asks_no_private_network(cli, site):
@@ -367,7 +367,7 @@ def test_collect_asks_no_private_network(cli, site):
         main, ["data", "collect", "-", "-o", "out"], input=f"{site.url}/a\n"
     )
     assert done.exit_code == 3
-    assert "127.0.0.1 is in a private network; --allow-private" in done.stderr
+    assert "127.0.0.1 is in a private network; see --allow-private" in done.stderr
     assert site.asked == []
 
 

@@ -114,10 +114,10 @@ def collect(
     not fetched again. Whether you may use a picture, you must know.
     """
     from data_tools.annotations import BadFile
-    from data_tools.collect.fetch import Fetcher, Manners
-    from data_tools.collect.picture_sources import from_list, from_page, from_search
+    from data_tools.collect.fetch import Fetcher, RequestPolicy
+    from data_tools.collect.picture_sources import list_links, page_links, search_links
     from data_tools.collect.run import Collection
-    from data_tools.collect.web_requests import Limits
+    from data_tools.collect.web_requests import ResponseLimits
     from tryon.errors import TryOnError
 
     if not (urls or pages or template):
@@ -125,13 +125,13 @@ def collect(
     search = _read_search(template, query, search_pages, path)
     if not (user_agent.strip() and user_agent.isascii() and user_agent.isprintable()):
         raise click.UsageError("--user-agent: expected a name in plain letters")
-    limits = Limits(max_bytes, allow_private=allow_private)
-    fetcher = Fetcher(Manners(user_agent.strip(), delay, retries), limits)
+    limits = ResponseLimits(max_bytes, allow_private=allow_private)
+    fetcher = Fetcher(RequestPolicy(user_agent.strip(), delay, retries), limits)
     outcomes: Counter[str] = Counter()
     try:
         collection = Collection(out, min_side, licence)
-        sources = [from_list(urls or ()), *(from_page(page, fetcher) for page in pages)]
-        sources += [from_search(*search, fetcher)] if search else []
+        sources = [list_links(urls or ()), *(page_links(page, fetcher) for page in pages)]
+        sources += [search_links(*search, fetcher)] if search else []
         found = list(itertools.islice(itertools.chain(*sources), limit))
         with progress(context, len(found)) as tell:
             for told in collection.collect(found, fetcher):

@@ -1,7 +1,7 @@
 import pytest
 
 from data_tools.annotations import DataError
-from data_tools.collect.picture_links import find_links, find_values
+from data_tools.collect.picture_links import extract_links, extract_values
 
 PAGE = """
 <html><head><base href="/shop/"><meta property="og:image" content="//cdn.x/card.jpg">
@@ -16,7 +16,7 @@ PAGE = """
 
 
 def test_links_of_a_page():
-    found = find_links(PAGE, "https://x.y/page.html?q=1")
+    found = extract_links(PAGE, "https://x.y/page.html?q=1")
     assert found == [
         "https://cdn.x/card.jpg",
         "https://x.y/shop/a.jpg",
@@ -27,7 +27,7 @@ def test_links_of_a_page():
         "https://x.y/shop/lazy.jpg",
         "https://x.y/shop/full.JPG?w=1",
     ]
-    assert find_links("no html", "https://x.y") == []
+    assert extract_links("no html", "https://x.y") == []
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_values_of_json(path, found):
     data = b"""{"results": [{"urls": {"full": "a"}}, {"urls": {"full": "b"}}, 3,
         {"urls": {"full": "a"}}, {"urls": {"full": 7}}], "next": "c",
         "deep": [["d"], [["e"]]]}"""
-    assert find_values(data, path) == found
+    assert extract_values(data, path) == found
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>", b"\xff", b"[" * 100_000])
 def test_no_json(data):
     with pytest.raises(DataError, match="expected JSON"):
-        find_values(data, "a")
+        extract_values(data, "a")

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile, DataError
-from data_tools.collect.fetch import Fetcher, Manners
-from data_tools.collect.picture_sources import from_list, from_page, from_search
-from data_tools.collect.run import PROVENANCE, Collection, Found, check_picture
-from data_tools.collect.web_requests import Limits
+from data_tools.collect.fetch import Fetcher, RequestPolicy
+from data_tools.collect.picture_sources import list_links, page_links, search_links
+from data_tools.collect.run import PROVENANCE, Collection, PictureLink, check_picture
+from data_tools.collect.web_requests import ResponseLimits
 
 
 def picture(kind="JPEG", size=(30, 20), seed=0):
@@ -40,15 +40,15 @@ def as_page(data, kind="image/jpeg"):
 
 @pytest.fixture
 def fetcher():
-    limits = Limits(allow_private=True, max_bytes=100_000)
-    return Fetcher(Manners("tryon", 0, 0), limits, lambda seconds: None)
+    limits = ResponseLimits(allow_private=True, max_bytes=100_000)
+    return Fetcher(RequestPolicy("tryon", 0, 0), limits, lambda seconds: None)
 
 
 @pytest.fixture
 def collect(site, fetcher, tmp_path):
     def call(*paths, **values):
         collection = Collection(tmp_path / "out", **values)
-        found = [Found(site.url + path, "page") for path in paths]
+        found = [PictureLink(site.url + path, "page") for path in paths]
         return list(collection.collect(found, fetcher))
 
     return call
@@ -104,11 +104,11 @@ def rows_until_half(path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"<html>no picture</html>", "it is no picture"),
-        (b"", "it is no picture"),
+        (b"<html>no picture</html>", "not a picture"),
+        (b"", "not a picture"),
         (picture()[:-200], "damaged"),
         (picture("PNG")[:-200], "damaged"),
-        (bomb(11_000), "it claims 11000x11000 pixels"),
+        (bomb(11_000), "claims 11000x11000 pixels"),
         (bomb(30_000), "decompression bomb"),
         (picture(size=(30, 9)), "too small: 30x9"),
         (bytes(200_000), "larger than 100,000 bytes"),
@@ -131,7 +131,7 @@ def test_a_bad_one_does_not_end_it(site, collect):
 
 def test_names_that_would_write_on_a_terminal(tmp_path, fetcher):
     collection = Collection(tmp_path)
-    (told,) = collection.collect([Found("ftp://x/\x1b[2J" + "a" * 999)], fetcher)
+    (told,) = collection.collect([PictureLink("ftp://x/\x1b[2J" + "a" * 999)], fetcher)
     assert told.name.isprintable()
     assert len(told.name) == 300
 
@@ -158,15 +158,18 @@ def test_a_phone_writes_two_pictures_in_one():
 
 def test_lists():
     lines = ["\ufeffhttp://a/1\n", "\n", "# no\n", "  http://a/2  \r\n"]
-    assert list(from_list(lines)) == [Found("http://a/1"), Found("http://a/2")]
+    assert list(list_links(lines)) == [
+        PictureLink("http://a/1"),
+        PictureLink("http://a/2"),
+    ]
 
 
 def test_pages(site, fetcher):
     site.pages["/p/index"] = as_page(b'<img src="x.jpg">', "text/html")
-    found = list(from_page(f"{site.url}/p/index", fetcher))
-    assert found == [Found(f"{site.url}/p/x.jpg", f"{site.url}/p/index")]
-    (bad,) = from_page(f"{site.url}/missing", fetcher)
-    assert bad == BadFile(f"{site.url}/missing", "the server says 404")
+    found = list(page_links(f"{site.url}/p/index", fetcher))
+    assert found == [PictureLink(f"{site.url}/p/x.jpg", f"{site.url}/p/index")]
+    (bad,) = page_links(f"{site.url}/missing", fetcher)
+    assert bad == BadFile(f"{site.url}/missing", "HTTP status 404")
 
 
 def test_searches(site, fetcher):
@@ -177,13 +180,13 @@ def test_searches(site, fetcher):
     site.pages |= {"/s?key=K&q=r%C3%A9d%20tee&p=2": answer("u2", "u3")}
     site.pages |= {"/s?key=K&q=r%C3%A9d%20tee&p=3": answer("u3")}
     template = f"{site.url}/s?key=K&q={{query}}&p={{page}}"
-    found = list(from_search(template, "réd tee", 9, "hits.url", fetcher))
-    assert found == [Found(name, f"{site.url}/s") for name in ("u1", "u2", "u3")]
+    found = list(search_links(template, "réd tee", 9, "hits.url", fetcher))
+    assert found == [PictureLink(name, f"{site.url}/s") for name in ("u1", "u2", "u3")]
     assert len(site.asked) == 4, "robots.txt and three pages"
-    (bad,) = from_search(template, "réd tee", 9, "hits.src", fetcher)
+    (bad,) = search_links(template, "réd tee", 9, "hits.src", fetcher)
     assert bad == BadFile(
-        f"{site.url}/s, page 1", "nothing lies at 'hits.src' of its JSON; see --path"
+        f"{site.url}/s, page 1", "no URLs at 'hits.src' in its JSON; see --path"
     )
-    (bad,) = from_search(template, "other", 9, "hits.url", fetcher)
-    assert bad.reason == "the server says 404"
+    (bad,) = search_links(template, "other", 9, "hits.url", fetcher)
+    assert bad.reason == "HTTP status 404"
     assert "K" not in bad.name
