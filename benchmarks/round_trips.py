@@ -2,9 +2,9 @@
 
     python benchmarks/round_trips.py
 
-A garment of every kind is written in each format, and what travels under `tryon` is taken
-away: what is left, the format carries by itself. That goes through every other format and
-back, and must come back the same.
+A garment of every kind is written in each format, and what is kept under `tryon` is
+removed: what is left, the format carries by itself. That goes through every other format
+and back, and must come back the same.
 """
 
 import json
@@ -52,7 +52,7 @@ def everything() -> Dataset:
 
 
 def write(dataset: Dataset, name: str, path: Path) -> list[str]:
-    """Write a dataset with its photo; return what the format has no place of its own for.
+    """Write a dataset with its photo; return the values that the format has no field for.
 
     Raises:
         ValueError: when the image cannot be written.

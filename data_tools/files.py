@@ -1,4 +1,4 @@
-"""Files in and out: hostile JSON in, whole files and folders out."""
+"""Read hostile JSON within limits; write files and folders atomically."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from data_tools.annotations import DataError
 
+# Where photos are searched, relative to the folder of the annotations.
 _IMAGE_FOLDERS = ("", "images", "image", "../images", "../image")
 _MAX_JSON = 1 << 28  # bytes, of one image's annotation
 
@@ -22,10 +23,7 @@ def read_json(path: Path) -> dict[str, Any]:
         DataError: when the file holds none; the message does not name the file.
         OSError: when it cannot be read.
     """
-    with path.open("rb") as file:
-        data = file.read(_MAX_JSON + 1)
-    if len(data) > _MAX_JSON:
-        raise DataError(f"expected at most {_MAX_JSON >> 20} MiB")
+    data = read_limited(path, _MAX_JSON)
     try:
         values = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -35,8 +33,22 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+def read_limited(path: Path, limit: int) -> bytes:
+    """Read a file.
+
+    Raises:
+        DataError: when it has more than `limit` bytes.
+        OSError: when it cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise DataError(f"expected at most {limit >> 20} MiB")
+    return data
+
+
 def to_json(values: Any) -> bytes:
-    """Return JSON in UTF-8 on one line, in the letters it is made of.
+    """Return JSON in UTF-8 on one line, without escapes for letters.
 
     Raises:
         DataError: when it is nested too deeply.
@@ -44,17 +56,17 @@ def to_json(values: Any) -> bytes:
     try:
         text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
         return text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can write
+    except UnicodeEncodeError:  # a lone surrogate, which needs an escape
         return json.dumps(values, separators=(",", ":")).encode()
     except RecursionError as error:
         raise DataError("expected JSON that is nested less deeply") from error
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """Return the relative path that an annotation names.
+    """Return the relative path of a file that an annotation names.
 
     Raises:
-        DataError: when it leads elsewhere, or is none.
+        DataError: when it is absolute, contains "..", or is not a file's name.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in name or not path.name:
@@ -65,22 +77,22 @@ def safe_path(name: str) -> PurePosixPath:
 
 
 def find_photo(folder: Path, name: str) -> Path:
-    """Return the path of a photo that an annotation in a folder names.
+    """Find the photo that an annotation in a folder names.
 
-    It lies beside the annotation, or in a folder of images; where it is not there, the
-    path beside the annotation is returned.
+    It is searched beside the annotation and in `images` or `image`, there or one level
+    up; when it is in none of them, the path beside the annotation is returned.
 
     Raises:
-        DataError: when the name leads elsewhere.
+        DataError: when the name leads out of the folder.
     """
     path = safe_path(name)
-    places = [folder / part / path for part in _IMAGE_FOLDERS]
-    return next((place for place in places if place.is_file()), places[0])
+    candidates = [folder / part / path for part in _IMAGE_FOLDERS]
+    return next((path for path in candidates if path.is_file()), candidates[0])
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name when the block ends well, or not at all."""
+    """Open a file that appears under its name when the block ends without an error."""
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=".tryon-", delete=False
     ) as file:
@@ -96,20 +108,20 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a new folder that appears under its name when the block ends well.
+    """Open a folder that appears under its name when the block ends without an error.
 
     Raises:
-        FileExistsError: when there is already something under that name.
+        FileExistsError: when a file or a folder that is not empty has that name.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(f"{path} is there already; choose another name")
+        raise FileExistsError(f"{path} exists; choose another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".tryon-"))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
-            path.rmdir()  # it is empty; Windows renames onto nothing else
+            path.rmdir()  # empty; Windows cannot rename onto a folder
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

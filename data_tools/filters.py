@@ -1,4 +1,4 @@
-"""Which photos are taken."""
+"""Select photos by category, attributes, source, sleeves and size of the garment."""
 
 import logging
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ from data_tools.garments import photo_labels
 from data_tools.outlines import area_of
 
 _log = logging.getLogger(__name__)
-_NAMED = 3  # bad files that are named
-# Categories by what their names say of sleeves; trousers and skirts say nothing.
+_MAX_LISTED = 3  # bad files that a warning names
+# Categories by the sleeves in their names; trousers and skirts have none of these.
 SLEEVES = {
     "short": {i for name, i in CATEGORY_IDS.items() if name.startswith("short sleeve")},
     "long": {i for name, i in CATEGORY_IDS.items() if name.startswith("long sleeve")},
@@ -29,25 +29,19 @@ SLEEVES = {
 
 @dataclass(frozen=True)
 class PhotoFilter:
-    """What a photo must show to be taken; an empty set takes everything.
+    """Conditions on a photo; an empty set allows everything.
 
-    A photo is taken when one of its garments passes; then all its garments stay, because
-    what is seen and not marked would be taught as background. What a form of annotation
-    does not label passes.
-
-    Attributes:
-        categories: DeepFashion2 ids.
-        attributes: allowed values by name: scale, occlusion, zoom_in, viewpoint.
-        sources: DeepFashion2's "shop" and "user".
-        sleeves: "short", "long" and "none", as the category's name has it.
-        min_area: of the garment, as share of the photo.
+    A photo matches when one of its garments does; all its garments are kept then, because
+    a visible garment without annotation would be learned as background. Labels that a
+    format does not have match.
     """
 
-    categories: frozenset[int] = frozenset()
+    categories: frozenset[int] = frozenset()  # DeepFashion2's ids
+    # Allowed values of scale, occlusion, zoom_in, viewpoint, by name.
     attributes: dict[str, frozenset[int]] = field(default_factory=dict)
-    sources: frozenset[str] = frozenset()
-    sleeves: frozenset[str] = frozenset()
-    min_area: float = 0.0
+    sources: frozenset[str] = frozenset()  # DeepFashion2's "shop" and "user"
+    sleeves: frozenset[str] = frozenset()  # "short", "long", "none", by category name
+    min_area: float = 0.0  # of the garment, share of the photo
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
@@ -60,49 +54,51 @@ class PhotoFilter:
             raise ValueError(f"expected min_area in [0, 1), got {self.min_area}")
 
     @property
-    def is_open(self) -> bool:
-        """Whether everything passes."""
+    def matches_all(self) -> bool:
+        """Whether every photo matches."""
         return self == PhotoFilter()
 
-    def takes(self, photo: AnnotatedPhoto) -> bool:
-        """Say whether a photo passes; reads masks only where that needs them."""
+    def matches(self, photo: AnnotatedPhoto) -> bool:
+        """Say whether a photo matches; masks are read only for `min_area`."""
         if not self._matches_labels(photo.labels()):
             return False
         return not self.min_area or any(
-            self._passes(garment.label, dict(garment.attributes))
+            self._allows(garment.label, dict(garment.attributes))
             and garment.mask.mean() >= self.min_area
             for garment in photo.garments()
         )
 
-    def takes_record(self, record: ImageRecord) -> bool:
-        """Say whether a record passes; its size must be known where an area is asked for.
+    def matches_record(self, record: ImageRecord) -> bool:
+        """Say whether a record matches.
 
-        Garments of categories that are not DeepFashion2's do not make a photo pass.
+        Garments of categories that are not DeepFashion2's do not match.
 
         Raises:
-            DataError: when the size is asked for and not known.
+            DataError: when `min_area` needs the image's size, which is not known.
         """
-        if self.is_open:
+        if self.matches_all:
             return True
         if not self._matches_labels(photo_labels(record)):
             return False
         if not self.min_area:
             return True
         if record.size is None:
-            raise DataError("expected a known size for min-area; put the photo beside")
+            raise DataError(
+                "min-area needs the image's size; put the photo beside the annotations"
+            )
         least = self.min_area * record.size[0] * record.size[1]
         return any(
-            self._passes(*fact) and area_of(instance, record.size) >= least
+            self._allows(*labels) and area_of(instance, record.size) >= least
             for instance in record.instances
-            for fact in photo_labels(replace(record, instances=(instance,))).garments
+            for labels in photo_labels(replace(record, instances=(instance,))).garments
         )
 
-    def _matches_labels(self, facts: PhotoLabels) -> bool:
-        if self.sources and facts.source and facts.source not in self.sources:
+    def _matches_labels(self, labels: PhotoLabels) -> bool:
+        if self.sources and labels.source and labels.source not in self.sources:
             return False
-        return any(self._passes(label, values) for label, values in facts.garments)
+        return any(self._allows(label, values) for label, values in labels.garments)
 
-    def _passes(self, label: int, values: dict[str, int]) -> bool:
+    def _allows(self, label: int, values: dict[str, int]) -> bool:
         if self.categories and label not in self.categories:
             return False
         if self.sleeves and not any(label in SLEEVES[name] for name in self.sleeves):
@@ -119,32 +115,33 @@ def parse_filter(texts: Iterable[str]) -> PhotoFilter:
     Raises:
         ValueError: naming the text and what is expected.
     """
-    wanted = PhotoFilter()
+    photo_filter = PhotoFilter()
     for text in texts:
         key, _, values = text.partition("=")
         try:
-            wanted = _with(wanted, key.strip().replace("-", "_"), values)
+            key = key.strip().replace("-", "_")
+            photo_filter = _with_condition(photo_filter, key, values)
         except ValueError as error:
             raise ValueError(
                 f"{text!r}: expected viewpoint=2, occlusion=1,2, scale=..., zoom-in=..., "
                 "category=1 (or a name), sleeve=short (long or none), source=user (or "
                 "shop) or min-area=0.02"
             ) from error
-    return wanted
+    return photo_filter
 
 
-def _with(wanted: PhotoFilter, key: str, values: str) -> PhotoFilter:
+def _with_condition(old: PhotoFilter, key: str, values: str) -> PhotoFilter:
     parts = [part.strip() for part in values.split(",")]
     if key == "category":
-        return replace(wanted, categories=frozenset(map(_category, parts)))
+        return replace(old, categories=frozenset(map(_category, parts)))
     if key == "sleeve":
-        return replace(wanted, sleeves=frozenset(parts))
+        return replace(old, sleeves=frozenset(parts))
     if key == "source":
-        return replace(wanted, sources=frozenset(parts))
+        return replace(old, sources=frozenset(parts))
     if key == "min_area":
-        return replace(wanted, min_area=float(values))
+        return replace(old, min_area=float(values))
     allowed = frozenset(map(int, parts))
-    return replace(wanted, attributes={**wanted.attributes, key: allowed})
+    return replace(old, attributes={**old.attributes, key: allowed})
 
 
 def _category(text: str) -> int:
@@ -155,22 +152,22 @@ def _category(text: str) -> int:
 
 
 def filter_photos(
-    photos: list[AnnotatedPhoto], wanted: PhotoFilter
+    photos: list[AnnotatedPhoto], photo_filter: PhotoFilter
 ) -> list[AnnotatedPhoto]:
-    """Return the photos that pass; bad files are left out, counted and named in the log.
+    """Return the photos that match; a warning names bad files, which are left out.
 
-    With an open filter nothing is read.
+    With a filter that matches all nothing is read.
     """
-    if wanted.is_open:
+    if photo_filter.matches_all:
         return photos
     kept, bad = [], []
     for photo in photos:
         try:
-            if wanted.takes(photo):
+            if photo_filter.matches(photo):
                 kept.append(photo)
         except BadPhotoError as error:
             bad.append(str(error))
     if bad:
-        rest = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
-        _log.warning("left out bad files: %s%s", "; ".join(bad[:_NAMED]), rest)
+        rest = f" and {len(bad) - _MAX_LISTED} more" if len(bad) > _MAX_LISTED else ""
+        _log.warning("left out bad files: %s%s", "; ".join(bad[:_MAX_LISTED]), rest)
     return kept

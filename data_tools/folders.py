@@ -1,4 +1,4 @@
-"""Tells the forms of annotated photos apart by what lies in a folder or file."""
+"""Read annotated photos to train on; their format is detected from the files."""
 
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,9 @@ from data_tools.garments import photos_of
 from data_tools.streams import top_names
 
 POLYGONS = ("segmentation", "landmarks")
-_SPLITS = {"train": ("train",), "val": ("val", "validation")}  # names of their folders
-_FORMS = (
+# Names of the folders of each split.
+_SPLITS = {"train": ("train",), "val": ("val", "validation")}
+_EXPECTED = (
     "<id>.jpg with <id>.png, rendered pNNN_X.jpg with pNNN_X.labels.png, DeepFashion2's "
     "image/ with annos/, a COCO or VIA .json, or a .zip of `tryon data pack`"
 )
@@ -26,26 +27,26 @@ def read_folder(
     folder: Path,
     split: str,
     polygons: str = "segmentation",
-    wanted: PhotoFilter | None = None,
+    photo_filter: PhotoFilter | None = None,
 ) -> list[AnnotatedPhoto]:
     """Read a folder of annotated photos, a folder of such folders, or one file.
 
     Args:
-        folder: see `data_tools.formats`. A folder `train` or `val`, a .json and a .zip
-            are their own split.
+        folder: see docs/training.md. A folder `train` or `val`, a .json and a .zip are
+            one split.
         split: "train" or "val".
-        polygons: where the form knows both: "segmentation" as drawn, or "landmarks",
+        polygons: where a format has both: "segmentation" as annotated, or "landmarks",
             the polygon through them.
-        wanted: which photos are taken; None takes all, and then opens no annotation of
-            DeepFashion2 before it is used.
+        photo_filter: which photos; None takes all, and DeepFashion2's annotations are
+            read lazily then.
 
     Returns:
         The photos, sorted by path.
 
     Raises:
-        FileNotFoundError: when nothing there is in a form that is known, or passes.
-        DataError: when a file is not as expected.
-        ValueError: when `polygons` is not as expected.
+        FileNotFoundError: when no format is recognized, or no photo matches the filter.
+        DataError: when a file is malformed.
+        ValueError: when `polygons` is neither of its values.
     """
     if polygons not in POLYGONS:
         raise ValueError(f"expected polygons in {POLYGONS}, got {polygons!r}")
@@ -60,36 +61,36 @@ def read_folder(
         raise FileNotFoundError(f"expected annotated photos, got {folder}")
     if not photos:
         raise FileNotFoundError(
-            f"expected annotated photos ({split}) in {folder}: {_FORMS}"
+            f"expected annotated photos ({split}) in {folder}: {_EXPECTED}"
         )
-    kept = filter_photos(photos, wanted or PhotoFilter())
+    kept = filter_photos(photos, photo_filter or PhotoFilter())
     if not kept:
         raise FileNotFoundError(
-            f"expected photos that pass the filter in {folder}, got none of {len(photos)}"
+            f"none of the {len(photos)} photos in {folder} passes the filter; loosen it"
         )
     return kept
 
 
 def _read_one(folder: Path, split: str, polygons: str) -> list[AnnotatedPhoto]:
-    """Read one folder; an empty list when its form is not known."""
-    places = [folder / name for name in _SPLITS[split]]
-    place = next((path for path in places if path.is_dir()), folder)
-    if (place / "annos").is_dir() and (place / "image").is_dir():
-        return deepfashion2_photos(place, polygons)
+    """Read one folder; an empty list when its format is not recognized."""
+    subfolders = [folder / name for name in _SPLITS[split]]
+    part = next((path for path in subfolders if path.is_dir()), folder)
+    if (part / "annos").is_dir() and (part / "image").is_dir():
+        return deepfashion2_photos(part, polygons)
     if any(folder.glob("*.labels.png")):
         return label_maps.read_rendered(folder, split)
-    if any(place.glob("*.png")) and any(place.glob("*.jpg")):
-        return _read_label_maps(place, split)
-    files = list(place.glob("*.json"))
+    if any(part.glob("*.png")) and any(part.glob("*.jpg")):
+        return _read_label_maps(part, split)
+    files = list(part.glob("*.json"))
     return _read_json(files[0], polygons) if len(files) == 1 else []
 
 
-def _read_label_maps(place: Path, split: str) -> list[AnnotatedPhoto]:
-    for above in (place, place.parent):
-        if (above / "labels.json").exists():
-            return label_maps.read_people(place, above)
-    above = place.parent if place.name in ("train", "val") else place
-    return label_maps.read_shop(place) + label_maps.read_other(above / "other", split)
+def _read_label_maps(folder: Path, split: str) -> list[AnnotatedPhoto]:
+    for root in (folder, folder.parent):
+        if (root / "labels.json").exists():
+            return label_maps.read_people(folder, root)
+    root = folder.parent if folder.name in ("train", "val") else folder
+    return label_maps.read_shop(folder) + label_maps.read_other(root / "other", split)
 
 
 def _read_file(path: Path, polygons: str) -> list[AnnotatedPhoto]:
@@ -104,16 +105,16 @@ def _read_json(path: Path, polygons: str) -> list[AnnotatedPhoto]:
     Raises:
         DataError: when the file holds neither.
     """
-    place = partial(find_photo, path.parent)
+    photo_path = partial(find_photo, path.parent)
     try:
         is_coco = any(name in PARTS for name in top_names(path))
         dataset = read_coco(path) if is_coco else read_via(path)
         source = "coco" if is_coco else "via"
-        photos = photos_of(dataset.read_records(), source, polygons, place)
+        photos = photos_of(dataset.read_records(), source, polygons, photo_path)
     except ValueError as error:
         raise DataError(
             f"{path}: expected COCO's or VIA's JSON, with photos beside it ({error})"
         ) from error
     if not photos:
-        raise DataError(f"{path}: expected COCO's or VIA's JSON, got no photo in it")
+        raise DataError(f"{path}: expected COCO's or VIA's JSON with photos, got none")
     return photos

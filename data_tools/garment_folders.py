@@ -1,4 +1,4 @@
-"""K-Fashion's tops and bottoms, cut out, in a folder for each category and colour."""
+"""Cut K-Fashion's tops and bottoms out, into a folder per category and colour."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from data_tools.formats.kfashion import BOTTOM, CATEGORY, TOP, kind_of
 from data_tools.formats.shapes import fill_polygons
 from data_tools.outlines import joined_ring, polygons_of
 
-PHOTO_SIDE, GARMENT_SIDE = 800, 400  # pixels, of square pictures
-COLOUR = "색상"
+COLOR = "색상"
+# Names of folders by K-Fashion's labels.
 KINDS = {TOP: "tops", BOTTOM: "bottoms"}
 CATEGORIES = {
     TOP: {
@@ -43,7 +43,7 @@ CATEGORIES = {
         "조거팬츠": "jogger-pants",
     },
 }
-COLOURS = {
+COLORS = {
     "블랙": "black",
     "화이트": "white",
     "그레이": "grey",
@@ -67,7 +67,18 @@ COLOURS = {
     "실버": "silver",
 }
 _WHITE = 255
-_QUALITY = 95  # of the JPEGs
+
+
+@dataclass(frozen=True)
+class GarmentFolderConfig:
+    """Sizes and quality of the pictures."""
+
+    photo_side: int = 800  # pixels, of a square photo
+    garment_side: int = 400  # pixels, of a square picture of a garment
+    quality: int = 95  # of the JPEGs
+
+
+DEFAULT = GarmentFolderConfig()
 
 
 @dataclass(frozen=True)
@@ -76,22 +87,23 @@ class Written:
 
     Attributes:
         folders: of its garments, as "tops/t-shirt/black".
-        passed_over: why garments were not, as "아우터" or "no colour".
+        skipped: reasons of garments that were not written, as "아우터" or "no colour".
     """
 
     folders: tuple[str, ...]
-    passed_over: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
 def write_garments(
-    dataset: Dataset, folder: Path, out: Path
+    dataset: Dataset, folder: Path, out: Path, config: GarmentFolderConfig = DEFAULT
 ) -> Iterator[Written | BadFile]:
     """Write photos to `photos`, and each top and bottom to its own folder.
 
     Args:
         dataset: K-Fashion's annotations.
-        folder: of the annotations; photos lie as `find_photo` looks for them.
+        folder: holds the annotations; photos are searched by `find_photo`.
         out: an existing folder.
+        config: sizes and quality.
 
     Yields:
         What was written of each image, or why nothing was.
@@ -101,52 +113,56 @@ def write_garments(
             yield record
             continue
         try:
-            yield _write_image(record, folder, out)
+            yield _write_image(record, folder, out, config)
         except FILE_ERRORS as error:
             yield BadFile.of(record.file_name, error)
 
 
-def _write_image(record: ImageRecord, folder: Path, out: Path) -> Written:
-    places = [_place_of(instance) for instance in record.instances]
-    wanted = [i for i, (place, _) in enumerate(places) if place]
-    missing = tuple(reason for place, reason in places if not place)
-    if not wanted:
-        return Written((), missing)
+def _write_image(
+    record: ImageRecord, folder: Path, out: Path, config: GarmentFolderConfig
+) -> Written:
+    folders = [_folder_of(instance) for instance in record.instances]
+    written = [i for i, (name, _) in enumerate(folders) if name]
+    skipped = tuple(reason for name, reason in folders if not name)
+    if not written:
+        return Written((), skipped)
     image = AnnotatedPhoto(find_photo(folder, record.file_name), "").image()
-    square, scale, shift = pad_resize(image, PHOTO_SIDE)
-    cuts = [(i, cut_garment(square, record.instances[i], scale, shift)) for i in wanted]
+    square, scale, shift = pad_resize(image, config.photo_side)
+    cuts = [
+        cut_garment(square, record.instances[i], scale, shift, config) for i in written
+    ]
     name = safe_path(record.file_name).with_suffix(".jpg")
-    _save(square, out / "photos" / name)
-    for index, garment in cuts:
+    _save(square, out / "photos" / name, config)
+    for index, garment in zip(written, cuts, strict=True):
         numbered = name.with_stem(f"{name.stem}_{index + 1}")
-        _save(garment, out / PurePosixPath(places[index][0]) / numbered)
-    return Written(tuple(places[i][0] for i in wanted), missing)
+        _save(garment, out / PurePosixPath(folders[index][0]) / numbered, config)
+    return Written(tuple(folders[i][0] for i in written), skipped)
 
 
-def _place_of(instance: Instance) -> tuple[str, str]:
-    """Return the folder of a garment, "" where it has none, and why."""
+def _folder_of(instance: Instance) -> tuple[str, str]:
+    """Return the folder of a garment and ""; or "" and why it has none."""
     kind = kind_of(instance)
     if kind not in KINDS:
         return "", kind
     category = CATEGORIES[kind].get(str(instance.attributes.get(CATEGORY)))
-    colour = COLOURS.get(str(instance.attributes.get(COLOUR)))
-    if category is None or colour is None:
+    color = COLORS.get(str(instance.attributes.get(COLOR)))
+    if category is None or color is None:
         return "", "no category" if category is None else "no colour"
-    return f"{KINDS[kind]}/{category}/{colour}", ""
+    return f"{KINDS[kind]}/{category}/{color}", ""
 
 
 def pad_resize(
     image: NDArray[np.uint8], side: int
 ) -> tuple[NDArray[np.uint8], float, tuple[int, int]]:
-    """Return a picture on a white square, in its own proportions, centred.
+    """Resize a picture into a white square, centred, with its aspect ratio kept.
 
     Args:
         image: uint8 (H, W, 3).
         side: of the square, pixels.
 
     Returns:
-        uint8 (side, side, 3), the scale, and where the upper left corner lies (x, y):
-        a point p of the image is at p * scale + corner.
+        uint8 (side, side, 3), the scale, and the shift (x, y) in pixels: a point p of the
+        image comes to p * scale + shift.
     """
     height, width = image.shape[:2]
     scale = side / max(height, width)
@@ -159,15 +175,20 @@ def pad_resize(
 
 
 def cut_garment(
-    square: NDArray[np.uint8], instance: Instance, scale: float, shift: tuple[int, int]
+    square: NDArray[np.uint8],
+    instance: Instance,
+    scale: float,
+    shift: tuple[int, int],
+    config: GarmentFolderConfig = DEFAULT,
 ) -> NDArray[np.uint8]:
-    """Return what a garment's polygon holds, on a white square of its own.
+    """Cut a garment out by its polygon, onto a white square.
 
     Args:
-        square: uint8 (S, S, 3), a photo by `pad_resize`.
-        instance: the garment, in the photo's own pixels.
-        scale: of the square.
-        shift: of the square, pixels.
+        square: uint8 (S, S, 3), a photo of `pad_resize`.
+        instance: the garment, in pixels of the original photo.
+        scale: of `pad_resize`.
+        shift: of `pad_resize`, pixels.
+        config: size of the new square.
 
     Returns:
         uint8 (400, 400, 3).
@@ -178,13 +199,13 @@ def cut_garment(
     ring = np.reshape(joined_ring(polygons_of(instance)), (-1, 2)) * scale + shift
     mask = fill_polygons([ring.ravel().tolist()], square.shape[:2])
     if not mask.any():
-        raise DataError(f"nothing of the {instance.category} is in the photo")
+        raise DataError(f"the {instance.category} is outside the photo")
     ys, xs = np.nonzero(mask)
     box = slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)
     cut = np.where(mask[box][..., None], square[box], np.uint8(_WHITE))
-    return pad_resize(cut, GARMENT_SIDE)[0]
+    return pad_resize(cut, config.garment_side)[0]
 
 
-def _save(image: NDArray[np.uint8], path: Path) -> None:
+def _save(image: NDArray[np.uint8], path: Path, config: GarmentFolderConfig) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path, "JPEG", quality=_QUALITY, subsampling=0)
+    Image.fromarray(image).save(path, "JPEG", quality=config.quality, subsampling=0)

@@ -1,4 +1,4 @@
-"""What training makes of records: labels, facts and masks of the photo's size."""
+"""Turn records into what training uses: labels, landmarks and masks of the photo."""
 
 import logging
 from collections import Counter
@@ -32,9 +32,9 @@ from data_tools.formats.shapes import (
 )
 from data_tools.outlines import mask_of
 
-_NAMED = 3  # bad images that are named
+_MAX_LISTED = 3  # bad images that a warning names
 _log = logging.getLogger(__name__)
-Opener = Callable[[], IO[bytes]] | None
+OpenPhoto = Callable[[], IO[bytes]] | None
 
 
 def label_of(instance: Instance) -> int | None:
@@ -44,7 +44,7 @@ def label_of(instance: Instance) -> int | None:
 
 
 def photo_labels(record: ImageRecord) -> PhotoLabels:
-    """Return what a record says of garments of DeepFashion2's categories."""
+    """Return the labels of a record, of garments of DeepFashion2's categories."""
     labelled = [(label_of(instance), instance) for instance in record.instances]
     return PhotoLabels(
         str(record.attributes.get("source", "")),
@@ -58,13 +58,13 @@ def garments_of(
     """Return the garments of DeepFashion2's categories, with masks.
 
     Args:
-        record: what the annotation says.
+        record: the annotation.
         size: (height, width) of the photo.
-        polygons: "segmentation" as drawn, or "landmarks", the polygon through them where
-            they are marked.
+        polygons: "segmentation" as annotated, or "landmarks", the polygon through them
+            where they are labelled.
 
     Raises:
-        ValueError: when an outline or a number is not as expected.
+        ValueError: when an outline or a number is malformed.
     """
     labelled = [(label_of(instance), instance) for instance in record.instances]
     return [
@@ -78,17 +78,18 @@ def photos_of(
     records: Iterable[ImageRecord | BadFile],
     source: str,
     polygons: str,
-    place: Callable[[str], Path],
-    opener: Callable[[str], Opener] = lambda name: None,
+    path_of: Callable[[str], Path],
+    opener_of: Callable[[str], OpenPhoto] = lambda name: None,
 ) -> list[AnnotatedPhoto]:
     """Return records as photos to train on.
 
     Args:
-        records: what the annotations say.
-        source: of photos that name none.
+        records: the annotations.
+        source: of photos whose record has none.
         polygons: see `garments_of`.
-        place: gives the path of a `file_name`.
-        opener: gives what opens the photo of a `file_name`; None where its path does.
+        path_of: returns the path of a `file_name`.
+        opener_of: returns a function that opens the photo of a `file_name`; None opens
+            its path.
 
     Returns:
         The photos in the records' order; garments of categories that are not
@@ -99,38 +100,40 @@ def photos_of(
         if isinstance(record, BadFile):
             bad.append(f"{record.name}: {record.reason}")
             continue
-        path, opened = place(record.file_name), opener(record.file_name)
+        path, opener = path_of(record.file_name), opener_of(record.file_name)
         unknown.update(one.category for one in record.instances if label_of(one) is None)
         photos.append(
             AnnotatedPhoto(
                 path,
                 str(record.attributes.get("source", source)),
-                partial(_read_garments, record, path, opened, polygons),
-                _foreground_reader(record, path, opened),
-                open_image=opened,
+                partial(_read_garments, record, path, opener, polygons),
+                _foreground_reader(record, path, opener),
+                open_image=opener,
                 read_labels=partial(photo_labels, record),
             )
         )
     if unknown:
         _log.warning("left out garments of unknown categories: %s", dict(unknown))
     if bad:
-        _log.warning("left out %d bad images, as %s", len(bad), "; ".join(bad[:_NAMED]))
+        _log.warning(
+            "left out %d bad images, such as %s", len(bad), "; ".join(bad[:_MAX_LISTED])
+        )
     return photos
 
 
 def _foreground_reader(
-    record: ImageRecord, path: Path, opened: Opener
+    record: ImageRecord, path: Path, opener: OpenPhoto
 ) -> Callable[[], NDArray[np.bool_]] | None:
-    """Return what reads the run lengths of what stays before another background."""
+    """Return a function that decodes the foreground; None where there is none."""
     rle = record.attributes.get("foreground")
-    return rle and (lambda: decode_rle(rle, opened_size(path, opened)))
+    return rle and (lambda: decode_rle(rle, opened_size(path, opener)))
 
 
 def with_size(record: ImageRecord, folder: Path) -> ImageRecord:
-    """Add the size that the photo's header tells, where none is known.
+    """Read a missing size from the photo's header, where the photo is found.
 
     Args:
-        record: what an annotation says.
+        record: an annotation.
         folder: of the annotation; see `find_photo`.
     """
     if record.size is not None:
@@ -139,18 +142,18 @@ def with_size(record: ImageRecord, folder: Path) -> ImageRecord:
     return replace(record, size=photo_size(path)) if path.is_file() else record
 
 
-def opened_size(path: Path, opened: Opener) -> tuple[int, int]:
-    """Return (height, width) of a photo that its opener or its path gives."""
-    if opened is None:
+def opened_size(path: Path, opener: OpenPhoto) -> tuple[int, int]:
+    """Return (height, width) of a photo, opened by a function or by its path."""
+    if opener is None:
         return photo_size(path)
-    with opened() as file:
+    with opener() as file:
         return photo_size(file)
 
 
 def _read_garments(
-    record: ImageRecord, path: Path, opened: Opener, polygons: str
+    record: ImageRecord, path: Path, opener: OpenPhoto, polygons: str
 ) -> list[Garment]:
-    return garments_of(record, opened_size(path, opened), polygons)
+    return garments_of(record, opened_size(path, opener), polygons)
 
 
 def _garment(
@@ -167,7 +170,7 @@ def _garment(
 
 
 def landmarks_of(instance: Instance) -> NDArray[np.float32] | None:
-    """Return landmarks (K, 3) of x, y in pixels and v; None where nobody marked them."""
+    """Return landmarks, float32 (K, 3) of x, y in pixels and v; None without any."""
     if instance.landmarks is None:
         return None
     return np.asarray(instance.landmarks, np.float32).reshape(-1, 3)

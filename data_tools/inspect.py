@@ -1,4 +1,4 @@
-"""What a set of annotations holds, and what is wrong with it."""
+"""Count the contents of a set of annotations, and find its problems."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,9 +16,10 @@ from data_tools.annotations import (
 from data_tools.garments import label_of
 from data_tools.outlines import bounds, polygons_of
 
-_SLACK = 1  # pixels that an outline may lie outside: tools round
-# Areas of boxes that COCO calls small, medium and large, as sides of a square.
-_SIDES = (("small", 32), ("medium", 96))
+# COCO's small and medium objects have a smaller area than a square of this side, pixels.
+_COCO_SIDES = (("small", 32), ("medium", 96))
+_MAX_SHOWN = 160  # characters of a problem
+_TOLERANCE = 1  # pixels that an outline may lie outside: annotation tools round
 
 
 @dataclass
@@ -26,14 +27,14 @@ class Summary:
     """Counts over a set of annotations.
 
     Attributes:
-        images: that were read.
-        instances: in all of them.
+        images: number of images that were read.
+        instances: number of instances in them.
         categories: instances by category, as written.
         attributes: instances by value of scale, occlusion, zoom_in, viewpoint, by name.
-        sources: images by source, where they name one.
-        sizes: images by (height, width); None where that is not known.
+        sources: images by source, where they have one.
+        sizes: images by (height, width); None where it is not known.
         instance_sizes: instances by COCO's small, medium and large, of their outlines.
-        landmarks: instances with landmarks, by how many are marked.
+        landmarks: instances with landmarks, by the number that is labelled.
         problems: images or instances with a problem, by its name.
         examples: the first image with each problem.
     """
@@ -67,15 +68,15 @@ class Summary:
 
 
 def summarise(dataset: Dataset) -> Iterator[Summary]:
-    """Count image by image.
+    """Count the contents, image by image.
 
     Yields:
-        After each image the summary so far, the same object; one at least.
+        After each image the summary so far, always the same object; at least once.
     """
     summary, names = Summary(), set[str]()
     for record in dataset.read_records():
         if isinstance(record, BadFile):
-            _note(summary, f"bad file: {record.reason}"[:160], record.name)
+            _note(summary, f"bad file: {record.reason}"[:_MAX_SHOWN], record.name)
         else:
             _count_image(summary, record)
             if record.file_name in names:
@@ -111,13 +112,13 @@ def _count_instance(summary: Summary, record: ImageRecord, instance: Instance) -
     try:
         problems = list(_problems(summary, record, instance))
     except FILE_ERRORS as error:
-        problems = [f"bad outline: {' '.join(str(error).split())}"[:160]]
+        problems = [f"bad outline: {' '.join(str(error).split())}"[:_MAX_SHOWN]]
     for problem in problems:
         _note(summary, problem, record.file_name)
 
 
 def _problems(summary: Summary, record: ImageRecord, instance: Instance) -> Iterator[str]:
-    """Yield what is wrong with an instance; count its size on the way."""
+    """Yield the problems of an instance, and count its size."""
     if label_of(instance) is None:
         yield f"category unknown to DeepFashion2: {instance.category}"
     polygons = polygons_of(instance)
@@ -129,25 +130,26 @@ def _problems(summary: Summary, record: ImageRecord, instance: Instance) -> Iter
         return
     width, height = around[2] - around[0], around[3] - around[1]
     side = (width * height) ** 0.5
-    named = (name for name, limit in _SIDES if side < limit)
+    named = (name for name, limit in _COCO_SIDES if side < limit)
     summary.instance_sizes[next(named, "large")] += 1
     if not (width and height):
         yield "outline without area"
     if record.size is not None and not _inside(around, record.size):
         yield "outline outside the image"
-    if record.size is not None and not _marks_inside(instance, record.size):
+    if record.size is not None and not _landmarks_inside(instance, record.size):
         yield "landmark outside the image"
 
 
 def _inside(box: tuple[float, ...], size: tuple[int, int]) -> bool:
     height, width = size
-    return min(box) >= -_SLACK and box[2] <= width + _SLACK and box[3] <= height + _SLACK
+    right, bottom = width + _TOLERANCE, height + _TOLERANCE
+    return min(box) >= -_TOLERANCE and box[2] <= right and box[3] <= bottom
 
 
-def _marks_inside(instance: Instance, size: tuple[int, int]) -> bool:
+def _landmarks_inside(instance: Instance, size: tuple[int, int]) -> bool:
     points = instance.landmarks or ()
-    marked = zip(points[0::3], points[1::3], points[2::3], strict=True)
-    return all(_inside((x, y, x, y), size) for x, y, v in marked if v > 0)
+    triples = zip(points[0::3], points[1::3], points[2::3], strict=True)
+    return all(_inside((x, y, x, y), size) for x, y, v in triples if v > 0)
 
 
 def _note(summary: Summary, problem: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Outlines of instances: shapes to polygons, polygons to masks, and masks to polygons."""
+"""Convert outlines of instances: shapes to polygons, polygons to masks and back."""
 
 import math
 from collections import defaultdict
@@ -14,17 +14,17 @@ from scipy import ndimage
 from data_tools.annotations import DataError, Instance, Polygon, Ring
 from data_tools.formats.shapes import decode_rle, fill_polygons, polygons_area
 
-MAX_PIXELS = 1 << 27  # of a mask: a file may claim any size
-_ELLIPSE_POINTS = 90
+MAX_PIXELS = 1 << 27  # of a mask: a hostile file may claim any size
+_ELLIPSE_POINTS = 90  # of the polygon that replaces a circle or an ellipse
 _STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))  # right, down, left, up
 Mask = NDArray[np.bool_]
 
 
 def polygons_of(instance: Instance) -> tuple[Polygon, ...]:
-    """Return what is seen of an instance as polygons, traced where it is run lengths.
+    """Return the outline of an instance as polygons; run lengths are traced.
 
     Raises:
-        DataError: when shape or run lengths are not as expected.
+        DataError: when the shape or the run lengths are malformed.
     """
     if instance.polygons:
         return instance.polygons
@@ -37,7 +37,7 @@ def polygons_of(instance: Instance) -> tuple[Polygon, ...]:
 
 
 def mask_of(instance: Instance, size: tuple[int, int]) -> Mask:
-    """Return what is seen of an instance as a mask, bool (H, W).
+    """Return the mask of an instance, bool (H, W).
 
     Args:
         instance: an instance of an image.
@@ -60,7 +60,7 @@ def mask_of(instance: Instance, size: tuple[int, int]) -> Mask:
 
 
 def area_of(instance: Instance, size: tuple[int, int] | None) -> float:
-    """Return the true area in pixels: of one polygon in closed form, else of the mask.
+    """Return the area in pixels: of one polygon in closed form, else of the mask.
 
     Args:
         instance: an instance of an image.
@@ -83,16 +83,19 @@ def area_of(instance: Instance, size: tuple[int, int] | None) -> float:
     )
 
 
-@lru_cache(maxsize=4)  # what is written is read again at once
+@lru_cache(maxsize=4)  # a writer parses its output again at once
 def _union_area(rings: tuple[Ring, ...], size: tuple[int, int]) -> float:
     return polygons_area(rings, size)
 
 
 def signed_area(ring: Ring) -> float:
-    """Return the area inside a ring, above 0 when it runs clockwise on the screen.
+    """Return the signed area of a ring (shoelace formula), positive if clockwise.
+
+    Convention:
+        Clockwise on the screen, where y points down.
 
     Raises:
-        DataError: when a coordinate is no finite number: no JSON can hold it.
+        DataError: when a coordinate is not finite: JSON cannot hold it.
     """
     points = _points(ring)
     if not np.isfinite(points).all():
@@ -102,18 +105,18 @@ def signed_area(ring: Ring) -> float:
 
 
 def bounds(polygons: Sequence[Polygon]) -> Ring | None:
-    """Return the box x1, y1, x2, y2 around polygons; None around nothing."""
+    """Return the bounding box x1, y1, x2, y2 of polygons; None without any point."""
     xs = [x for p in polygons for x in p.outer[0::2]]
     ys = [y for p in polygons for y in p.outer[1::2]]
     return (min(xs), min(ys), max(xs), max(ys)) if xs else None
 
 
 def joined_ring(polygons: Sequence[Polygon]) -> Ring:
-    """Return one ring that fills the same: bridges of no width lead to parts and holes.
+    """Join polygons into one ring of the same area, by bridges of zero width.
 
     Convention:
-        Parts run as the first one does and holes the other way, so that the ring fills
-        alike by the even-odd and by the non-zero rule, unless parts overlap.
+        Parts have the first one's orientation and holes the opposite one, so that the
+        even-odd and the non-zero rule fill the same, unless parts overlap.
     """
     joined: list[float] = []
     clockwise = bool(polygons) and signed_area(polygons[0].outer) >= 0
@@ -127,7 +130,7 @@ def joined_ring(polygons: Sequence[Polygon]) -> Ring:
 
 
 def _bridge(joined: list[float], ring: Ring, clockwise: bool) -> list[float]:
-    """Insert a ring at the point of `joined` that is nearest to its first."""
+    """Insert a ring at the point of `joined` that is nearest to the ring's first."""
     turned = list(ring)
     if joined and (signed_area(ring) >= 0) != clockwise:
         turned = [v for i in range(len(ring) - 2, -1, -2) for v in ring[i : i + 2]]
@@ -139,32 +142,32 @@ def _bridge(joined: list[float], ring: Ring, clockwise: bool) -> list[float]:
 
 
 def trace_mask(mask: Mask) -> tuple[Polygon, ...]:
-    """Return polygons along the borders of a mask's pixels; they fill to the very mask.
+    """Trace polygons along the borders of a mask's pixels; they fill to the same mask.
 
     Args:
         mask: bool (H, W); pixel (row, column) covers x from column to column + 1.
 
     Returns:
-        One polygon for each 4-connected part, row by row, with its holes.
+        One polygon for each 4-connected component, row by row, with its holes.
     """
-    parts, count = ndimage.label(mask)
+    components, count = ndimage.label(mask)
     outers: dict[int, Ring] = {}
     holes: dict[int, list[Ring]] = defaultdict(list)
     for ring in _trace_rings(mask):
-        # A ring begins with a step to the right, its own pixel below it.
-        part = int(parts[ring[1], ring[0]])
+        # A ring starts with a step to the right, above a pixel of its component.
+        component = int(components[ring[1], ring[0]])
         if signed_area(ring) > 0:
-            outers[part] = ring
+            outers[component] = ring
         else:
-            holes[part].append(ring)
+            holes[component].append(ring)
     return tuple(Polygon(outers[i], tuple(holes[i])) for i in range(1, count + 1))
 
 
 def _trace_rings(mask: Mask) -> list[Ring]:
-    """Walk along all borders, the mask on the right hand; corners alone are kept."""
+    """Follow all borders with the mask on the right; only corners are kept."""
     padded = np.pad(mask, 1)
     inner = padded[1:-1, 1:-1]
-    ways: dict[tuple[int, int], dict[int, bool]] = defaultdict(dict)
+    edges: dict[tuple[int, int], dict[int, bool]] = defaultdict(dict)
     sides = (
         (padded[:-2, 1:-1], 0, 0),  # above: a step right from the upper left corner
         (padded[1:-1, 2:], 1, 0),
@@ -176,32 +179,35 @@ def _trace_rings(mask: Mask) -> list[Ring]:
         ys, xs = np.nonzero(inner & ~beside)
         corners = list(zip((xs + right).tolist(), (ys + down).tolist(), strict=True))
         for corner in corners:
-            ways[corner][step] = True
+            edges[corner][step] = True
         if step == 0:
             starts = corners
-    return [_walk(ways, corner) for corner in starts if 0 in ways[corner]]
+    return [_follow(edges, corner) for corner in starts if 0 in edges[corner]]
 
 
-def _walk(ways: dict[tuple[int, int], dict[int, bool]], start: tuple[int, int]) -> Ring:
+def _follow(
+    edges: dict[tuple[int, int], dict[int, bool]], start: tuple[int, int]
+) -> Ring:
+    """Follow one border from a corner until it closes, and remove its edges."""
     ring: list[float] = []
     (x, y), step, before = start, 0, -1
-    while step in ways[x, y]:
-        del ways[x, y][step]
+    while step in edges[x, y]:
+        del edges[x, y][step]
         if step != before:
             ring += [x, y]
         before = step
         x, y = x + _STEPS[step][0], y + _STEPS[step][1]
-        # Right before ahead before left: pixels that touch at a corner stay apart.
+        # Right before ahead before left: pixels that touch at a corner stay separate.
         turns = ((step + 1) % 4, step, (step + 3) % 4)
-        step = next((turn for turn in turns if turn in ways[x, y]), 0)
+        step = next((turn for turn in turns if turn in edges[x, y]), 0)
     return tuple(ring)
 
 
 def shape_ring(shape: Mapping[str, Any]) -> Ring:
-    """Return the ring of a shape in VIA's terms; nothing for one without area.
+    """Return the ring of a shape in VIA's form; empty for a point.
 
     Raises:
-        DataError: when the shape is not known, or not whole.
+        DataError: when the shape is unknown or incomplete.
     """
     kind = shape.get("name")
     try:
@@ -214,7 +220,7 @@ def shape_ring(shape: Mapping[str, Any]) -> Ring:
         if kind in ("circle", "ellipse"):
             return _ellipse(shape)
     except (LookupError, TypeError, ValueError) as error:
-        raise DataError(f"expected a whole {kind}, got {dict(shape)}") from error
+        raise DataError(f"expected a complete {kind}, got {dict(shape)}") from error
     if kind == "point":
         return ()
     raise DataError(f"expected polygon, rect, circle, ellipse or point, got {kind!r}")
@@ -223,8 +229,8 @@ def shape_ring(shape: Mapping[str, Any]) -> Ring:
 def _ellipse(shape: Mapping[str, Any]) -> Ring:
     rx, ry = shape.get("rx", shape.get("r")), shape.get("ry", shape.get("r"))
     theta = shape.get("theta", 0)
-    around = np.linspace(0, 2 * np.pi, _ELLIPSE_POINTS, endpoint=False)
-    circle = np.column_stack([np.cos(around) * rx, np.sin(around) * ry])
+    angles = np.linspace(0, 2 * np.pi, _ELLIPSE_POINTS, endpoint=False)
+    circle = np.column_stack([np.cos(angles) * rx, np.sin(angles) * ry])
     cos, sin = math.cos(theta), math.sin(theta)
     points = circle @ [[cos, sin], [-sin, cos]] + (shape["cx"], shape["cy"])
     return tuple(points.ravel().tolist())
@@ -241,8 +247,8 @@ def rle_size(rle: Mapping[str, Any]) -> tuple[int, int]:
         DataError: when they are not in COCO's form.
     """
     size: Any = rle.get("size")
-    whole = isinstance(size, list) and len(size) == 2
-    if not (whole and all(type(side) is int and side > 0 for side in size)):
+    is_pair = isinstance(size, list) and len(size) == 2
+    if not (is_pair and all(type(side) is int and side > 0 for side in size)):
         raise DataError(f"expected run lengths with a size, got {str(size)[:60]}")
     if not isinstance(rle.get("counts"), list | str):
         raise DataError(f"expected counts in run lengths, got {sorted(rle)}")
@@ -255,10 +261,10 @@ def _decoded(rle: Mapping[str, Any], size: tuple[int, int]) -> Mask:
 
 
 def check_pixels(size: tuple[int, int]) -> None:
-    """Refuse a mask that no photo needs.
+    """Refuse a mask of a size (height, width) that no photo has.
 
     Raises:
-        DataError: when a mask (height, width) has more than `MAX_PIXELS`.
+        DataError: when it has more than `MAX_PIXELS`.
     """
     if size[0] * size[1] > MAX_PIXELS:
         raise DataError(f"expected at most {MAX_PIXELS} pixels, got {size}")
@@ -271,9 +277,9 @@ def encode_mask(mask: Mask) -> dict[str, Any]:
 
 
 def clip_ring(ring: Ring, size: tuple[int, int]) -> Ring:
-    """Return the part of a ring that lies in an image; itself where all of it does.
+    """Clip a ring to an image; a ring inside is returned unchanged.
 
-    What is cut apart stays one ring, joined along the edge, and fills the same.
+    Parts that are cut apart stay one ring, joined along the image's edge.
 
     References:
         I. Sutherland and G. Hodgman, "Reentrant Polygon Clipping", CACM 1974.

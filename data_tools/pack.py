@@ -1,7 +1,7 @@
-"""Annotated photos in one small file: JPEG photos and COCO's JSON in a zip.
+"""Pack annotated photos into one small zip of JPEG photos and COCO's JSON.
 
-Made to move data to another machine: photos shrink to a largest side, masks become run
-lengths at that size.
+It serves to move training data to another machine: photos are scaled to a maximum side,
+masks become run lengths at that size.
 """
 
 import io
@@ -28,23 +28,26 @@ from data_tools.annotations import (
     DataError,
     Garment,
 )
+from data_tools.files import whole_file
 from data_tools.formats.coco_files import read_coco
 from data_tools.garments import photos_of
+from data_tools.outlines import encode_mask
 
-ANNOTATIONS = "annotations.json"
+ANNOTATIONS = "annotations.json"  # in the zip
 _MEMBER = re.compile(r"images/\d{6,9}\.jpg")
-_MAX_JSON, _MAX_PHOTO = 1 << 30, 1 << 25  # bytes, unpacked: a zip may promise anything
+# Bytes, unpacked: a hostile zip may claim any size.
+_MAX_JSON, _MAX_PHOTO = 1 << 30, 1 << 25
 
 
 def pack_photos(
     photos: list[AnnotatedPhoto], out: Path, max_size: int, quality: int
 ) -> Iterator[str]:
-    """Write photos and annotations to a zip; it appears when it is whole.
+    """Write photos and annotations to a zip, which appears when it is complete.
 
     Args:
         photos: what to pack.
         out: the .zip to write.
-        max_size: largest side of a packed photo, pixels.
+        max_size: maximum side of a packed photo, pixels.
         quality: of the JPEGs, 1 to 95.
 
     Yields:
@@ -52,29 +55,22 @@ def pack_photos(
     """
     images: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    with tempfile.NamedTemporaryFile(dir=out.parent, delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for photo in photos:
-                    try:
-                        packed = _pack_one(photo, len(images) + 1, max_size, quality)
-                    except BadPhotoError as error:
-                        yield str(error)
-                        continue
-                    image, found, data = packed
-                    archive.writestr(image["file_name"], data, zipfile.ZIP_STORED)
-                    images.append(image)
-                    rows += [
-                        {"id": len(rows) + i, **row} for i, row in enumerate(found, 1)
-                    ]
-                    yield ""
-                archive.writestr(ANNOTATIONS, _document(images, rows))
-            file.close()
-            temporary.chmod(0o644)
-            temporary.replace(out)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with (
+        whole_file(out) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for photo in photos:
+            try:
+                packed = _pack_one(photo, len(images) + 1, max_size, quality)
+            except BadPhotoError as error:
+                yield str(error)
+                continue
+            image, annotations, data = packed
+            archive.writestr(image["file_name"], data, zipfile.ZIP_STORED)
+            images.append(image)
+            rows += [{"id": len(rows) + i, **row} for i, row in enumerate(annotations, 1)]
+            yield ""
+        archive.writestr(ANNOTATIONS, _document(images, rows))
 
 
 def _document(images: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
@@ -87,7 +83,7 @@ def _document(images: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
 def _pack_one(
     photo: AnnotatedPhoto, number: int, max_size: int, quality: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]], bytes]:
-    """Return COCO's image, its annotations and the JPEG of one photo."""
+    """Return COCO's image and annotations, and the JPEG, of one photo."""
     picture, garments = Image.fromarray(photo.image()), photo.garments()
     foreground = photo.foreground()
     scale = min(1.0, max_size / max(picture.size))
@@ -133,28 +129,26 @@ def _annotation(garment: Garment, number: int, size: tuple[int, int]) -> dict[st
 
 
 def _run_lengths(mask: NDArray[np.bool_], size: tuple[int, int]) -> dict[str, Any]:
-    """Return COCO's compressed run lengths of a mask, at another (width, height)."""
-    grey = Image.fromarray(mask.astype(np.uint8) * 255)
-    small = np.asarray(grey.resize(size, Image.Resampling.BOX)) >= 128
-    found = coco_mask.encode(np.asfortranarray(small, np.uint8))
-    return {"size": list(found["size"]), "counts": found["counts"].decode("ascii")}
+    """Return COCO's compressed run lengths of a mask, resized to (width, height)."""
+    gray = Image.fromarray(mask.astype(np.uint8) * 255)
+    return encode_mask(np.asarray(gray.resize(size, Image.Resampling.BOX)) >= 128)
 
 
 def read_packed(path: Path, polygons: str = "segmentation") -> list[AnnotatedPhoto]:
-    """Read what `pack_photos` wrote; photos are unpacked one by one, when they are used.
+    """Read a zip of `pack_photos`; photos are unpacked lazily.
 
     Raises:
-        DataError: when the file is no such zip.
+        DataError: when the file is not such a zip.
     """
     try:
-        # Open as long as its photos are: to read the list of members takes a while.
+        # Stays open while its photos are in use: reading the list of members is slow.
         archive = zipfile.ZipFile(path)
         with tempfile.TemporaryDirectory() as folder:
             document = Path(folder, ANNOTATIONS)
             document.write_bytes(_read_member(archive, ANNOTATIONS, _MAX_JSON))
             records = read_coco(document).read_records()
-            opener = partial(_opener, archive)
-            return photos_of(records, "coco", polygons, path.joinpath, opener)
+            opener_of = partial(_opener, archive)
+            return photos_of(records, "coco", polygons, path.joinpath, opener_of)
     except (
         zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError,
     ) as error:  # fmt: skip
@@ -170,7 +164,7 @@ def _opener(archive: zipfile.ZipFile, name: str) -> Callable[[], IO[bytes]]:
 
 
 def _read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """Read a member of at most `limit` bytes, whatever its header promises."""
+    """Read a member of at most `limit` bytes, whatever its header claims."""
     with archive.open(name) as file:
         data = file.read(limit + 1)
     if len(data) > limit:

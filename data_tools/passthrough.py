@@ -1,9 +1,9 @@
-"""What a format has no place for travels with it all the same.
+"""Keep the values that a format has no field for, under one key of its files.
 
-A writer turns a record into the format's own form, reads that form again, and stores
-what is then missing or changed under one key, `tryon`. A reader takes it back. Every
-entry says what stood in the format's own place when it was stored: where somebody has
-edited that since, the edit stays and the entry is dropped.
+A writer serializes a record in the format's own fields, parses that again, and stores the
+values that are then missing or changed ("leftovers") under the key `tryon`. A reader
+restores them. Every entry holds a checksum of the format's own field: where somebody has
+edited that since, the edit counts and the entry is dropped.
 """
 
 import json
@@ -14,17 +14,17 @@ from typing import Any
 from data_tools.annotations import ImageRecord, Instance, Polygon, Ring, as_numbers
 
 KEY = "tryon"
-# Of an image, in its first instance: where other readers take every key of the image
-# that they do not know for an instance.
+# An image's leftovers in its first instance, for formats whose readers take every unknown
+# key of the image for an instance.
 PHOTO_KEY = f"{KEY}_photo"
 _OUTLINE = "outline"
-# Follow from the outline: an edit of it makes them old, too.
+# Derived from the outline: an edit of it invalidates them, too.
 _DEPENDENT = ("box", "extra.coco.area", "extra.coco.bbox")
 Values = dict[str, Any]
 
 
 def instance_values(instance: Instance) -> Values:
-    """Return what an instance holds as JSON values by name; empty fields are left out."""
+    """Return an instance as JSON values by name, without its empty fields."""
     outline = {
         "polygons": [[list(p.outer), *map(list, p.holes)] for p in instance.polygons],
         "rle": instance.rle and dict(instance.rle),
@@ -44,7 +44,7 @@ def to_instance(values: Mapping[str, Any]) -> Instance:
     """Return the instance of `instance_values`.
 
     Raises:
-        DataError: when a value is not as an instance holds it.
+        DataError: when a value is not of the type that an instance has.
     """
     outline = values.get(_OUTLINE, {})
     box, landmarks = values.get("box"), values.get("landmarks")
@@ -58,13 +58,13 @@ def to_instance(values: Mapping[str, Any]) -> Instance:
         outline.get("shape"),
         None if box is None else as_numbers(box, 4, "a box"),
         None if landmarks is None else as_numbers(landmarks, 3, "landmarks"),
-        _of("attributes", values),
-        _of("extra", values),
+        _with_prefix("attributes", values),
+        _with_prefix("extra", values),
     )
 
 
 def record_values(record: ImageRecord) -> Values:
-    """Return what a record holds, short of its instances, as JSON values by name."""
+    """Return a record, without its instances, as JSON values by name."""
     size = {} if record.size is None else {"size": list(record.size)}
     return (
         {"file_name": record.file_name} | size | _named(record.attributes, record.extra)
@@ -77,58 +77,60 @@ def to_record(
     """Return the record of `record_values` with its instances.
 
     Raises:
-        DataError: when a value is not as a record holds it.
+        DataError: when a value is not of the type that a record has.
     """
     size = tuple(values["size"]) if "size" in values else None
     return ImageRecord(
         values["file_name"],
         size,  # type: ignore[arg-type]
         instances,
-        _of("attributes", values),
-        _of("extra", values),
+        _with_prefix("attributes", values),
+        _with_prefix("extra", values),
     )
 
 
-def leftovers(values: Values, again: Values) -> dict[str, list[Any]]:
-    """Return what must be stored beside a format's own form.
+def leftovers(values: Values, native: Values) -> dict[str, list[Any]]:
+    """Return the values that must be stored beside a format's own fields.
 
     Args:
         values: of the record.
-        again: of the record that the format's own form reads as.
+        native: of the record that the format's own fields are parsed as.
 
     Returns:
-        By name [checksum of what was read] where nothing is meant to stand, else
-        [checksum, value].
+        By name [checksum of the native value, value], or [checksum] where the record has
+        no value and the native one has.
     """
     return {
-        name: [_checksum(name, again), values[name]]
+        name: [_checksum(name, native), values[name]]
         if name in values
-        else [_checksum(name, again)]
-        for name in differing(values, again)
+        else [_checksum(name, native)]
+        for name in differing(values, native)
     }
 
 
-def differing(values: Values, again: Values) -> list[str]:
-    """Return the names under which two records do not hold the very same."""
-    names = list(values) + [name for name in again if name not in values]
+def differing(values: Values, others: Values) -> list[str]:
+    """Return the names whose values differ, or are missing on one side."""
+    names = list(values) + [name for name in others if name not in values]
     return [
         name
         for name in names
-        if not (name in values and name in again and same_json(values[name], again[name]))
+        if name not in values
+        or name not in others
+        or not same_json(values[name], others[name])
     ]
 
 
-def restore(again: Values, stored: Any) -> Values:
-    """Return the values of a record from what its own form reads as and `leftovers`.
+def restore(native: Values, stored: Any) -> Values:
+    """Return the values of a record from its native ones and stored `leftovers`.
 
-    An entry that is not in the form of `leftovers` is passed over: a stranger's.
+    Entries that are not in the form of `leftovers` are ignored: another program's.
     """
     if not isinstance(stored, Mapping):
-        return again
-    values = dict(again)
+        return native
+    values = dict(native)
     for name, entry in stored.items():
-        ours = isinstance(entry, list) and 1 <= len(entry) <= 2
-        if not ours or entry[0] != _checksum(name, again):
+        is_entry = isinstance(entry, list) and 1 <= len(entry) <= 2
+        if not is_entry or entry[0] != _checksum(name, native):
             continue
         if len(entry) == 2:
             values[name] = entry[1]
@@ -137,22 +139,26 @@ def restore(again: Values, stored: Any) -> Values:
     return values
 
 
-def stored_names(form: Any) -> Iterator[str]:
-    """Yield the names of all values that `leftovers` stored in a format's own form."""
-    if isinstance(form, dict):
-        for name, value in form.items():
+def stored_names(document: Any) -> Iterator[str]:
+    """Yield the names of all values that `leftovers` stored in a document."""
+    if isinstance(document, dict):
+        for name, value in document.items():
             if name in (KEY, PHOTO_KEY):
                 yield from _names_of(value)
             else:
                 yield from stored_names(value)
-    # A list of numbers is a ring: no look at each of hundreds.
-    elif isinstance(form, list | tuple) and form and not isinstance(form[0], int | float):
-        for value in form:
+    # Lists of numbers are polygons, whose hundreds of elements need no visit.
+    elif (
+        isinstance(document, list | tuple)
+        and document
+        and not isinstance(document[0], int | float)
+    ):
+        for value in document:
             yield from stored_names(value)
 
 
 def _names_of(stored: Any) -> Iterator[str]:
-    """Yield the names of `leftovers`, which may be text; a stranger's are passed over."""
+    """Yield the names of `leftovers`, which may be text; other values are ignored."""
     if isinstance(stored, str):
         try:
             stored = json.loads(stored)
@@ -164,26 +170,31 @@ def _names_of(stored: Any) -> Iterator[str]:
                 yield name
 
 
+def same_value(one: Any, other: Any) -> bool:
+    """Say whether two values are equal and of one type."""
+    return type(one) is type(other) and bool(one == other)
+
+
 def same_json(one: Any, other: Any) -> bool:
-    """Say whether two JSON values are written alike: 1 is neither 1.0 nor true."""
+    """Say whether two JSON values have the same text: 1 is neither 1.0 nor true."""
     if type(one) is not type(other):
         return False
-    if one != other:  # so is NaN beside itself
+    if one != other:  # NaN differs from itself, too
         return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     if isinstance(one, dict):
         return all(same_json(value, other[name]) for name, value in one.items())
     if isinstance(one, list):
-        kinds = [*map(type, one)]  # a ring has hundreds of numbers: no call for each
+        kinds = [*map(type, one)]  # no call for each of a polygon's hundreds of numbers
         return kinds == [*map(type, other)] and (
             {int, float}.issuperset(kinds) or all(map(same_json, one, other))
         )
     return True
 
 
-def _checksum(name: str, again: Values) -> int:
-    """Return a checksum of what was read under a name; 0 for nothing."""
+def _checksum(name: str, native: Values) -> int:
+    """Return a checksum of a native value and what it is derived from; 0 for none."""
     names = (name, _OUTLINE) if name in _DEPENDENT else (name,)
-    found = [again[each] for each in names if each in again]
+    found = [native[each] for each in names if each in native]
     return zlib.crc32(json.dumps(found, sort_keys=True).encode()) if found else 0
 
 
@@ -192,8 +203,8 @@ def _named(attributes: Mapping[str, Any], extra: Mapping[str, Any]) -> Values:
     return values | {f"extra.{name}": value for name, value in extra.items()}
 
 
-def _of(kind: str, values: Mapping[str, Any]) -> Values:
-    """Return the values whose names begin with a kind, under the rest of their names."""
+def _with_prefix(kind: str, values: Mapping[str, Any]) -> Values:
+    """Return the values whose names begin with `kind.`, without that prefix."""
     start = f"{kind}."
     return {
         name[len(start) :]: value

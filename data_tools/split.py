@@ -1,8 +1,8 @@
-"""Splits of a set of annotations in which nothing leaks from one part to another.
+"""Split a set of annotations by identity, without leakage between the parts.
 
-Images that share an identity (the same garment, person, contributor) are one group, also
-through others, and a group lies in one part as a whole. The part follows from the names
-in the group and the seed alone, so that it stays when other images come or go.
+Images that share an identity (the same garment, person, contributor), directly or through
+others, form a group, and a group is in one part as a whole. The part depends only on the
+group's identities and the seed, so that it stays when other images come or go.
 """
 
 import hashlib
@@ -14,11 +14,12 @@ from functools import partial
 
 from data_tools.annotations import BadFile, DataError, Dataset, ImageRecord
 
+# Returns an identity of an image; None where it has none.
 Key = Callable[[ImageRecord], str | None]
 
 
 def parse_key(text: str) -> Key:
-    """Return what reads an image's identity.
+    """Return a function that reads an image's identity.
 
     Args:
         text: the name of an image's attribute, as "pair_id"; or "name:" and a regular
@@ -26,7 +27,7 @@ def parse_key(text: str) -> Key:
             "name:(.*)_".
 
     Raises:
-        ValueError: when the expression is none, or has no group.
+        ValueError: when the expression is invalid, or has no group.
     """
     if not text.startswith("name:"):
         return partial(_attribute, text)
@@ -51,13 +52,13 @@ def _part_of_name(text: str, pattern: re.Pattern[str], record: ImageRecord) -> s
 
 @dataclass(frozen=True)
 class Split:
-    """Which group is in which part.
+    """The assignment of groups to parts.
 
     Attributes:
-        keys: what reads the identities of an image.
+        keys: read the identities of an image.
         parts: the part of each identity.
-        counts: images of each part.
-        groups: how many groups there are.
+        counts: number of images of each part.
+        groups: number of groups.
     """
 
     keys: Sequence[Key]
@@ -66,7 +67,7 @@ class Split:
     groups: int
 
     def part_of(self, record: ImageRecord) -> str:
-        """Return the part that an image lies in."""
+        """Return the part of an image."""
         return self.parts[identities(record, self.keys)[0]]
 
 
@@ -79,34 +80,35 @@ def identities(record: ImageRecord, keys: Sequence[Key]) -> list[str]:
 def split(
     dataset: Dataset, keys: Sequence[Key], shares: Mapping[str, float], seed: int
 ) -> Split:
-    """Deal the groups of a dataset out to parts; reads all records.
+    """Assign the groups of a dataset to parts; reads all records.
 
     Args:
         dataset: what to split.
-        keys: what reads the identities of an image.
-        shares: of the groups, by part; their sum is taken for the whole.
-        seed: another one deals out otherwise.
+        keys: read the identities of an image.
+        shares: of the groups, by part; they are normalized to a sum of 1.
+        seed: of the assignment.
 
     Raises:
         DataError: when a part gets no image.
     """
-    leads: dict[str, str] = {}
+    parents: dict[str, str] = {}  # union-find
     images: dict[str, int] = {}
     for record in dataset.read_records():
         if isinstance(record, BadFile):
             continue
         first, *others = identities(record, keys)
-        lead = _find(leads, first)
+        root = _find(parents, first)
         for other in others:
-            lead = _join(leads, lead, _find(leads, other))
+            root = _union(parents, root, _find(parents, other))
         images[first] = images.get(first, 0) + 1
     parts = {
-        identity: _deal(_find(leads, identity), shares, seed) for identity in list(leads)
+        identity: _assign(_find(parents, identity), shares, seed)
+        for identity in list(parents)
     }
     counts = dict.fromkeys(shares, 0)
     for identity, count in images.items():
         counts[parts[identity]] += count
-    groups = len({_find(leads, identity) for identity in leads})
+    groups = len({_find(parents, identity) for identity in parents})
     if not all(counts.values()):
         raise DataError(
             f"expected images in every part, got {counts} of {groups} groups; choose "
@@ -115,42 +117,43 @@ def split(
     return Split(keys, parts, counts, groups)
 
 
-def choose_part(dataset: Dataset, found: Split, part: str) -> Dataset:
-    """Return the records of one part; what cannot be read comes with the first part."""
-    first = next(iter(found.counts))
+def select_part(dataset: Dataset, assignment: Split, part: str) -> Dataset:
+    """Return the records of one part; bad files are in the first part."""
+    first = next(iter(assignment.counts))
 
     def read_records() -> Iterator[ImageRecord | BadFile]:
         for record in dataset.read_records():
             if isinstance(record, BadFile):
                 if part == first:
                     yield record
-            elif found.part_of(record) == part:
+            elif assignment.part_of(record) == part:
                 yield record
 
-    return replace(dataset, read_records=read_records, count=found.counts[part])
+    return replace(dataset, read_records=read_records, count=assignment.counts[part])
 
 
-def _find(leads: dict[str, str], identity: str) -> str:
-    """Return the identity that leads a group, and shorten the way to it."""
-    lead = leads.setdefault(identity, identity)
-    while leads[lead] != lead:
-        leads[lead] = leads[leads[lead]]
-        lead = leads[lead]
-    return lead
+def _find(parents: dict[str, str], identity: str) -> str:
+    """Return the root of an identity's group, with path halving."""
+    root = parents.setdefault(identity, identity)
+    while parents[root] != root:
+        parents[root] = parents[parents[root]]
+        root = parents[root]
+    return root
 
 
-def _join(leads: dict[str, str], one: str, other: str) -> str:
-    """Join two groups; the lead is the first of all names, whatever their order."""
+def _union(parents: dict[str, str], one: str, other: str) -> str:
+    """Join two groups; the smaller root, by name, becomes that of both."""
     first, second = sorted((one, other))
-    leads[second] = first
+    parents[second] = first
     return first
 
 
-def _deal(lead: str, shares: Mapping[str, float], seed: int) -> str:
-    digest = hashlib.sha256(f"{seed} {lead}".encode(errors="surrogatepass")).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64 * sum(shares.values())
+def _assign(root: str, shares: Mapping[str, float], seed: int) -> str:
+    """Return the part of a group, by a hash of its root."""
+    digest = hashlib.sha256(f"{seed} {root}".encode(errors="surrogatepass")).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64 * sum(shares.values())
     for part, share in shares.items():
-        if place < share:
+        if position < share:
             return part
-        place -= share
+        position -= share
     return part

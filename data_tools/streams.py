@@ -1,4 +1,4 @@
-"""One large JSON document, read and written in bounded memory."""
+"""Read and write large JSON files in bounded memory."""
 
 import json
 import shutil
@@ -14,23 +14,24 @@ import ijson
 from data_tools.annotations import DataError
 from data_tools.files import to_json, whole_file
 
-_MAX_HEADER = 1 << 26  # JSON events and characters of what stands beside the long parts
-_MAX_DEPTH = 200  # of what stands there
-_COPY = 1 << 20  # bytes
+# Limits of the members that are read into memory at once.
+_MAX_HEADER = 1 << 26  # JSON events and characters
+_MAX_DEPTH = 200  # nesting levels
+_COPY_CHUNK = 1 << 20  # bytes
 
 
-def read_top(path: Path, long_parts: Iterable[str]) -> dict[str, Any]:
-    """Return the top level of a JSON object; of its long parts, how long they are.
+def read_top(path: Path, counted: Iterable[str]) -> dict[str, Any]:
+    """Read the members of a JSON object, of long ones only the number of elements.
 
     Args:
         path: a JSON file whose top level is an object.
-        long_parts: names of arrays and objects that are not read into memory.
+        counted: names of arrays and objects that are counted, not read into memory.
 
     Raises:
-        DataError: when it is no such file.
+        DataError: when it is not such a file.
         OSError: when it cannot be read.
     """
-    skipped, budget = set(long_parts), _MAX_HEADER
+    skipped, budget = set(counted), _MAX_HEADER
     top: dict[str, Any] = {}
     builder, name = ijson.ObjectBuilder(), ""
     with _reading(path) as file:
@@ -49,7 +50,7 @@ def read_top(path: Path, long_parts: Iterable[str]) -> dict[str, Any]:
                 continue
             budget -= 1 + (len(value) if isinstance(value, str) else 0)
             if budget < 0:
-                raise DataError(f"{path}: expected less beside {sorted(skipped)}")
+                raise DataError(f"{path}: too large beside {sorted(skipped)}")
             if prefix.count(".") > _MAX_DEPTH:
                 raise DataError(f"{path}: expected {name!r} to be nested less deeply")
             builder.event(event, value)
@@ -58,10 +59,10 @@ def read_top(path: Path, long_parts: Iterable[str]) -> dict[str, Any]:
 
 
 def top_names(path: Path) -> Iterator[str]:
-    """Yield the names of the top level's members as they come.
+    """Yield the names of the top level's members in the file's order.
 
     Raises:
-        DataError: when the file is no JSON object.
+        DataError: when the file is not a JSON object.
         OSError: when it cannot be read.
     """
     with _reading(path) as file:
@@ -73,10 +74,10 @@ def top_names(path: Path) -> Iterator[str]:
 
 
 def member_names(path: Path) -> Iterator[str]:
-    """Yield the names that the top level's members hold, of those that are objects.
+    """Yield the keys of the objects on the second level of a JSON object.
 
     Raises:
-        DataError: when the file is no JSON.
+        DataError: when the file is not JSON.
         OSError: when it cannot be read.
     """
     depth = 0
@@ -89,10 +90,10 @@ def member_names(path: Path) -> Iterator[str]:
 
 
 def read_array(path: Path, name: str) -> Iterator[Any]:
-    """Yield the elements of an array of the top level.
+    """Yield the elements of an array on the top level.
 
     Raises:
-        DataError: when the file is no JSON.
+        DataError: when the file is not JSON.
         OSError: when it cannot be read.
     """
     with _reading(path) as file:
@@ -100,10 +101,10 @@ def read_array(path: Path, name: str) -> Iterator[Any]:
 
 
 def read_members(path: Path, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield name and value of each member of an object; "" is the top level itself.
+    """Yield name and value of each member of an object; name "" is the top level.
 
     Raises:
-        DataError: when the file is no JSON.
+        DataError: when the file is not JSON.
         OSError: when it cannot be read.
     """
     with _reading(path) as file:
@@ -121,24 +122,24 @@ def _reading(path: Path) -> Iterator[IO[bytes]]:
         raise DataError(f"{path}: expected JSON in UTF-8 ({error})") from error
 
 
-class Shelf:
-    """JSON values on disk, by key, in the order they were put there.
+class DiskStore:
+    """JSON values in a temporary database on disk, several by key, in insertion order.
 
     Example:
-        with Shelf() as shelf:
-            shelf.put(7, {"a": 1})
-            shelf.take(7)  # [{"a": 1}]
+        with DiskStore() as store:
+            store.put(7, {"a": 1})
+            store.take(7)  # [{"a": 1}]
     """
 
-    def __enter__(self) -> "Shelf":
+    def __enter__(self) -> "DiskStore":
         self._folder = tempfile.TemporaryDirectory(prefix="tryon-")
         self._base = sqlite3.connect(
-            Path(self._folder.name, "shelf.db"), isolation_level=None
+            Path(self._folder.name, "store.db"), isolation_level=None
         )
         self._base.execute("PRAGMA journal_mode=OFF")
         self._base.execute("PRAGMA synchronous=OFF")
-        self._base.execute("CREATE TABLE shelf (key TEXT, value TEXT)")
-        self._base.execute("CREATE INDEX keys ON shelf (key)")
+        self._base.execute("CREATE TABLE store (key TEXT, value TEXT)")
+        self._base.execute("CREATE INDEX keys ON store (key)")
         self._base.execute("BEGIN")
         return self
 
@@ -149,36 +150,36 @@ class Shelf:
     def put(self, key: Any, value: Any) -> None:
         """Add a value to those of a key; both are JSON."""
         row = json.dumps(key), json.dumps(value)
-        self._base.execute("INSERT INTO shelf VALUES (?, ?)", row)
+        self._base.execute("INSERT INTO store VALUES (?, ?)", row)
 
     def take(self, key: Any) -> list[Any]:
-        """Return the values of a key, and forget them."""
+        """Return the values of a key, and remove them."""
         where = (json.dumps(key),)
         found = self._base.execute(
-            "SELECT value FROM shelf WHERE key = ? ORDER BY rowid", where
+            "SELECT value FROM store WHERE key = ? ORDER BY rowid", where
         ).fetchall()
-        self._base.execute("DELETE FROM shelf WHERE key = ?", where)
+        self._base.execute("DELETE FROM store WHERE key = ?", where)
         return [json.loads(value) for (value,) in found]
 
     def take_first(self, key: Any) -> Any | None:
-        """Return the first value of a key, and forget it; None where there is none."""
+        """Return the first value of a key, and remove it; None where there is none."""
         row = self._base.execute(
-            "SELECT rowid, value FROM shelf WHERE key = ? ORDER BY rowid LIMIT 1",
+            "SELECT rowid, value FROM store WHERE key = ? ORDER BY rowid LIMIT 1",
             (json.dumps(key),),
         ).fetchone()
         if row is None:
             return None
-        self._base.execute("DELETE FROM shelf WHERE rowid = ?", row[:1])
+        self._base.execute("DELETE FROM store WHERE rowid = ?", row[:1])
         return json.loads(row[1])
 
-    def rest(self) -> Iterator[tuple[Any, Any]]:
-        """Yield the keys and values that nobody took."""
-        for key, value in self._base.execute("SELECT key, value FROM shelf"):
+    def remaining(self) -> Iterator[tuple[Any, Any]]:
+        """Yield the keys and values that were not taken."""
+        for key, value in self._base.execute("SELECT key, value FROM store"):
             yield json.loads(key), json.loads(value)
 
 
-class LongPart:
-    """An array or object of a document that is being written, element by element."""
+class StreamedPart:
+    """An array or object of a JSON file, written element by element."""
 
     def __init__(self, file: IO[bytes], brackets: str):
         self._file, self._brackets, self._count = file, brackets, 0
@@ -200,30 +201,32 @@ class LongPart:
         """Write the whole part, with its brackets."""
         self._file.seek(0)
         file.write(self._brackets[0].encode())
-        shutil.copyfileobj(self._file, file, _COPY)
+        shutil.copyfileobj(self._file, file, _COPY_CHUNK)
         file.write(self._brackets[1].encode())
 
 
 @contextmanager
 def write_document(
-    path: Path, long_parts: Mapping[str, str], rest: dict[str, Any], bare: bool = False
-) -> Iterator[dict[str, LongPart]]:
-    """Write a JSON object whose long parts wait on disk until it is whole.
+    path: Path, streamed: Mapping[str, str], rest: dict[str, Any], bare: bool = False
+) -> Iterator[dict[str, StreamedPart]]:
+    """Write a JSON object whose long members are streamed.
+
+    They are collected in temporary files until the block ends.
 
     Args:
-        path: the file; it appears when the block ends well.
-        long_parts: "[]" or "{}" by name.
+        path: the file; it appears when the block ends without an error.
+        streamed: brackets, "[]" or "{}", of the long members by name.
         rest: the other members; read when the block ends, so it may be filled until then.
-            A long part stands where `rest` names it, else at the end.
-        bare: the one long part is the whole document.
+            A streamed member is written where `rest` has its name, else at the end.
+        bare: write the only streamed member as the whole document.
 
     Yields:
-        The long parts by name.
+        The streamed members by name.
     """
     with whole_file(path) as file, ExitStack() as stack:
         parts = {
-            name: LongPart(stack.enter_context(_scratch(path.parent)), brackets)
-            for name, brackets in long_parts.items()
+            name: StreamedPart(stack.enter_context(_scratch(path.parent)), brackets)
+            for name, brackets in streamed.items()
         }
         yield parts
         if bare:
@@ -237,7 +240,7 @@ def _scratch(folder: Path) -> AbstractContextManager[IO[bytes]]:
 
 
 def _write_members(
-    file: IO[bytes], parts: Mapping[str, LongPart], rest: Mapping[str, Any]
+    file: IO[bytes], parts: Mapping[str, StreamedPart], rest: Mapping[str, Any]
 ) -> None:
     names = [*rest, *(name for name in parts if name not in rest)]
     for index, name in enumerate(names):

@@ -1,1 +1,1 @@
-"""One file for each form of annotation; `data_tools.folders` tells them apart."""
+"""Readers and writers, one file per annotation format; see `data_tools.folders`."""

@@ -1,7 +1,7 @@
 """COCO instances: polygons or run lengths, with keypoints where they are marked.
 
-An image's own `source` and a garment's `attributes`, which COCO does not know, are read
-where they stand and written there.
+An image's `source` and a garment's `attributes`, which COCO does not define, are read
+from and written to the image and the annotation.
 
 References:
     Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014.
@@ -35,11 +35,13 @@ from data_tools.passthrough import (
     leftovers,
     record_values,
     restore,
+    same_value,
     to_instance,
     to_record,
 )
 
 ALL_SLOTS = sum(LANDMARK_COUNTS)  # 294: one for every landmark of every category
+# Fields of an image and of an annotation.
 _IMAGE = ("id", "file_name", "height", "width", KEY)
 _ROW = (
     "id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd",
@@ -50,7 +52,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Categories:
-    """COCO's categories: names by id, and ids by name (the first, where two share it)."""
+    """COCO's categories: names by id, and ids by name (the first of equal names)."""
 
     names: Mapping[Any, str]
     ids: Mapping[str, Any]
@@ -60,41 +62,41 @@ def parse_image(image: Row, rows: list[Row], categories: Categories) -> ImageRec
     """Turn an image and its annotations into a record.
 
     Args:
-        image: of `images`.
-        rows: of `annotations`, those of the image.
+        image: one of `images`.
+        rows: those of `annotations` that belong to the image.
         categories: of the document.
 
     Raises:
         DataError: when they are not in COCO's form.
     """
-    own = record_values(_parse_own_image(image))
-    record = to_record(restore(own, image.get(KEY)))
-    found = tuple(parse_annotation(row, categories, record.size) for row in rows)
-    return replace(record, instances=found)
+    native = record_values(_parse_native_image(image))
+    record = to_record(restore(native, image.get(KEY)))
+    instances = tuple(parse_annotation(row, categories, record.size) for row in rows)
+    return replace(record, instances=instances)
 
 
 def format_image(record: ImageRecord, image_id: Any) -> dict[str, Any]:
-    """Turn a record, short of its instances, into one of `images`.
+    """Turn a record, without its instances, into one of `images`.
 
     Raises:
         DataError: when the image's size is not known.
     """
-    if record.size is None:
-        raise DataError(f"size of {record.file_name} is not known; put the photo beside")
+    height, width = record.known_size()
     image = {
         **{k: v for k, v in record.attributes.items() if k not in _IMAGE},
         "id": image_id,
         "file_name": record.file_name,
-        "height": record.size[0],
-        "width": record.size[1],
+        "height": height,
+        "width": width,
     }
-    again = record_values(_parse_own_image(image))
-    if kept := leftovers(record_values(record), again):
+    native = record_values(_parse_native_image(image))
+    if kept := leftovers(record_values(record), native):
         image[KEY] = kept
     return image
 
 
-def _parse_own_image(image: Row) -> ImageRecord:
+def _parse_native_image(image: Row) -> ImageRecord:
+    """Return the record of the fields that COCO itself has."""
     if not isinstance(image, dict):
         raise DataError(f"expected images to be objects, got {str(image)[:60]}")
     sides: Any = image.get("height"), image.get("width")
@@ -120,8 +122,8 @@ def parse_annotation(
     Raises:
         DataError: when it is not in COCO's form.
     """
-    own = instance_values(_parse_own_annotation(row, categories, size))
-    return to_instance(restore(own, row.get(KEY)))
+    native = instance_values(_parse_native_annotation(row, categories, size))
+    return to_instance(restore(native, row.get(KEY)))
 
 
 def format_annotation(
@@ -138,8 +140,8 @@ def format_annotation(
         ids: of the annotation, of its image and of its category.
         categories: of the document.
         size: (height, width) of the image.
-        all_slots: write landmarks into the 294 slots of all categories; those that were
-            read from there go there anyway.
+        all_slots: write landmarks into the 294 slots of all categories, as is done
+            anyway with those that were read from there.
     """
     extra, polygons = instance.extra, polygons_of(instance)
     row: dict[str, Any] = {
@@ -151,29 +153,43 @@ def format_annotation(
         "bbox": _to_bbox(instance.box or bounds(polygons), extra.get("coco.bbox", ())),
         "iscrowd": extra.get("coco.iscrowd", 0),
     }
-    if instance.landmarks is not None:
-        slotted = all_slots or "coco.filler" in extra
-        points = _to_slots(instance) if slotted else instance.landmarks
-        marked = sum(v > 0 for v in points[2::3])
-        row["keypoints"] = list(points)
-        row["num_keypoints"] = extra.get("coco.num_keypoints", marked)
-    beside = _names(extra.get("coco.beside"))
-    inner = {k: v for k, v in instance.attributes.items() if k not in beside}
-    row |= {k: v for k, v in instance.attributes.items() if k in beside and k not in _ROW}
-    if inner:
-        row["attributes"] = inner
-    hidden = dict(extra.get("coco.hidden", {}))
-    row |= {k: v for k, v in hidden.items() if k in inner and k not in row}
-    again = instance_values(_parse_own_annotation(row, categories, size))
-    if kept := leftovers(instance_values(instance), again):
+    row |= _format_keypoints(instance, all_slots)
+    _add_attributes(row, instance)
+    native = instance_values(_parse_native_annotation(row, categories, size))
+    if kept := leftovers(instance_values(instance), native):
         row[KEY] = kept
     return row
 
 
-def _parse_own_annotation(
+def _format_keypoints(instance: Instance, all_slots: bool) -> dict[str, Any]:
+    if instance.landmarks is None:
+        return {}
+    in_slots = all_slots or "coco.filler" in instance.extra
+    points = _to_slots(instance) if in_slots else instance.landmarks
+    count = instance.extra.get("coco.num_keypoints", _count_labelled(points))
+    return {"keypoints": list(points), "num_keypoints": count}
+
+
+def _add_attributes(row: dict[str, Any], instance: Instance) -> None:
+    """Add `attributes`, and those that stood beside it in the annotation itself."""
+    attributes, extra = instance.attributes, instance.extra
+    beside = _names(extra.get("coco.beside"))
+    inner = {k: v for k, v in attributes.items() if k not in beside}
+    row |= {k: v for k, v in attributes.items() if k in beside and k not in _ROW}
+    if inner:
+        row["attributes"] = inner
+    hidden = dict(extra.get("coco.hidden", {}))
+    row |= {k: v for k, v in hidden.items() if k in inner and k not in row}
+
+
+def _count_labelled(landmarks: Sequence[float]) -> int:
+    return sum(v > 0 for v in landmarks[2::3])
+
+
+def _parse_native_annotation(
     row: Row, categories: Categories, size: tuple[int, int] | None
 ) -> Instance:
-    """Return the instance of what COCO itself has places for."""
+    """Return the instance of the fields that COCO itself has."""
     number = row["category_id"]
     name = categories.names.get(number)
     if name is None:
@@ -186,13 +202,13 @@ def _parse_own_annotation(
     if categories.ids[name] != number:
         extra["coco.category_id"] = number
     if beside:
-        extra["coco.beside"] = sorted(beside)  # other formats keep no order of names
+        extra["coco.beside"] = sorted(beside)  # other formats may reorder attributes
     if hidden := {k: v for k, v in row.items() if k not in _ROW and k in inner}:
         extra["coco.hidden"] = hidden
     outline = row.get("segmentation") or []
     rle = outline if isinstance(outline, dict) else None
     if rle:
-        rle_size(rle)  # says what is wrong with it
+        rle_size(rle)  # raises when it is malformed
     instance = Instance(
         name,
         () if rle else tuple(Polygon(as_numbers(r, 2, "a polygon")) for r in outline),
@@ -201,26 +217,22 @@ def _parse_own_annotation(
         landmarks=_from_slots(row, name, extra),
         attributes=beside | inner,
     )
-    _keep_figures(row, instance, size, extra)
+    _keep_numbers(row, instance, size, extra)
     values = instance_values(instance)
     return to_instance(values | {f"extra.{name}": v for name, v in extra.items()})
 
 
-def _keep_figures(
+def _keep_numbers(
     row: Row, instance: Instance, size: tuple[int, int] | None, extra: dict[str, Any]
 ) -> None:
-    """Keep area, crowd and count of keypoints where they are not what we would write."""
-    if "area" in row and not _same(row["area"], area_of(instance, size)):
+    """Keep area, iscrowd and num_keypoints where `format_annotation` would differ."""
+    if "area" in row and not same_value(row["area"], area_of(instance, size)):
         extra["coco.area"] = row["area"]
-    if not _same(row.get("iscrowd", 0), 0):
+    if not same_value(row.get("iscrowd", 0), 0):
         extra["coco.iscrowd"] = row["iscrowd"]
-    marked = sum(v > 0 for v in (instance.landmarks or ())[2::3])
-    if not _same(row.get("num_keypoints", marked), marked):
+    count = _count_labelled(instance.landmarks or ())
+    if not same_value(row.get("num_keypoints", count), count):
         extra["coco.num_keypoints"] = row["num_keypoints"]
-
-
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
 
 
 def _names(values: Any) -> tuple[str, ...]:
@@ -230,17 +242,17 @@ def _names(values: Any) -> tuple[str, ...]:
 def _segmentation(
     instance: Instance, polygons: tuple[Polygon, ...], size: tuple[int, int]
 ) -> Any:
-    """Return run lengths where they were given or there are holes, else rings."""
+    """Return run lengths where they were given or there are holes, else polygons."""
     if instance.rle and not instance.polygons:
         return dict(instance.rle)
     if any(polygon.holes for polygon in polygons):
         return encode_mask(mask_of(instance, size))
-    # Readers take four numbers for a box.
+    # Readers take a polygon of four numbers for a box.
     return [list(p.outer) for p in polygons if len(p.outer) >= 6]
 
 
 def _to_bbox(box: Ring | None, given: Sequence[float] = ()) -> list[float]:
-    """Return x, y, width, height, in the numbers they were given in while they fit."""
+    """Return x, y, width, height: the given numbers, where they still fit the box."""
     x1, y1, x2, y2 = box or (0, 0, 0, 0)
     if len(given) == 4 and (x1 + given[2], y1 + given[3]) == (x2, y2):
         return list(given)
@@ -248,18 +260,18 @@ def _to_bbox(box: Ring | None, given: Sequence[float] = ()) -> list[float]:
 
 
 def _from_bbox(bbox: Any, extra: dict[str, Any]) -> Ring | None:
-    """Return x1, y1, x2, y2; keep the numbers where the way back is not exact."""
+    """Return x1, y1, x2, y2; keep the given numbers where rounding would change them."""
     if bbox is None:
         return None
     x, y, width, height = as_numbers(bbox, 4, "bbox") or (0, 0, 0, 0)
     box = (x, y, x + width, y + height)
-    if not all(map(_same, _to_bbox(box), bbox)):
+    if not all(map(same_value, _to_bbox(box), bbox)):
         extra["coco.bbox"] = bbox
     return box
 
 
 def _slots_of(name: str) -> slice | None:
-    """Return where the landmarks of a category lie among the numbers of all slots."""
+    """Return where a category's landmarks are among the numbers of all slots."""
     label = category_of(name)
     if not label:
         return None
@@ -268,23 +280,23 @@ def _slots_of(name: str) -> slice | None:
 
 
 def _to_slots(instance: Instance) -> Ring:
-    place, points = _slots_of(instance.category), instance.landmarks or ()
-    if place is None or len(points) != place.stop - place.start:
+    slots, points = _slots_of(instance.category), instance.landmarks or ()
+    if slots is None or len(points) != slots.stop - slots.start:
         return points
-    before, after = place.start, 3 * ALL_SLOTS - place.stop
+    before, after = slots.start, 3 * ALL_SLOTS - slots.stop
     filler = (instance.extra.get("coco.filler", 0),)
     return filler * before + points + filler * after
 
 
 def _from_slots(row: Row, name: str, extra: dict[str, Any]) -> Ring | None:
-    """Return a category's own landmarks, taken from 294 slots where they lie there."""
+    """Return a category's own landmarks, also from among the 294 slots."""
     if row.get("keypoints") is None:
         return None
-    points, place = as_numbers(row["keypoints"], 3, "keypoints"), _slots_of(name)
-    if len(points) != 3 * ALL_SLOTS or place is None:
+    points, slots = as_numbers(row["keypoints"], 3, "keypoints"), _slots_of(name)
+    if len(points) != 3 * ALL_SLOTS or slots is None:
         return points
-    rest = points[: place.start] + points[place.stop :]
+    rest = points[: slots.start] + points[slots.stop :]
     if any(rest) or len(set(map(type, rest))) > 1:
         return points
     extra["coco.filler"] = rest[0]
-    return points[place]
+    return points[slots]

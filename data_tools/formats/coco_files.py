@@ -1,4 +1,4 @@
-"""COCO's document, read and written image by image whatever its size."""
+"""Read and write COCO files of any size, image by image."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from data_tools.annotations import (
     DataError,
     Dataset,
     ImageRecord,
+    Instance,
     WriteRecord,
 )
 from data_tools.formats.coco import (
@@ -23,7 +24,7 @@ from data_tools.formats.coco import (
 )
 from data_tools.formats.names import CATEGORY_IDS, category_of
 from data_tools.passthrough import KEY
-from data_tools.streams import Shelf, read_array, read_top, write_document
+from data_tools.streams import DiskStore, read_array, read_top, write_document
 
 PARTS = ("images", "annotations", "categories")
 
@@ -31,11 +32,11 @@ PARTS = ("images", "annotations", "categories")
 def read_coco(path: Path) -> Dataset:
     """Return the records of a COCO document, one for each of its images.
 
-    The document is read three times: for its top level, for its annotations, which wait
+    The file is read three times: for its top level, for its annotations, which are kept
     on disk, and for its images.
 
     Raises:
-        DataError: when the file is no COCO document.
+        DataError: when it is not a COCO file.
         OSError: when it cannot be read.
     """
     top = read_top(path, ("images", "annotations"))
@@ -64,19 +65,19 @@ def _parse_categories(path: Path, rows: list[Any]) -> Categories:
 
 
 def _read_records(path: Path, categories: Categories) -> Iterator[ImageRecord | BadFile]:
-    with Shelf() as shelf:
+    with DiskStore() as store:
         for row in read_array(path, "annotations"):
             try:
-                shelf.put(row["image_id"], row)
+                store.put(row["image_id"], row)
             except FILE_ERRORS as error:
                 yield BadFile.of(f"{path}: annotation {str(row)[:60]}", error)
         for image in read_array(path, "images"):
             try:
-                yield parse_image(image, shelf.take(image["id"]), categories)
+                yield parse_image(image, store.take(image["id"]), categories)
             except FILE_ERRORS as error:
                 yield BadFile.of(f"{path}: image {_name_of(image)}", error)
-        for image_id, row in shelf.rest():
-            reason = f"expected the id of an image, got image_id {image_id}"
+        for image_id, row in store.remaining():
+            reason = f"expected image_id of a listed image, got {image_id}"
             yield BadFile(f"{path}: annotation {row.get('id')}", reason)
 
 
@@ -89,10 +90,10 @@ def _name_of(image: Any) -> str:
 def write_coco(
     path: Path, dataset: Dataset, all_slots: bool = False
 ) -> Iterator[WriteRecord]:
-    """Write records into a COCO document; yields what writes one.
+    """Write records into a COCO file; yields a function that writes one.
 
     Args:
-        path: the .json; it appears when the block ends well.
+        path: the .json; it appears when the block ends without an error.
         dataset: the records' categories and extra.
         all_slots: see `format_annotation`.
     """
@@ -108,24 +109,20 @@ def write_coco(
     top |= dict.fromkeys(PARTS)
     with write_document(path, {"images": "[]", "annotations": "[]"}, top) as parts:
 
-        def put(record: ImageRecord) -> list[dict[str, Any]]:
+        def write(record: ImageRecord) -> list[dict[str, Any]]:
             image = format_image(record, image_ids.take(record.extra.get("coco.id")))
             size, rows = record.size or (0, 0), []
             for one in record.instances:
-                number = ids.get(one.category)
-                if number is None:
-                    number = 1 + max((n for n in names if type(n) is int), default=0)
-                    ids[one.category], names[number] = number, one.category
-                own = one.extra.get("coco.category_id", number)
-                number = own if names.get(own) == one.category else number
-                chosen = row_ids.take(one.extra.get("coco.id")), image["id"], number
-                rows.append(format_annotation(one, chosen, categories, size, all_slots))
+                number = _category_id(one, ids, names)
+                row_id = row_ids.take(one.extra.get("coco.id"))
+                new_ids = row_id, image["id"], number
+                rows.append(format_annotation(one, new_ids, categories, size, all_slots))
             parts["images"].append(image)
             for row in rows:
                 parts["annotations"].append(row)
             return [image, *rows]
 
-        yield put
+        yield write
         listed = {row["id"] for row in given}
         top["categories"] = given + [
             category_row(name, number, all_slots)
@@ -134,12 +131,22 @@ def write_coco(
         ]
 
 
+def _category_id(instance: Instance, ids: dict[str, Any], names: dict[Any, str]) -> Any:
+    """Return the id of an instance's category; a new category is added to both."""
+    number = ids.get(instance.category)
+    if number is None:
+        number = 1 + max((n for n in names if type(n) is int), default=0)
+        ids[instance.category], names[number] = number, instance.category
+    given = instance.extra.get("coco.category_id", number)
+    return given if names.get(given) == instance.category else number
+
+
 def _is_top(name: str) -> bool:
     return name.startswith("coco.") and name not in [f"coco.{part}" for part in PARTS]
 
 
 def category_row(name: str, number: Any, all_slots: bool = False) -> dict[str, Any]:
-    """Return one of `categories`; landmarks are named by their numbers from 1."""
+    """Return one of `categories`; keypoints are named by their numbers from 1."""
     row = {"id": number, "name": name, "supercategory": "clothes"}
     label = category_of(name)
     if not label:
@@ -149,7 +156,7 @@ def category_row(name: str, number: Any, all_slots: bool = False) -> dict[str, A
 
 
 class _Ids:
-    """Hands out ids: the one that is wanted while it is free, else the next free one."""
+    """Assigns ids: the wanted one if it is free, else the next free integer."""
 
     def __init__(self) -> None:
         self._used: set[Any] = set()

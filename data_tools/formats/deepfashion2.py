@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from data_tools.annotations import (
@@ -30,14 +30,14 @@ from data_tools.annotations import (
 from data_tools.files import read_json
 from data_tools.formats.folder_files import (
     image_name,
-    read_header,
-    read_json_files,
+    implied_name,
+    json_writer,
+    read_json_folder,
     write_header,
-    write_json_files,
 )
 from data_tools.formats.names import CATEGORY_IDS, category_of
 from data_tools.formats.shapes import photo_size
-from data_tools.garments import garments_of, photo_labels, with_size
+from data_tools.garments import garments_of, photo_labels
 from data_tools.outlines import bounds, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
@@ -50,7 +50,7 @@ from data_tools.passthrough import (
     to_record,
 )
 
-_TOP = ("source", "pair_id")
+_TOP = ("source", "pair_id")  # keys of the photo
 _ITEM = re.compile(r"item([1-9]\d{0,5})")
 _FIELDS = ("category_id", "category_name", "segmentation", "bounding_box", "landmarks")
 _RESERVED = (*_FIELDS, KEY, PHOTO_KEY)
@@ -64,22 +64,20 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
     """
     names = sorted((int(m[1]), m[0]) for m in map(_ITEM.fullmatch, values) if m)
     items = [_checked_item(values[name], name) for _, name in names]
-    own = _parse_own(values, file_name, [name for _, name in names])
+    native = _parse_native(values, file_name, [name for _, name in names])
     stored = items[0].get(PHOTO_KEY) if items else values.get(KEY)
     instances = tuple(map(parse_item, items))
-    return to_record(restore(record_values(own), stored), instances)
+    return to_record(restore(record_values(native), stored), instances)
 
 
 def format_image(record: ImageRecord) -> dict[str, Any]:
-    """Turn a record into the JSON of one photo; `parse_image` gives the record again."""
+    """Turn a record into the JSON of one photo; the inverse of `parse_image`."""
     names = _item_names(record)
     top = (*_TOP, *record.extra.get("deepfashion2.top", ()))
     values = {name: record.attributes[name] for name in top if name in record.attributes}
     values |= dict(zip(names, map(format_item, record.instances), strict=True))
-    again = _parse_own(
-        values, PurePosixPath(record.file_name).with_suffix(".jpg").as_posix(), names
-    )
-    if kept := leftovers(record_values(record), record_values(again)):
+    native = _parse_native(values, implied_name(record.file_name), names)
+    if kept := leftovers(record_values(record), record_values(native)):
         if names:
             values[names[0]][PHOTO_KEY] = kept
         else:
@@ -88,17 +86,18 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
 
 
 def _item_names(record: ImageRecord) -> list[str]:
-    """Return the names that the garments had, where they still fit, or item1, item2."""
-    had = record.extra.get("deepfashion2.items", ())
-    if len(set(filter(_ITEM.fullmatch, had))) == len(had) == len(record.instances) > 0:
-        return list(had)
+    """Return the keys that the garments had, where they still fit, or item1, item2."""
+    names = record.extra.get("deepfashion2.items", ())
+    valid = set(filter(_ITEM.fullmatch, names))
+    if len(valid) == len(names) == len(record.instances) > 0:
+        return list(names)
     return [f"item{i}" for i in range(1, len(record.instances) + 1)]
 
 
-def _parse_own(
+def _parse_native(
     values: Mapping[str, Any], file_name: str, names: list[str]
 ) -> ImageRecord:
-    """Return the record of what DeepFashion2 itself has places for."""
+    """Return the record of the fields that DeepFashion2 itself has."""
     attributes = {
         name: value for name, value in values.items() if name not in (*names, KEY)
     }
@@ -122,8 +121,8 @@ def parse_item(item: Mapping[str, Any]) -> Instance:
     Raises:
         DataError: when it is not in DeepFashion2's form.
     """
-    own = instance_values(_parse_own_item(item))
-    return to_instance(restore(own, item.get(KEY)))
+    native = instance_values(_parse_native_item(item))
+    return to_instance(restore(native, item.get(KEY)))
 
 
 def format_item(instance: Instance) -> dict[str, Any]:
@@ -131,7 +130,7 @@ def format_item(instance: Instance) -> dict[str, Any]:
     polygons = polygons_of(instance)
     label = category_of(instance.category) or UNKNOWN
     points = instance.landmarks
-    if points is None:  # other readers look for them: none is marked
+    if points is None:  # other readers expect them: none is labelled
         points = (0,) * (3 * LANDMARK_COUNTS[label - 1] if label else 0)
     box = bounds(polygons) if instance.box is None else instance.box
     item = {
@@ -144,16 +143,16 @@ def format_item(instance: Instance) -> dict[str, Any]:
         "bounding_box": list(box or (0, 0, 0, 0)),
         "landmarks": list(points),
     }
-    again = instance_values(_parse_own_item(item))
-    if kept := leftovers(instance_values(instance), again):
+    native = instance_values(_parse_native_item(item))
+    if kept := leftovers(instance_values(instance), native):
         item[KEY] = kept
     return item
 
 
-def _parse_own_item(item: Mapping[str, Any]) -> Instance:
+def _parse_native_item(item: Mapping[str, Any]) -> Instance:
     label, name = item.get("category_id"), item.get("category_name")
     if type(label) is not int:
-        raise DataError(f"expected a whole category_id, got {label!r}")
+        raise DataError(f"expected an integer as category_id, got {label!r}")
     extra: dict[str, Any] = {}
     if name is None:
         known = 1 <= label <= len(CATEGORIES)
@@ -175,60 +174,48 @@ def _parse_own_item(item: Mapping[str, Any]) -> Instance:
 
 
 def read_deepfashion2(folder: Path) -> Dataset:
-    """Return the annotations of a split, or of its `annos` alone.
+    """Return the annotations of a split's folder, or of its folder `annos`.
 
     Raises:
         DataError: when the folder holds several splits.
     """
-    place = folder / "annos" if (folder / "annos").is_dir() else folder
-    if place == folder and (splits := sorted(folder.glob("*/annos"))):
+    files = folder / "annos" if (folder / "annos").is_dir() else folder
+    if files == folder and (splits := sorted(folder.glob("*/annos"))):
         raise DataError(f"{folder}: expected one split, as {splits[0].parent}")
-    count, read_records = read_json_files(
-        place,
-        lambda path, values: with_size(
-            parse_image(values, image_name(path, place)), place
-        ),
-    )
-    header = read_header(folder)
-    return Dataset(
-        read_records,
-        header.categories or CATEGORY_IDS,
-        header.extra,
-        count,
-    )
+    return read_json_folder(folder, files, parse_image, CATEGORY_IDS)
 
 
-def read_record(path: Path, place: Path) -> ImageRecord:
+def read_record(path: Path, folder: Path) -> ImageRecord:
     """Read the annotation of one photo.
 
     Args:
         path: the .json.
-        place: the folder that names are relative to.
+        folder: the photo's name is relative to it.
     """
-    return parse_image(read_json(path), image_name(path, place))
+    return parse_image(read_json(path), image_name(path, folder))
 
 
 @contextmanager
 def write_deepfashion2(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
-    """Write records into `annos` of an empty folder; yields what writes one."""
+    """Write records into `annos` in an empty folder; yields a function for one record."""
     (folder / "annos").mkdir()
-    yield write_json_files(folder / "annos", format_image)
+    yield json_writer(folder / "annos", format_image)
     write_header(folder, dataset, CATEGORY_IDS)
 
 
 def deepfashion2_photos(folder: Path, polygons: str) -> list[AnnotatedPhoto]:
-    """Return a split of DeepFashion2 to train on; no annotation is opened yet.
+    """Return the photos of a split to train on; annotations are read lazily.
 
     Args:
         folder: holds `image` and `annos`.
-        polygons: "segmentation", or "landmarks": the polygon through them.
+        polygons: outlines, see `garments_of`.
     """
     photos = []
     for path in sorted((folder / "annos").glob("*.json")):
         image = folder / "image" / f"{path.stem}.jpg"
         reader = partial(_read_garments, path, image, polygons)
-        facts = partial(_read_labels, path)
-        photos.append(AnnotatedPhoto(image, "deepfashion2", reader, read_labels=facts))
+        labels = partial(_read_labels, path)
+        photos.append(AnnotatedPhoto(image, "deepfashion2", reader, read_labels=labels))
     return photos
 
 

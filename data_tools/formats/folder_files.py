@@ -1,10 +1,10 @@
-"""What formats of one file an image share: the files, and what is said of them all."""
+"""Shared by formats with one file per image: listing, reading and writing files."""
 
 import os
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_tools.annotations import (
@@ -17,6 +17,7 @@ from data_tools.annotations import (
     WriteRecord,
 )
 from data_tools.files import read_json, safe_path, to_json
+from data_tools.garments import with_size
 from data_tools.passthrough import (
     KEY,
     instance_values,
@@ -27,27 +28,28 @@ from data_tools.passthrough import (
     to_record,
 )
 
-HEADER = "tryon.json"  # in the folder; only where there is something to say
+HEADER = "tryon.json"  # what belongs to a whole folder; written only when needed
 
 
 def find_files(folder: Path, ending: str) -> tuple[int, Callable[[], Iterator[Path]]]:
-    """Return how many files with that ending a folder holds, and what lists them.
+    """Count the files with an ending in a folder tree; return a function that lists them.
 
-    They come folder by folder, sorted by name; a folder's names are held at a time.
+    They are listed directory by directory, sorted by name, with the names of one
+    directory in memory at a time.
     """
 
     def find() -> Iterator[Path]:
-        for place, folders, files in os.walk(folder):
+        for directory, folders, files in os.walk(folder):
             folders.sort()
             for name in sorted(files):
                 if name.lower().endswith(ending) and name != HEADER:
-                    yield Path(place, name)
+                    yield Path(directory, name)
 
     return sum(1 for _ in find()), find
 
 
 def read_header(folder: Path) -> Dataset:
-    """Return what `write_header` wrote: categories and extra, no records.
+    """Read what `write_header` wrote: categories and extra, no records.
 
     Raises:
         DataError: when the file is not in that form.
@@ -58,12 +60,12 @@ def read_header(folder: Path) -> Dataset:
     if not isinstance(categories, dict) or not isinstance(extra, dict):
         raise DataError(f"{path}: expected categories and extra to be objects")
     if not set(map(type, categories.values())) <= {int}:
-        raise DataError(f"{path}: expected whole numbers as ids of categories")
+        raise DataError(f"{path}: expected integers as ids of categories")
     return Dataset(lambda: iter(()), categories, extra)
 
 
 def write_header(folder: Path, dataset: Dataset, known: Mapping[str, int]) -> None:
-    """Write what is said of all images, unless it is what the format says anyway."""
+    """Write categories and extra, unless they are what the format has by default."""
     values: dict[str, Any] = {}
     if dict(dataset.categories) != dict(known):
         values["categories"] = dict(dataset.categories)
@@ -74,92 +76,109 @@ def write_header(folder: Path, dataset: Dataset, known: Mapping[str, int]) -> No
 
 
 def image_name(path: Path, folder: Path) -> str:
-    """Return the name of the photo that an annotation in a folder belongs to."""
-    return path.relative_to(folder).with_suffix(".jpg").as_posix()
+    """Return the name of the photo that an annotation file in a folder belongs to."""
+    return implied_name(path.relative_to(folder).as_posix())
 
 
-def read_json_files(
-    folder: Path, parse: Callable[[Path, dict[str, Any]], ImageRecord]
-) -> tuple[int, Callable[[], Iterator[ImageRecord | BadFile]]]:
-    """Return how many JSON files a folder holds, and what reads them as records.
+def implied_name(file_name: str) -> str:
+    """Return the name that a photo has in a format without a field for it: NAME.jpg."""
+    return PurePosixPath(file_name).with_suffix(".jpg").as_posix()
+
+
+def read_json_folder(
+    folder: Path,
+    files: Path,
+    parse: Callable[[dict[str, Any], str], ImageRecord],
+    categories: Mapping[str, int],
+) -> Dataset:
+    """Return the annotations of a folder with one JSON file per image.
 
     Args:
-        folder: searched with the folders in it.
-        parse: turns the JSON of a file into a record.
+        folder: holds the header.
+        files: the folder of the JSON files, searched with its subfolders.
+        parse: turns the JSON of a file and the image's name into a record; where that
+            has no size, it is read from the photo.
+        categories: ids by name, where the header has none.
     """
-    count, find = find_files(folder, ".json")
+    count, find = find_files(files, ".json")
 
     def read_records() -> Iterator[ImageRecord | BadFile]:
         for path in find():
             try:
-                yield parse(path, read_json(path))
+                record = parse(read_json(path), image_name(path, files))
+                yield with_size(record, files)
             except FILE_ERRORS as error:
                 yield BadFile.of(path, error)
 
-    return count, read_records
+    header = read_header(folder)
+    return Dataset(read_records, header.categories or categories, header.extra, count)
 
 
-class Companions:
-    """What files without room for it cannot say, in `tryon/<name>.json` beside them.
+class Sidecars:
+    """Files `tryon/<name>.json` with what a format's own files cannot hold.
 
-    It holds for one image what the format's own file lacks, and a checksum of what that
-    file says of the instances: once somebody edits them, those of the file count.
+    One holds an image's leftovers, its instances, and a checksum of the instances in the
+    format's own file: once somebody edits these, the sidecar's are ignored.
     """
 
     def __init__(self, folder: Path):
         self._folder = folder / KEY
 
-    def write(self, record: ImageRecord, own: ImageRecord) -> dict[str, Any]:
-        """Write what is missing in `own`, which the format's own file reads as.
+    def write(self, record: ImageRecord, native: ImageRecord) -> dict[str, Any]:
+        """Write a record's sidecar.
+
+        Args:
+            record: the complete record.
+            native: the record that the format's own file is parsed as.
 
         Returns:
-            What `unsaid` says of it.
+            The `record_leftovers`.
         """
         values = {
-            "image": leftovers(record_values(record), record_values(own)),
-            "checksum": _checksum(own.instances),
+            "image": leftovers(record_values(record), record_values(native)),
+            "checksum": _checksum(native.instances),
             "instances": [*map(instance_values, record.instances)],
         }
-        path = self._path(own)
+        path = self._path(native)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(to_json(values))
-        return unsaid(record, own)
+        return record_leftovers(record, native)
 
-    def complete(self, own: ImageRecord) -> ImageRecord:
-        """Return the record that `write` was given, from what the file reads as.
+    def complete(self, native: ImageRecord) -> ImageRecord:
+        """Return the record that `write` was given, from the native one.
 
         Raises:
-            DataError: when the companion is not in the form of `write`.
+            DataError: when the sidecar is not in the form of `write`.
         """
-        path = self._path(own)
+        path = self._path(native)
         if not path.is_file():
-            return own
+            return native
         values = read_json(path)
-        instances = own.instances
+        instances = native.instances
         if values.get("checksum") == _checksum(instances):
             instances = tuple(map(to_instance, values["instances"]))
-        return to_record(restore(record_values(own), values.get("image")), instances)
+        return to_record(restore(record_values(native), values.get("image")), instances)
 
-    def _path(self, own: ImageRecord) -> Path:
-        return self._folder / safe_path(own.file_name).with_suffix(".json")
+    def _path(self, native: ImageRecord) -> Path:
+        return self._folder / safe_path(native.file_name).with_suffix(".json")
 
 
-def unsaid(record: ImageRecord, own: ImageRecord) -> dict[str, Any]:
-    """Return as JSON, with `leftovers`, what a record says and `own` does not.
+def record_leftovers(record: ImageRecord, native: ImageRecord) -> dict[str, Any]:
+    """Return the `leftovers` of a record and of its instances as JSON values.
 
-    Instances are compared with those of the same category; one that is not told apart in
-    `own` is named "instances".
+    Instances are compared with the native ones of the same category, in order; one
+    without a counterpart has the leftover "instances".
     """
-    theirs = defaultdict(list)
-    for one in reversed(own.instances):
-        theirs[one.category].append(instance_values(one))
+    counterparts = defaultdict(list)
+    for one in reversed(native.instances):
+        counterparts[one.category].append(instance_values(one))
     kept = [
-        leftovers(instance_values(one), theirs[one.category].pop())
-        if theirs[one.category]
+        leftovers(instance_values(one), counterparts[one.category].pop())
+        if counterparts[one.category]
         else {"instances": [0, 1]}
         for one in record.instances
     ]
-    image = leftovers(record_values(record), record_values(own))
+    image = leftovers(record_values(record), record_values(native))
     return {"image": {KEY: image}, "instances": [{KEY: each} for each in kept]}
 
 
@@ -167,35 +186,36 @@ def _checksum(instances: tuple[Instance, ...]) -> int:
     return zlib.crc32(to_json([*map(instance_values, instances)]))
 
 
-def write_json_files(
-    folder: Path, form: Callable[[ImageRecord], dict[str, Any]]
+def json_writer(
+    folder: Path, serialize: Callable[[ImageRecord], dict[str, Any]]
 ) -> WriteRecord:
-    """Return what writes a record into a folder, under the name of its image."""
+    """Return a function that writes a record into a folder, as `<image's name>.json`."""
     new_path = unique_paths(folder, ".json")
 
-    def put(record: ImageRecord) -> dict[str, Any]:
-        values = form(record)
+    def write(record: ImageRecord) -> dict[str, Any]:
+        values = serialize(record)
         data = to_json(values)
         new_path(record.file_name).write_bytes(data)
         return values
 
-    return put
+    return write
 
 
 def unique_paths(folder: Path, ending: str) -> Callable[[str], Path]:
-    """Return what gives the path of an image's own file, and makes its folder.
+    """Return a function from an image's name to the path of its file in a folder.
 
-    It raises DataError for a name that leads elsewhere, or to a file that it gave before.
+    It creates the file's folder, and raises DataError for a name that leads out of the
+    folder, or whose path it returned before.
     """
-    given: set[str] = set()
+    used: set[str] = set()
 
-    def give(file_name: str) -> Path:
+    def new_path(file_name: str) -> Path:
         name = safe_path(file_name).with_suffix(ending)
-        if str(name).lower() in given:  # some disks take A.json for a.json
-            raise DataError(f"a second photo that would be {name}")
-        given.add(str(name).lower())
+        if str(name).lower() in used:  # some file systems ignore case
+            raise DataError(f"a second photo would be written as {name}")
+        used.add(str(name).lower())
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    return give
+    return new_path

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from data_tools.annotations import (
@@ -22,14 +22,12 @@ from data_tools.annotations import (
     as_numbers,
 )
 from data_tools.formats.folder_files import (
-    image_name,
-    read_header,
-    read_json_files,
+    implied_name,
+    json_writer,
+    read_json_folder,
     write_header,
-    write_json_files,
 )
 from data_tools.formats.names import CATEGORY_IDS, category_of
-from data_tools.garments import with_size
 from data_tools.outlines import bounds, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
@@ -42,6 +40,7 @@ from data_tools.passthrough import (
     to_record,
 )
 
+# Keys of the format, in Korean: kinds of garments, their labels, parts of the file.
 TOP, BOTTOM, DRESS, OUTER = "상의", "하의", "원피스", "아우터"
 CATEGORY, SLEEVE, LENGTH, STYLE = "카테고리", "소매기장", "기장", "스타일"
 _KINDS = (OUTER, BOTTOM, DRESS, TOP)
@@ -51,7 +50,7 @@ _BOXES, _POLYGONS, _LABELS = "렉트좌표", "폴리곤좌표", "라벨링"
 _BOX = ("X좌표", "Y좌표", "가로", "세로")
 _POINT = re.compile(r"([XY])좌표([1-9]\d{0,5})")
 _ORDER = f"{KEY}_order"
-# DeepFashion2's category of a kind with a sleeve length.
+# DeepFashion2's categories by kind and sleeve length (short, long, none).
 _SLEEVES = {
     (TOP, "반팔"): "short sleeve top",
     (TOP, "긴팔"): "long sleeve top",
@@ -62,8 +61,8 @@ _SLEEVES = {
     (DRESS, "긴팔"): "long sleeve dress",
     (DRESS, "민소매"): "vest dress",
 }
-_TROUSERS = ("팬츠", "청바지", "조거팬츠", "레깅스")
-_SHORT = ("미니", "니렝스")  # trousers that end at the knee or above
+_TROUSERS = ("팬츠", "청바지", "조거팬츠", "레깅스")  # pants, jeans, joggers, leggings
+_SHORT = ("미니", "니렝스")  # lengths of trousers that end at the knee or above
 _KIND_OF = {CATEGORY_IDS[name]: kind for (kind, _), name in _SLEEVES.items()} | {
     CATEGORY_IDS["sling"]: TOP,
     CATEGORY_IDS["shorts"]: BOTTOM,
@@ -71,7 +70,7 @@ _KIND_OF = {CATEGORY_IDS[name]: kind for (kind, _), name in _SLEEVES.items()} | 
     CATEGORY_IDS["skirt"]: BOTTOM,
     CATEGORY_IDS["sling dress"]: DRESS,
 }
-# What a garment's labels must hold to be read as that category.
+# Labels of a garment by which `category_by_rule` returns a category.
 _LABELS_OF = {name: {SLEEVE: sleeve} for (_, sleeve), name in _SLEEVES.items()} | {
     "shorts": {CATEGORY: "팬츠", LENGTH: "미니"},
     "trousers": {CATEGORY: "팬츠"},
@@ -80,16 +79,16 @@ _LABELS_OF = {name: {SLEEVE: sleeve} for (_, sleeve), name in _SLEEVES.items()} 
 
 
 def category_by_rule(kind: str, labels: Mapping[str, Any]) -> str:
-    """Return DeepFashion2's category of a garment; its kind where the labels say none.
+    """Return DeepFashion2's category of a garment, or its kind where no rule applies.
 
     Args:
         kind: the garment's key, as "상의".
         labels: the garment's labels, as {"소매기장": "반팔"}.
     """
-    sleeve, made = str(labels.get(SLEEVE)), labels.get(CATEGORY)
-    if kind == BOTTOM and made == "스커트":
+    sleeve, category = str(labels.get(SLEEVE)), labels.get(CATEGORY)
+    if kind == BOTTOM and category == "스커트":
         return "skirt"
-    if kind == BOTTOM and made in _TROUSERS:
+    if kind == BOTTOM and category in _TROUSERS:
         return "shorts" if labels.get(LENGTH) in _SHORT else "trousers"
     return _SLEEVES.get((kind, sleeve), kind)
 
@@ -104,20 +103,20 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
     Raises:
         DataError: when it is not in K-Fashion's form.
     """
-    own = record_values(_parse_own_image(values, file_name))
-    record = to_record(restore(own, values[_SET].get(KEY)))
+    native = record_values(_parse_native_image(values, file_name))
+    record = to_record(restore(native, values[_SET].get(KEY)))
     parts = values[_SET][_DETAIL]
     found = [
         parse_garment(kind, index, *garment) for kind, index, garment in _garments(parts)
     ]
     order = values[_SET].get(_ORDER)
     if isinstance(order, list) and sorted(order) == list(range(len(found))):
-        found = [found[place] for place in order]
+        found = [found[index] for index in order]
     return replace(record, instances=tuple(found))
 
 
 def _garments(parts: Mapping[str, Any]) -> Iterator[tuple[str, int, list[Any]]]:
-    """Yield kind, place in its list, and box, points and labels of each garment."""
+    """Yield kind, index in its list, and box, points and labels of each garment."""
     kinds = dict.fromkeys([*parts[_BOXES], *parts[_POLYGONS], *parts[_LABELS]])
     for kind in kinds:
         if kind == STYLE:
@@ -130,7 +129,7 @@ def _garments(parts: Mapping[str, Any]) -> Iterator[tuple[str, int, list[Any]]]:
 
 
 def format_image(record: ImageRecord) -> dict[str, Any]:
-    """Turn a record into the JSON of one image; `parse_image` gives the record again."""
+    """Turn a record into the JSON of one image; the inverse of `parse_image`."""
     extra = record.extra
     height, width = record.size or (None, None)
     style = record.attributes.get(STYLE, [{}])
@@ -148,9 +147,9 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
         _IMAGE: image,
         _SET: {**_mapping(extra.get("kfashion.dataset")), _DETAIL: detail},
     }
-    name = PurePosixPath(record.file_name).with_suffix(".jpg").as_posix()
-    again = record_values(_parse_own_image(values, name))
-    if kept := leftovers(record_values(record), again):
+    name = implied_name(record.file_name)
+    native = record_values(_parse_native_image(values, name))
+    if kept := leftovers(record_values(record), native):
         values[_SET][KEY] = kept
     if order != sorted(order):
         values[_SET][_ORDER] = order
@@ -158,7 +157,7 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
 
 
 def _place_garments(record: ImageRecord, parts: dict[str, Any]) -> list[int]:
-    """Put the garments where they belong; return where each is found in reading."""
+    """Insert the garments into the lists of their kinds; return their order when read."""
     taken: dict[tuple[str, int], int] = {}
     for number, instance in enumerate(record.instances):
         kind = kind_of(instance)
@@ -180,7 +179,7 @@ def _place_garments(record: ImageRecord, parts: dict[str, Any]) -> list[int]:
 
 
 def kind_of(instance: Instance) -> str:
-    """Return the key that a garment stands under, as "상의"."""
+    """Return the kind under which a garment is listed, as "상의"."""
     kind = instance.extra.get("kfashion.kind")
     if isinstance(kind, str) and kind != STYLE:
         return kind
@@ -188,8 +187,8 @@ def kind_of(instance: Instance) -> str:
     return found if found != STYLE else TOP
 
 
-def _parse_own_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
-    """Return the record of what K-Fashion itself has places for."""
+def _parse_native_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
+    """Return the record of the fields that K-Fashion itself has."""
     image, dataset = values[_IMAGE], values[_SET]
     detail = dataset[_DETAIL]
     sides: Any = image.get(_HEIGHT), image.get(_WIDTH)
@@ -213,11 +212,11 @@ def _parse_own_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
 
 
 def parse_garment(kind: str, index: int, box: Any, points: Any, labels: Any) -> Instance:
-    """Turn one garment into an instance; its category is by rule.
+    """Turn one garment into an instance; its category is that of `category_by_rule`.
 
     Args:
         kind: the garment's key, as "상의".
-        index: its place in the lists of that kind.
+        index: its index in the lists of that kind.
         box: {"X좌표", "Y좌표", "가로", "세로"}, or empty.
         points: {"X좌표1", "Y좌표1", ...} in any order, or empty.
         labels: the garment's labels.
@@ -225,8 +224,8 @@ def parse_garment(kind: str, index: int, box: Any, points: Any, labels: Any) -> 
     Raises:
         DataError: when it is not in K-Fashion's form.
     """
-    own = instance_values(_parse_own_garment(kind, index, box, points, labels))
-    return to_instance(restore(own, labels.get(KEY)))
+    native = instance_values(_parse_native_garment(kind, index, box, points, labels))
+    return to_instance(restore(native, labels.get(KEY)))
 
 
 def format_garment(
@@ -240,16 +239,16 @@ def format_garment(
     numbers = instance.extra.get("kfashion.numbers")
     points = _format_points(joined_ring(polygons), numbers)
     box = _format_box(instance, bounds(polygons))
-    again = instance_values(_parse_own_garment(kind, index, box, points, labels))
-    if kept := leftovers(instance_values(instance), again):
+    native = instance_values(_parse_native_garment(kind, index, box, points, labels))
+    if kept := leftovers(instance_values(instance), native):
         labels[KEY] = kept
     return box, points, labels
 
 
-def _parse_own_garment(
+def _parse_native_garment(
     kind: str, index: int, box: Any, points: Any, labels: Any
 ) -> Instance:
-    """Return the instance of what K-Fashion itself has places for."""
+    """Return the instance of the fields that K-Fashion itself has."""
     if not all(isinstance(each, dict) for each in (box, points, labels)):
         raise DataError(f"expected objects in the lists of {kind}")
     extra: dict[str, Any] = {"kfashion.index": index} if index else {}
@@ -265,7 +264,7 @@ def _parse_own_garment(
 
 
 def _parse_points(points: Mapping[str, Any], extra: dict[str, Any]) -> Ring:
-    """Return the ring of points that are numbered, in any order."""
+    """Return the polygon of numbered points, which come in any order."""
     found: dict[str, dict[int, Any]] = {"X": {}, "Y": {}}
     for name, value in points.items():
         if match := _POINT.fullmatch(name):
@@ -323,18 +322,11 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def read_kfashion(folder: Path) -> Dataset:
     """Return the annotations of a folder; images lie beside them under the same names."""
-    count, read_records = read_json_files(
-        folder,
-        lambda path, values: with_size(
-            parse_image(values, image_name(path, folder)), folder
-        ),
-    )
-    header = read_header(folder)
-    return Dataset(read_records, header.categories, header.extra, count)
+    return read_json_folder(folder, folder, parse_image, {})
 
 
 @contextmanager
 def write_kfashion(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
-    """Write records into an empty folder; yields what writes one."""
-    yield write_json_files(folder, format_image)
+    """Write records into an empty folder; yields a function that writes one."""
+    yield json_writer(folder, format_image)
     write_header(folder, dataset, {})

@@ -1,8 +1,8 @@
-"""Photos with label maps beside them: people, shop and rendered.
+"""Read photos with label maps beside them: people, shop pictures and renders.
 
 - people: `<id>.jpg` with `<id>.png`, a map of clothing classes named by `labels.json`
-  beside or above, and `short_sleeve.csv` (id, split, labels) that says which photos show
-  a short-sleeve top. `clothing_co_parsing.csv` tells the sleeves of more of these photos.
+  beside or above, and `short_sleeve.csv` (id, split, labels) that lists the photos of
+  short-sleeve tops. `clothing_co_parsing.csv` has the sleeves of more of these photos.
 - shop: `<id>.jpg` with `<id>.png`, a garment mask; every garment is a short-sleeve top.
 - rendered: `pNNN_X.jpg` with `pNNN_X.labels.png` (2 is the tee), and `pNNN_X.json` in
   DeepFashion2's form for landmarks and attributes; people 300 to 309, 1023
@@ -12,6 +12,7 @@
 import csv
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,11 +24,11 @@ from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, Garment
 from data_tools.formats.deepfashion2 import read_record
 from data_tools.garments import landmarks_of, photo_labels
 
-_LOWER = {7: ("shorts",), 8: ("pants", "jeans", "leggings"), 9: ("skirt",)}
-# What hides a part of a garment, or is taken for one.
-_THINGS = ("bag", "purse", "wallet", "belt", "scarf", "hair", "accessories", "hat")
-# Clothing classes of the people's label maps -> DeepFashion2 labels, when the photo is
-# not listed as short-sleeved. Sleeves of dresses are not told apart there.
+_LOWER_GARMENTS = {7: ("shorts",), 8: ("pants", "jeans", "leggings"), 9: ("skirt",)}
+# Classes that may occlude a garment, or look like one.
+_ACCESSORIES = ("bag", "purse", "wallet", "belt", "scarf", "hair", "accessories", "hat")
+# DeepFashion2 label: clothing classes of the people's label maps, when the photo is not
+# listed as short-sleeved. They do not distinguish the sleeves of dresses.
 _OTHER_GARMENTS = {
     2: (
         "t-shirt",
@@ -42,24 +43,33 @@ _OTHER_GARMENTS = {
     ),
     4: ("jacket", "coat", "blazer", "cardigan", "cape", "suit"),
     5: ("vest",),
-    **_LOWER,
+    **_LOWER_GARMENTS,
     10: ("dress", "romper"),
 }
-# Photo, classes of its map and DeepFashion2's label of what they show, seen by eye: the
-# maps name a skirt "dress" and a tee "sweater", and short_sleeve.csv lists, as not sure,
-# sleeves that cover the elbow; those that end at it count as short. Label 0 is what
-# nobody can name for sure: sleeves to just below the elbow, tops under others. No
-# classes: the map is wrong.
-_SEEN = Path(__file__).with_name("clothing_co_parsing.csv")
-_MIN_SHARE = 0.004  # of the photo: smaller pieces of cloth are not taught
-_EITHER = "shirt"  # folder of garments that may be short-sleeve tops or not
-_RENDERED_BODY, _RENDERED_TEE = 1, 2
+# Corrections by eye: photo, classes of its map and DeepFashion2's label of what they
+# show. The maps call a skirt "dress" and a tee "sweater", and short_sleeve.csv lists, as
+# uncertain, sleeves that cover the elbow; those that end at it count as short. Label 0 is
+# uncertain: sleeves to just below the elbow, tops under others. No classes: the map is
+# wrong, and the photo is left out.
+_CORRECTIONS = Path(__file__).with_name("clothing_co_parsing.csv")
+_AMBIGUOUS = "shirt"  # folder of garments that may be short-sleeve tops or not
+_RENDERED_BODY, _RENDERED_TEE = 1, 2  # values of a rendered label map
 _SKIN = "skin"
-RENDERED_VAL = (*range(300, 310), 1023, 9019)  # people whom no training sees
+RENDERED_VAL = (*range(300, 310), 1023, 9019)  # people of the val split
+
+
+@dataclass(frozen=True)
+class LabelMapConfig:
+    """Which regions of a label map are used."""
+
+    min_area: float = 0.004  # share of the photo: smaller ones are left out
+
+
+DEFAULT = LabelMapConfig()
 
 
 def read_map(path: Path) -> NDArray[np.uint8]:
-    """Read a label map (H, W); one bit becomes 0 and 255, a palette its indices."""
+    """Read a label map, uint8 (H, W): of a palette the indices, of one bit 0 and 255."""
     with Image.open(path) as picture:
         plain = picture.convert("L") if picture.mode == "1" else picture
         return np.asarray(plain)
@@ -68,29 +78,33 @@ def read_map(path: Path) -> NDArray[np.uint8]:
 def read_shop(folder: Path) -> list[AnnotatedPhoto]:
     """Read photos with garment masks."""
     return [
-        AnnotatedPhoto(image, "shop", partial(_shop_garments, mask), partial(_lit, mask))
+        AnnotatedPhoto(
+            image, "shop", partial(_shop_garments, mask), partial(_is_white, mask)
+        )
         for image, mask in _pairs(folder)
     ]
 
 
 def read_other(folder: Path, split: str) -> list[AnnotatedPhoto]:
-    """Read photos of other garments; nothing is marked, every fifth is val.
+    """Read photos of other garments, as photos without any; every fifth is val.
 
-    Shirts are left out: some have short sleeves, and nothing says which.
+    Shirts are left out: some have short sleeves, and which is not known.
     """
-    images = sorted(p for p in folder.glob("*/*.jpg") if p.parent.name != _EITHER)
+    images = sorted(p for p in folder.glob("*/*.jpg") if p.parent.name != _AMBIGUOUS)
     chosen = [p for i, p in enumerate(images) if (i % 5 == 0) == (split == "val")]
     return [AnnotatedPhoto(path, "shop-other") for path in chosen]
 
 
-def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
-    """Read street photos; `labels.json` and `short_sleeve.csv` lie in `above`."""
-    names = json.loads((above / "labels.json").read_text(encoding="utf-8"))
-    with (above / "short_sleeve.csv").open(encoding="utf-8", newline="") as file:
+def read_people(folder: Path, root: Path) -> list[AnnotatedPhoto]:
+    """Read street photos; `labels.json` and `short_sleeve.csv` are in `root`."""
+    names = json.loads((root / "labels.json").read_text(encoding="utf-8"))
+    with (root / "short_sleeve.csv").open(encoding="utf-8", newline="") as file:
         short = {row["id"]: row["labels"].split() for row in csv.DictReader(file)}
-    other, lower = (_by_value(names, groups) for groups in (_OTHER_GARMENTS, _LOWER))
-    things = [names.index(name) for name in _THINGS if name in names]
-    seen, wrong = _labels_by_eye(names)
+    other, lower = (
+        _by_value(names, groups) for groups in (_OTHER_GARMENTS, _LOWER_GARMENTS)
+    )
+    accessories = [names.index(name) for name in _ACCESSORIES if name in names]
+    corrections, wrong = _read_corrections(names)
     photos = []
     for image, mask in _pairs(folder):
         if image.stem in wrong:
@@ -99,18 +113,21 @@ def read_people(folder: Path, above: Path) -> list[AnnotatedPhoto]:
         wanted = other
         if worn is not None:
             wanted = lower | dict.fromkeys(map(names.index, worn), SHORT_SLEEVE_TOP)
-        wanted = wanted | seen[image.stem]
+        wanted = wanted | corrections[image.stem]
         is_top = SHORT_SLEEVE_TOP in wanted.values()
         source = "people" if is_top else "people-other"
         reader = partial(_joined_classes, wanted, mask)
-        marked, parts = partial(_marked, mask), partial(_masks_of, things, mask)
-        skin = partial(_is, names.index(_SKIN), mask) if _SKIN in names else None
-        photos.append(AnnotatedPhoto(image, source, reader, marked, parts, skin))
+        foreground, parts = (
+            partial(_is_foreground, mask),
+            partial(_masks_of, accessories, mask),
+        )
+        skin = partial(_has_value, names.index(_SKIN), mask) if _SKIN in names else None
+        photos.append(AnnotatedPhoto(image, source, reader, foreground, parts, skin))
     return photos
 
 
 def _by_value(names: list[str], groups: dict[int, tuple[str, ...]]) -> dict[int, int]:
-    """Return the label of each value of a map."""
+    """Return the label of each value of a map, by value."""
     return {
         names.index(name): label
         for label, group in groups.items()
@@ -119,11 +136,11 @@ def _by_value(names: list[str], groups: dict[int, tuple[str, ...]]) -> dict[int,
     }
 
 
-def _labels_by_eye(names: list[str]) -> tuple[dict[str, dict[int, int]], set[str]]:
-    """Return by photo the labels that differ from `_OTHER_GARMENTS`, and wrong maps."""
-    seen: dict[str, dict[int, int]] = defaultdict(dict)
+def _read_corrections(names: list[str]) -> tuple[dict[str, dict[int, int]], set[str]]:
+    """Return the labels that differ from `_OTHER_GARMENTS` by photo, and wrong maps."""
+    corrections: dict[str, dict[int, int]] = defaultdict(dict)
     wrong = set()
-    with _SEEN.open(encoding="utf-8", newline="") as file:
+    with _CORRECTIONS.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if not row["labels"]:
                 wrong.add(row["id"])
@@ -131,8 +148,8 @@ def _labels_by_eye(names: list[str]) -> tuple[dict[str, dict[int, int]], set[str
             values = [
                 names.index(name) for name in row["labels"].split() if name in names
             ]
-            seen[row["id"]] |= dict.fromkeys(values, int(row["category"]))
-    return seen, wrong
+            corrections[row["id"]] |= dict.fromkeys(values, int(row["category"]))
+    return corrections, wrong
 
 
 def read_rendered(folder: Path, split: str) -> list[AnnotatedPhoto]:
@@ -143,9 +160,12 @@ def read_rendered(folder: Path, split: str) -> list[AnnotatedPhoto]:
         if (int(name[1:].split("_")[0]) in RENDERED_VAL) == (split == "val"):
             image = mask.with_name(name + ".jpg")
             reader = partial(_rendered_garments, mask, mask.with_name(name + ".json"))
-            marked, skin = partial(_marked, mask), partial(_is, _RENDERED_BODY, mask)
+            foreground, skin = (
+                partial(_is_foreground, mask),
+                partial(_has_value, _RENDERED_BODY, mask),
+            )
             photos.append(
-                AnnotatedPhoto(image, "rendered", reader, marked, read_skin=skin)
+                AnnotatedPhoto(image, "rendered", reader, foreground, read_skin=skin)
             )
     return photos
 
@@ -155,20 +175,20 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     return [(i, i.with_suffix(".png")) for i in images if i.with_suffix(".png").exists()]
 
 
-def _lit(path: Path) -> NDArray[np.bool_]:
+def _is_white(path: Path) -> NDArray[np.bool_]:
     return read_map(path) > 127
 
 
-def _marked(path: Path) -> NDArray[np.bool_]:
+def _is_foreground(path: Path) -> NDArray[np.bool_]:
     return read_map(path) > 0
 
 
-def _is(value: int, path: Path) -> NDArray[np.bool_]:
+def _has_value(value: int, path: Path) -> NDArray[np.bool_]:
     return read_map(path) == value
 
 
 def _shop_garments(path: Path) -> list[Garment]:
-    return [Garment(SHORT_SLEEVE_TOP, _lit(path))]
+    return [Garment(SHORT_SLEEVE_TOP, _is_white(path))]
 
 
 def _rendered_garments(path: Path, json_path: Path) -> list[Garment]:
@@ -180,19 +200,23 @@ def _rendered_garments(path: Path, json_path: Path) -> list[Garment]:
     return [Garment(label, mask, landmarks_of(record.instances[0]), attributes)]
 
 
-def _joined_classes(wanted: dict[int, int], path: Path) -> list[Garment]:
-    """Join the classes of each label to one mask; small pieces are dropped."""
+def _joined_classes(
+    wanted: dict[int, int], path: Path, config: LabelMapConfig = DEFAULT
+) -> list[Garment]:
+    """Join the classes of each label into one mask; small ones are left out."""
     label_map = read_map(path)
     joined: dict[int, NDArray[np.bool_]] = {}
     for value, label in wanted.items():
         mask = label_map == value
         joined[label] = joined[label] | mask if label in joined else mask
-    floor = _MIN_SHARE * label_map.size
-    return [Garment(label, mask) for label, mask in joined.items() if mask.sum() > floor]
+    least = config.min_area * label_map.size
+    return [Garment(label, mask) for label, mask in joined.items() if mask.sum() > least]
 
 
-def _masks_of(values: list[int], path: Path) -> list[NDArray[np.bool_]]:
-    """Return the mask of each class of a map; small ones are dropped."""
+def _masks_of(
+    values: list[int], path: Path, config: LabelMapConfig = DEFAULT
+) -> list[NDArray[np.bool_]]:
+    """Return the mask of each class of a map; small ones are left out."""
     label_map = read_map(path)
     masks = [label_map == value for value in values]
-    return [mask for mask in masks if mask.mean() > _MIN_SHARE]
+    return [mask for mask in masks if mask.mean() > config.min_area]

@@ -1,4 +1,4 @@
-"""LabelMe: one JSON beside each image, a shape for each instance."""
+"""LabelMe: one JSON file beside each image, one shape for each instance."""
 
 import base64
 import io
@@ -23,13 +23,10 @@ from data_tools.annotations import (
     as_numbers,
 )
 from data_tools.formats.folder_files import (
-    image_name,
-    read_header,
-    read_json_files,
+    json_writer,
+    read_json_folder,
     write_header,
-    write_json_files,
 )
-from data_tools.garments import with_size
 from data_tools.outlines import check_pixels, encode_mask, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
@@ -43,18 +40,18 @@ from data_tools.passthrough import (
 
 _VERSION = "5.5.0"
 _FILE = ("imagePath", "imageHeight", "imageWidth", "shapes", KEY)
-# What LabelMe writes where nobody said anything.
-_FILE_BLANK: Mapping[str, Any] = {"version": _VERSION, "flags": {}, "imageData": None}
-_SHAPE_BLANK: Mapping[str, Any] = {
+# What LabelMe writes by default.
+_FILE_DEFAULTS: Mapping[str, Any] = {"version": _VERSION, "flags": {}, "imageData": None}
+_SHAPE_DEFAULTS: Mapping[str, Any] = {
     "group_id": None,
     "description": "",
     "flags": {},
     "mask": None,
 }
 _SHAPE = ("label", "points", "shape_type", KEY)
-# LabelMe's shapes that are not VIA's keep their points under their own names.
+# VIA's names of LabelMe's open shapes.
 _OPEN = {"linestrip": "polyline", "line": "polyline"}
-_MASK = "labelme.mask"  # of an instance's extra: the PNG as it was given
+_MASK = "labelme.mask"  # key of an instance's extra: the PNG as given
 Size = tuple[int, int] | None
 
 
@@ -63,8 +60,8 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
 
     Args:
         values: the parsed JSON.
-        file_name: of the image, relative to the folder of annotations; the JSON may
-            give it another last part.
+        file_name: of the image, relative to the folder of annotations; its last part is
+            replaced by that of `imagePath`.
 
     Raises:
         DataError: when it is not in LabelMe's form.
@@ -72,18 +69,17 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
     shapes = values.get("shapes")
     if not isinstance(shapes, list):
         raise DataError(f"expected LabelMe's shapes, got {str(shapes)[:60]}")
-    own = record_values(_parse_own_image(values, file_name))
-    record = to_record(restore(own, values.get(KEY)))
-    found = tuple(parse_shape(shape, record.size) for shape in shapes)
-    return replace(record, instances=found)
+    native = record_values(_parse_native_image(values, file_name))
+    record = to_record(restore(native, values.get(KEY)))
+    instances = tuple(parse_shape(shape, record.size) for shape in shapes)
+    return replace(record, instances=instances)
 
 
 def format_image(record: ImageRecord) -> dict[str, Any]:
-    """Turn a record into the JSON of one image; `parse_image` gives the record again."""
+    """Turn a record into the JSON of one image; the inverse of `parse_image`."""
     height, width = record.size or (None, None)
-    blanks = _blanks(record.extra, _FILE_BLANK)
     values = {
-        **blanks,
+        **_defaults(record.extra, _FILE_DEFAULTS),
         **{k: v for k, v in record.attributes.items() if k not in _FILE},
         "shapes": [format_shape(one, record.size) for one in record.instances],
         "imagePath": record.extra.get(
@@ -92,20 +88,20 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
         "imageHeight": height,
         "imageWidth": width,
     }
-    again = record_values(_parse_own_image(values, record.file_name))
-    if kept := leftovers(record_values(record), again):
+    native = record_values(_parse_native_image(values, record.file_name))
+    if kept := leftovers(record_values(record), native):
         values[KEY] = kept
     return values
 
 
-def _parse_own_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
-    """Return the record of what LabelMe itself has places for."""
+def _parse_native_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
+    """Return the record of the fields that LabelMe itself has."""
     sides: Any = values.get("imageHeight"), values.get("imageWidth")
     path, name = values.get("imagePath"), PurePosixPath(file_name)
-    if isinstance(path, str) and (own := PurePosixPath(path.replace("\\", "/")).name):
-        name = name.with_name(own)  # wherever the image lay when it was annotated
+    if isinstance(path, str) and (last := PurePosixPath(path.replace("\\", "/")).name):
+        name = name.with_name(last)  # its folder is that of the annotator's machine
     extra: dict[str, Any] = {} if path == name.name else {"labelme.imagePath": path}
-    attributes = _without_blanks(values, _FILE, _FILE_BLANK, extra)
+    attributes = _without_defaults(values, _FILE, _FILE_DEFAULTS, extra)
     size = None if sides == (None, None) else sides
     return ImageRecord(name.as_posix(), size, (), attributes, extra)
 
@@ -115,19 +111,19 @@ def parse_shape(shape: Mapping[str, Any], size: Size) -> Instance:
 
     Args:
         shape: one of `shapes`.
-        size: (height, width) of the image, without which a mask has no place.
+        size: (height, width) of the image; masks need it.
 
     Raises:
         DataError: when it is not in LabelMe's form.
     """
     if not isinstance(shape, dict):
         raise DataError(f"expected shapes to be objects, got {str(shape)[:60]}")
-    own = instance_values(_parse_own_shape(shape, size))
-    return to_instance(restore(own, shape.get(KEY)))
+    native = instance_values(_parse_native_shape(shape, size))
+    return to_instance(restore(native, shape.get(KEY)))
 
 
 def format_shape(instance: Instance, size: Size) -> dict[str, Any]:
-    """Turn an instance into one shape; its parts are joined to one polygon.
+    """Turn an instance into one shape; its parts are joined into one polygon.
 
     Args:
         instance: what to write.
@@ -135,7 +131,7 @@ def format_shape(instance: Instance, size: Size) -> dict[str, Any]:
     """
     kind, points = _outline(instance, size)
     shape = {
-        **_blanks(instance.extra, _SHAPE_BLANK),
+        **_defaults(instance.extra, _SHAPE_DEFAULTS),
         **{k: v for k, v in instance.attributes.items() if k not in _SHAPE},
         "label": instance.category,
         "points": points,
@@ -143,18 +139,18 @@ def format_shape(instance: Instance, size: Size) -> dict[str, Any]:
     }
     if kind == "mask":
         shape["mask"] = instance.extra.get(_MASK)
-    again = instance_values(_parse_own_shape(shape, size))
-    if kept := leftovers(instance_values(instance), again):
+    native = instance_values(_parse_native_shape(shape, size))
+    if kept := leftovers(instance_values(instance), native):
         shape[KEY] = kept
     return shape
 
 
 def _outline(instance: Instance, size: Size) -> tuple[str, list[list[float]]]:
     """Return LabelMe's kind of shape and its points."""
-    had = instance.extra.get("labelme.shape")
-    if isinstance(had, list) and len(had) == 2:
-        kind, points = had
-        if _is_drawn(instance, kind, points, size):
+    given = instance.extra.get("labelme.shape")
+    if isinstance(given, list) and len(given) == 2:
+        kind, points = given
+        if _is_unchanged(instance, kind, points, size):
             return kind, points
     ring = joined_ring(polygons_of(instance))
     if not ring and instance.box:
@@ -163,33 +159,33 @@ def _outline(instance: Instance, size: Size) -> tuple[str, list[list[float]]]:
     return "polygon", [[x, y] for x, y in zip(ring[0::2], ring[1::2], strict=True)]
 
 
-def _is_drawn(instance: Instance, kind: str, points: Any, size: Size) -> bool:
-    """Say whether the shape that an instance was read from still is its outline."""
+def _is_unchanged(instance: Instance, kind: str, points: Any, size: Size) -> bool:
+    """Say whether the shape that an instance was read from is still its outline."""
     if instance.polygons:
         return False
     if kind != "mask":
-        drawn = instance.shape is None or instance.shape == _via_shape(kind, points)
-        return drawn and not instance.rle
+        same = instance.shape is None or instance.shape == _via_shape(kind, points)
+        return same and not instance.rle
     try:
         return _decode_mask(instance.extra.get(_MASK), points, size) == instance.rle
-    except FILE_ERRORS:  # somebody else wrote it
+    except FILE_ERRORS:  # written by another program
         return False
 
 
 def _decode_mask(text: Any, points: list[list[float]], size: Size) -> dict[str, Any]:
-    """Return the run lengths of a `mask`: a PNG of what its box holds, in base64.
+    """Return the run lengths of a `mask`: a PNG of its bounding box, in base64.
 
     Args:
-        text: the PNG in base64; what is above 0 is the garment.
-        points: the first and the last pixel of the box.
+        text: the PNG in base64; values above 0 are the garment.
+        points: the first and the last pixel of the box, x and y.
         size: (height, width) of the image.
 
     Raises:
         DataError: when the PNG does not fill its box, or leaves the image.
-        OSError: when it is no PNG.
+        OSError: when it is not a PNG.
     """
     if size is None or not isinstance(text, str) or len(points) != 2:
-        raise DataError("expected a mask as base64 with two points and the image's size")
+        raise DataError("expected a mask in base64 with two points and the image's size")
     check_pixels(size)
     (x1, y1), (x2, y2) = (map(int, point) for point in points)
     whole = np.zeros(size, bool)
@@ -207,15 +203,15 @@ def _decode_mask(text: Any, points: list[list[float]], size: Size) -> dict[str, 
     return encode_mask(whole)
 
 
-def _parse_own_shape(shape: Mapping[str, Any], size: Size) -> Instance:
-    """Return the instance of what LabelMe itself has places for."""
+def _parse_native_shape(shape: Mapping[str, Any], size: Size) -> Instance:
+    """Return the instance of the fields that LabelMe itself has."""
     kind, points = shape.get("shape_type", "polygon"), shape.get("points")
     if not isinstance(points, list):
         raise DataError(f"expected a list of points, got {str(points)[:60]}")
     if not all(isinstance(p, list) and len(as_numbers(p, 2, "a point")) for p in points):
         raise DataError(f"expected points of two numbers, got {str(points)[:60]}")
     extra: dict[str, Any] = {}
-    attributes = _without_blanks(shape, _SHAPE, _SHAPE_BLANK, extra)
+    attributes = _without_defaults(shape, _SHAPE, _SHAPE_DEFAULTS, extra)
     outline: dict[str, Any] = {}
     if kind == "polygon":
         outline["polygons"] = (Polygon(tuple(v for point in points for v in point)),)
@@ -230,7 +226,7 @@ def _parse_own_shape(shape: Mapping[str, Any], size: Size) -> Instance:
 
 
 def _via_shape(kind: str, points: list[list[float]]) -> dict[str, Any] | None:
-    """Return a shape in VIA's terms; None for those that VIA does not have."""
+    """Return a shape in VIA's form; None for those that VIA does not have."""
     if kind in _OPEN:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         return {"name": _OPEN[kind], "all_points_x": xs, "all_points_y": ys}
@@ -248,16 +244,16 @@ def _via_shape(kind: str, points: list[list[float]]) -> dict[str, Any] | None:
     return None
 
 
-def _without_blanks(
+def _without_defaults(
     values: Mapping[str, Any],
     fields: tuple[str, ...],
-    blank: Mapping[str, Any],
+    defaults: Mapping[str, Any],
     extra: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return what is no field and says something; note the blanks that are not there."""
-    if absent := [name for name in blank if name not in values]:
+    """Return values that are neither fields nor defaults; note missing defaults."""
+    if absent := [name for name in defaults if name not in values]:
         extra["labelme.absent"] = absent
-    text = {name: json.dumps(value) for name, value in blank.items()}
+    text = {name: json.dumps(value) for name, value in defaults.items()}
     return {
         name: value
         for name, value in values.items()
@@ -265,25 +261,18 @@ def _without_blanks(
     }
 
 
-def _blanks(extra: Mapping[str, Any], blank: Mapping[str, Any]) -> dict[str, Any]:
+def _defaults(extra: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     absent = extra.get("labelme.absent", ())
-    return {name: value for name, value in blank.items() if name not in absent}
+    return {name: value for name, value in defaults.items() if name not in absent}
 
 
 def read_labelme(folder: Path) -> Dataset:
     """Return the annotations of a folder; images lie beside them."""
-    count, read_records = read_json_files(
-        folder,
-        lambda path, values: with_size(
-            parse_image(values, image_name(path, folder)), folder
-        ),
-    )
-    header = read_header(folder)
-    return Dataset(read_records, header.categories, header.extra, count)
+    return read_json_folder(folder, folder, parse_image, {})
 
 
 @contextmanager
 def write_labelme(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
-    """Write records into an empty folder; yields what writes one."""
-    yield write_json_files(folder, format_image)
+    """Write records into an empty folder; yields a function that writes one."""
+    yield json_writer(folder, format_image)
     write_header(folder, dataset, {})

@@ -1,14 +1,14 @@
-"""Label maps: `<id>.png`, whose values are classes, with `labels.json` that names them.
+"""Label maps: `<id>.png` with class values, and `labels.json` with the classes' names.
 
-What maps cannot say (several instances of a class, what lies under another, landmarks,
-attributes) lies in `tryon/`.
+What maps cannot hold (several instances of a class, hidden parts, landmarks, attributes)
+is kept in sidecar files in `tryon/`.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,13 @@ from data_tools.annotations import (
 )
 from data_tools.files import to_json
 from data_tools.formats.folder_files import (
-    Companions,
+    Sidecars,
     find_files,
     image_name,
+    implied_name,
     read_header,
+    record_leftovers,
     unique_paths,
-    unsaid,
     write_header,
 )
 from data_tools.formats.label_maps import read_map
@@ -41,17 +42,18 @@ from data_tools.outlines import encode_mask, mask_of
 
 _NAMES = "labels.json"
 _BACKGROUND = "null"
-_LARGEST = 255  # value of an 8-bit map
+_MAX_VALUE = 255  # of an 8-bit map
 LabelMap = NDArray[np.uint8]
 
 
 def parse_map(values: LabelMap, file_name: str, names: Sequence[str]) -> ImageRecord:
-    """Turn a label map into a record: an instance for each class that is seen.
+    """Turn a label map into a record: one instance for each class in it.
 
     Args:
         values: uint8 (H, W); 0 is background.
         file_name: of the image.
-        names: of the values; without any, what is above 127 is a short sleeve top.
+        names: of the classes, by value; if empty, values above 127 are a short sleeve
+            top.
     """
     if not names:
         values = np.where(values > 127, SHORT_SLEEVE_TOP, 0)
@@ -69,41 +71,40 @@ def parse_map(values: LabelMap, file_name: str, names: Sequence[str]) -> ImageRe
 
 
 def format_map(record: ImageRecord, numbers: dict[str, int]) -> LabelMap:
-    """Turn a record into a label map, uint8 (H, W); later instances lie on top.
+    """Turn a record into a label map, uint8 (H, W); later instances are drawn on top.
 
     Args:
         record: what to write.
-        numbers: values of the classes by name; those that are missing are added.
+        numbers: values of the classes by name; missing ones are added.
 
     Raises:
         DataError: when the image's size is not known, or there are too many classes.
     """
-    if record.size is None:
-        raise DataError(f"size of {record.file_name} is not known; put the photo beside")
-    values = np.zeros(record.size, np.uint8)
+    size = record.known_size()
+    values = np.zeros(size, np.uint8)
     for instance in record.instances:
         number = numbers.setdefault(instance.category, len(numbers) + 1)
-        if number > _LARGEST:
-            raise DataError(f"expected at most {_LARGEST} classes in label maps")
-        values[mask_of(instance, record.size)] = number
+        if number > _MAX_VALUE:
+            raise DataError(f"expected at most {_MAX_VALUE} classes in label maps")
+        values[mask_of(instance, size)] = number
     return values
 
 
 def read_label_maps(folder: Path) -> Dataset:
-    """Return the annotations of a folder; `labels.json` lies in it or above.
+    """Return the annotations of a folder; `labels.json` is in it or its parent.
 
     Raises:
         DataError: when `labels.json` is no list of names.
     """
     names = _read_names(folder)
     count, find = find_files(folder, ".png")
-    companions = Companions(folder)
+    sidecars = Sidecars(folder)
 
     def read_records() -> Iterator[ImageRecord | BadFile]:
         for path in find():
             try:
-                own = parse_map(read_map(path), image_name(path, folder), names)
-                yield companions.complete(own)
+                native = parse_map(read_map(path), image_name(path, folder), names)
+                yield sidecars.complete(native)
             except FILE_ERRORS as error:
                 yield BadFile.of(path, error)
 
@@ -127,12 +128,13 @@ def _read_names(folder: Path) -> list[str]:
 
 @contextmanager
 def write_label_maps(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
-    """Write records into an empty folder; yields what writes one."""
+    """Write records into an empty folder; yields a function that writes one."""
     categories = dataset.categories
     numbers = {name: value for value, name in enumerate(categories or CATEGORIES, 1)}
-    if len(set(categories.values()) & set(range(1, _LARGEST + 1))) == len(numbers):
+    if len(set(categories.values()) & set(range(1, _MAX_VALUE + 1))) == len(numbers):
         numbers = dict(categories)
-    yield partial(_put, unique_paths(folder, ".png"), Companions(folder), folder, numbers)
+    new_path = unique_paths(folder, ".png")
+    yield partial(_write_map, new_path, Sidecars(folder), folder, numbers)
     (folder / _NAMES).write_bytes(to_json(_names(numbers)))
     write_header(folder, dataset, numbers)
 
@@ -144,9 +146,9 @@ def _names(numbers: dict[str, int]) -> list[str]:
     return names
 
 
-def _put(
+def _write_map(
     new_path: Callable[[str], Path],
-    companions: Companions,
+    sidecars: Sidecars,
     folder: Path,
     numbers: dict[str, int],
     record: ImageRecord,
@@ -154,13 +156,13 @@ def _put(
     values = format_map(record, numbers)
     path = new_path(record.file_name)
     Image.fromarray(values).save(path)
-    own = parse_map(values, image_name(path, folder), _names(numbers))
-    return companions.write(record, own)
+    native = parse_map(values, image_name(path, folder), _names(numbers))
+    return sidecars.write(record, native)
 
 
-def map_form(record: ImageRecord) -> dict[str, Any]:
-    """Return what a map cannot say of a record, as `unsaid` has it."""
+def map_leftovers(record: ImageRecord) -> dict[str, Any]:
+    """Return what a label map cannot hold of a record, see `record_leftovers`."""
     numbers: dict[str, int] = {}
     values = format_map(record, numbers)
-    name = PurePosixPath(record.file_name).with_suffix(".jpg").as_posix()
-    return unsaid(record, parse_map(values, name, _names(numbers)))
+    name = implied_name(record.file_name)
+    return record_leftovers(record, parse_map(values, name, _names(numbers)))

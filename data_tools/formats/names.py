@@ -1,4 +1,4 @@
-"""Names of garments, as people write them."""
+"""Map names of garments, however they are written, to DeepFashion2's category ids."""
 
 from data_tools.annotations import CATEGORIES, UNKNOWN
 
@@ -7,5 +7,5 @@ _IDS = CATEGORY_IDS | {"unknown": UNKNOWN}
 
 
 def category_of(name: str) -> int | None:
-    """Return DeepFashion2's category id of a name, in any case, with - or _; or None."""
+    """Return the category id of a name, in any case, with - or _; None if unknown."""
     return _IDS.get(" ".join(name.lower().replace("_", " ").replace("-", " ").split()))

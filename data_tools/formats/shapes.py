@@ -1,4 +1,4 @@
-"""From annotated outlines to masks."""
+"""Rasterize annotated outlines: polygons, run lengths and landmarks to masks."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,15 +12,15 @@ from pycocotools import mask as coco_mask
 from data_tools.annotations import LANDMARKS, SHORT_SLEEVE_TOP
 
 _EXIF_ORIENTATION = 0x0112
-_TURNED = (5, 6, 7, 8)  # orientations that swap height and width
+_ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 
 def photo_size(file: Path | IO[bytes]) -> tuple[int, int]:
-    """Return (height, width) of an upright photo; reads its header alone."""
+    """Return (height, width) of a photo turned upright; reads its header only."""
     with Image.open(file) as picture:
         width, height = picture.size
-        turned = picture.getexif().get(_EXIF_ORIENTATION, 1) in _TURNED
-    return (width, height) if turned else (height, width)
+        rotated = picture.getexif().get(_EXIF_ORIENTATION, 1) in _ROTATED
+    return (width, height) if rotated else (height, width)
 
 
 def fill_polygons(
@@ -30,14 +30,14 @@ def fill_polygons(
 
     Args:
         polygons: flat lists x, y, x, y ... in pixels; those of fewer than three points
-            hold nothing.
+            are ignored.
         size: (height, width) of the mask.
 
     Returns:
         bool (H, W).
 
     Raises:
-        ValueError: when a coordinate is no finite number.
+        ValueError: when a coordinate is not finite.
     """
     joined = _run_lengths(polygons, size)
     return (
@@ -46,7 +46,7 @@ def fill_polygons(
 
 
 def polygons_area(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> float:
-    """Return how many pixels `fill_polygons` would fill."""
+    """Return the number of pixels that `fill_polygons` would fill."""
     joined = _run_lengths(polygons, size)
     return 0.0 if joined is None else float(coco_mask.area(joined))
 
@@ -54,14 +54,14 @@ def polygons_area(polygons: Sequence[Sequence[float]], size: tuple[int, int]) ->
 def _run_lengths(
     polygons: Sequence[Sequence[float]], size: tuple[int, int]
 ) -> dict[str, Any] | None:
-    """Return COCO's run lengths of a union of polygons; None for nothing."""
+    """Return COCO's run lengths of a union of polygons; None without any polygon."""
     height, width = size
     rings = []
     for polygon in polygons:
         points = np.asarray(polygon, np.float64).ravel()
         if not np.isfinite(points).all():
             raise ValueError("expected finite polygon coordinates")
-        # The rasteriser walks along every edge: far points would take all memory.
+        # pycocotools walks along every edge: far points would take all memory.
         points[0::2] = np.clip(points[0::2], -2 * width, 3 * width)
         points[1::2] = np.clip(points[1::2], -2 * height, 3 * height)
         if len(points) >= 6 and len(points) % 2 == 0:
@@ -72,11 +72,14 @@ def _run_lengths(
 
 
 def decode_rle(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the mask of COCO's run lengths, plain or compressed.
+    """Decode COCO's run lengths, plain or compressed, to a mask.
 
     Args:
         rle: `size` [H, W] and `counts`, a list or a string.
         size: (height, width) of the photo.
+
+    Returns:
+        bool (H, W).
 
     Raises:
         ValueError: when the runs do not fill the photo.
@@ -92,11 +95,15 @@ def decode_rle(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.bool
 
 
 def landmark_polygon(landmarks: NDArray[np.float32], label: int) -> list[float]:
-    """Return the flat polygon through the landmarks that lie in the photo.
+    """Return the polygon through the labelled landmarks, flat x, y, x, y ...
 
-    A short sleeve top's landmarks run around it: the front of the neck (2 to 6), or its
-    back (1) where that is seen, then from 25 down to 7, sleeve, side, hem, side, sleeve.
-    Other garments' landmarks are taken in their own order.
+    The contour of a short sleeve top follows the front of the neck (landmarks 2 to 6), or
+    its back (1) where that is visible, then 25 down to 7: sleeve, side, hem, side,
+    sleeve. Other garments' landmarks are taken in their own order.
+
+    Args:
+        landmarks: float32 (K, 3) of x, y in pixels and v.
+        label: DeepFashion2's category id.
     """
     order = list(range(len(landmarks)))
     if label == SHORT_SLEEVE_TOP and len(landmarks) == LANDMARKS:

@@ -1,4 +1,4 @@
-"""VGG Image Annotator: regions and files, as project files and annotations have them.
+"""VGG Image Annotator: the regions and attributes of one file, to records and back.
 
 References:
     Dutta and Zisserman, "The VIA Annotation Software for Images, Audio and Video",
@@ -28,57 +28,59 @@ from data_tools.passthrough import (
     leftovers,
     record_values,
     restore,
+    same_value,
     to_instance,
     to_record,
 )
 
-UNNAMED = CATEGORIES[SHORT_SLEEVE_TOP - 1]  # what a region without a category is
-_NAMING = ("category", "class", "label", "name", "type")  # region attributes
+UNNAMED = CATEGORIES[SHORT_SLEEVE_TOP - 1]  # category of a region that names none
+# Region attributes that may hold the category.
+_NAMING = ("category", "class", "label", "name", "type")
 _ROW = ("filename", "size", "regions", "file_attributes")
-_NO_SIZE = -1  # bytes; what VIA itself writes where it does not know
+_NO_SIZE = -1  # bytes of the photo, as VIA writes an unknown size
 
 
 def parse_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
-    """Turn what VIA says of one file into a record, without a size.
+    """Turn VIA's entry of one file into a record, without a size.
 
     Raises:
         DataError: when it is not in VIA's form.
     """
     if not isinstance(row, dict):
         raise DataError(f"expected an object in {key}, got {str(row)[:60]}")
-    own = record_values(_parse_own_row(key, row))
+    native = record_values(_parse_native_row(key, row))
     stored = _stored(row.get("file_attributes", {}))
-    record = to_record(restore(own, stored))
+    record = to_record(restore(native, stored))
     return replace(record, instances=tuple(map(parse_region, _regions(row)[1])))
 
 
 def format_row(record: ImageRecord) -> tuple[str, dict[str, Any]]:
-    """Turn a record into VIA's key of the file and what it says of it."""
+    """Turn a record into VIA's key and entry of the file."""
     extra = record.extra
     size = extra.get("via.size", _NO_SIZE)
     regions: Any = [format_region(one) for one in record.instances]
-    names = extra.get("via.regions")  # VIA 1 has an object in the list's place
+    names = extra.get("via.regions")  # VIA 1 has an object instead of a list
     if isinstance(names, list) and len(set(names)) == len(regions):
         regions = dict(zip(map(str, names), regions, strict=True))
     row = {
         "filename": record.file_name,
         "size": size,
         "regions": regions,
-        "file_attributes": _shown(record.attributes, KEY),
+        "file_attributes": _writable(record.attributes, KEY),
     }
     other = extra.get("via.other")
     row |= {k: v for k, v in dict(other or {}).items() if k not in _ROW}
     key = str(extra.get("via.key", f"{record.file_name}{size}"))
-    again = record_values(_parse_own_row(key, row))
-    if kept := leftovers(record_values(record), again):
+    native = record_values(_parse_native_row(key, row))
+    if kept := leftovers(record_values(record), native):
         row["file_attributes"][KEY] = to_json(kept).decode()
     return key, row
 
 
-def _parse_own_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
-    """Return the record of what VIA itself has places for."""
+def _parse_native_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
+    """Return the record of the fields that VIA itself has."""
     size = row.get("size", _NO_SIZE)
-    extra: dict[str, Any] = {} if _is(size, _NO_SIZE) else {"via.size": size}
+    extra: dict[str, Any] = {} if same_value(size, _NO_SIZE) else {"via.size": size}
     if key != f"{row['filename']}{size}":
         extra["via.key"] = key
     if (names := _regions(row)[0]) is not None:
@@ -91,7 +93,7 @@ def _parse_own_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
 
 
 def _regions(row: Mapping[str, Any]) -> tuple[list[str] | None, list[Any]]:
-    """Return the regions, and their names where they are VIA 1's object."""
+    """Return the keys of the regions, None unless they are VIA 1's object, and them."""
     regions = row["regions"]
     if isinstance(regions, dict):
         return list(regions), list(regions.values())
@@ -108,12 +110,12 @@ def parse_region(region: Mapping[str, Any]) -> Instance:
     Raises:
         DataError: when it is not in VIA's form.
     """
-    own = instance_values(_parse_own_region(region))
-    return to_instance(restore(own, _stored(region.get("region_attributes", {}))))
+    native = instance_values(_parse_native_region(region))
+    return to_instance(restore(native, _stored(region.get("region_attributes", {}))))
 
 
 def format_region(instance: Instance) -> dict[str, Any]:
-    """Turn an instance into one region; its parts are joined to one polygon."""
+    """Turn an instance into one region; its parts are joined into one polygon."""
     extra = instance.extra
     naming = extra.get("via.naming", "category")
     written = extra.get("via.class", instance.category)
@@ -124,29 +126,29 @@ def format_region(instance: Instance) -> dict[str, Any]:
     named = {} if naming is None else {naming: written}
     region: dict[str, Any] = {
         "shape_attributes": _shape(instance),
-        "region_attributes": named | _shown(instance.attributes, *named, KEY),
+        "region_attributes": named | _writable(instance.attributes, *named, KEY),
     }
-    again = instance_values(_parse_own_region(region))
-    if kept := leftovers(instance_values(instance), again):
+    native = instance_values(_parse_native_region(region))
+    if kept := leftovers(instance_values(instance), native):
         region["region_attributes"][KEY] = to_json(kept).decode()
     return region
 
 
-def _shown(attributes: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return the attributes with other names; VIA cannot open one that is null."""
-    return {k: v for k, v in attributes.items() if v is not None and k not in names}
+def _writable(attributes: Mapping[str, Any], *excluded: str) -> dict[str, Any]:
+    """Return the attributes without nulls, which VIA cannot open, and excluded names."""
+    return {k: v for k, v in attributes.items() if v is not None and k not in excluded}
 
 
-def _parse_own_region(region: Mapping[str, Any]) -> Instance:
-    """Return the instance of what VIA itself has places for."""
+def _parse_native_region(region: Mapping[str, Any]) -> Instance:
+    """Return the instance of the fields that VIA itself has."""
     attributes, shape = region.get("region_attributes", {}), region["shape_attributes"]
     naming = next((key for key in attributes if key.lower() in _NAMING), None)
     written = UNNAMED if naming is None else attributes[naming]
     category = _text(written) or UNNAMED
     extra: dict[str, Any] = {} if naming == "category" else {"via.naming": naming}
-    if not _is(written, category):
+    if not same_value(written, category):
         extra["via.class"] = written
-    shape_ring(shape)  # says what is wrong with it
+    shape_ring(shape)  # raises when it is malformed
     polygons: tuple[Polygon, ...] = ()
     if shape["name"] == "polygon" and len(shape) == 3:
         polygons = (Polygon(as_numbers(list(shape_ring(shape)), 2, "a polygon")),)
@@ -160,7 +162,7 @@ def _parse_own_region(region: Mapping[str, Any]) -> Instance:
 
 
 def _text(written: Any) -> str:
-    """Return the text that a region attribute holds; of check boxes the ticked one."""
+    """Return the text of a region attribute; of check boxes the first ticked one."""
     if isinstance(written, dict):
         written = next((name for name, ticked in written.items() if ticked), "")
     return str(written).strip()
@@ -180,12 +182,8 @@ def _shape(instance: Instance) -> dict[str, Any]:
 
 
 def _stored(attributes: Mapping[str, Any]) -> Values | None:
-    """Return what `leftovers` stored as text; None where a stranger wrote something."""
+    """Return `leftovers` that were stored as text; None for another program's value."""
     try:
         return json.loads(attributes[KEY])
     except (LookupError, TypeError, ValueError, RecursionError):
         return None
-
-
-def _is(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)

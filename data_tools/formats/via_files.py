@@ -1,4 +1,4 @@
-"""VIA's files: projects and bare annotations, file by file whatever their size."""
+"""Read and write VIA files of any size: projects and plain annotations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +25,7 @@ from data_tools.streams import (
 )
 
 _ROWS, _IDS = "_via_img_metadata", "_via_image_id_list"
+# Settings of a new project: VIA's own defaults.
 _SETTINGS: dict[str, Any] = {
     "ui": {
         "annotation_editor_height": 25,
@@ -55,11 +56,11 @@ def read_via(path: Path) -> Dataset:
     """Return the records of a VIA project, or of its annotations alone.
 
     Raises:
-        DataError: when the file is no VIA file.
+        DataError: when it is not a VIA file.
         OSError: when it cannot be read.
     """
     if not next(top_names(path), "").startswith("_via"):
-        return _read_bare(path)
+        return _read_annotations(path)
     top = read_top(path, (_ROWS,))
     if _ROWS not in top:
         raise DataError(f"{path}: expected VIA's {_ROWS}")
@@ -72,7 +73,8 @@ def read_via(path: Path) -> Dataset:
     return Dataset(lambda: _read_records(path, _ROWS), categories, extra, top[_ROWS])
 
 
-def _read_bare(path: Path) -> Dataset:
+def _read_annotations(path: Path) -> Dataset:
+    """Read plain annotations, a JSON object of entries by file."""
     count = sum(1 for _ in top_names(path))
     if count and "filename" not in member_names(path):
         raise DataError(f"{path}: expected VIA's project, or its annotations by file")
@@ -90,29 +92,31 @@ def _read_records(path: Path, name: str) -> Iterator[ImageRecord | BadFile]:
 
 @contextmanager
 def write_via(path: Path, dataset: Dataset) -> Iterator[WriteRecord]:
-    """Write records into a project file, or bare annotations where those were read.
+    """Write records into a project, or as plain annotations where those were read.
+
+    Yields a function that writes one record.
 
     Args:
-        path: the .json; it appears when the block ends well.
+        path: the .json; it appears when the block ends without an error.
         dataset: the records' categories and extra.
     """
     if dataset.extra.get("via.form") == "annotations":
-        with write_bare(path) as put:
-            yield put
+        with write_annotations(path) as write_row:
+            yield write_row
         return
     keys: dict[str, None] = {}
     found: dict[str, dict[str, Any]] = {"region": {}, "file": {}}
     top = _top(dataset)
     with write_document(path, {_ROWS: "{}"}, top) as parts:
 
-        def put(record: ImageRecord) -> dict[str, Any]:
+        def write(record: ImageRecord) -> dict[str, Any]:
             key, row = format_row(record)
             _check_new(key, keys)
             parts[_ROWS].insert(key, row)
-            _note_attributes(row, found)
+            _collect_attributes(row, found)
             return row
 
-        yield put
+        yield write
         if top["_via_attributes"] is None:
             top["_via_attributes"] = found
         if top[_IDS] is None:
@@ -120,28 +124,28 @@ def write_via(path: Path, dataset: Dataset) -> Iterator[WriteRecord]:
 
 
 @contextmanager
-def write_bare(path: Path) -> Iterator[WriteRecord]:
-    """Write records as VIA's annotations alone."""
+def write_annotations(path: Path) -> Iterator[WriteRecord]:
+    """Write records as plain annotations; yields a function that writes one."""
     keys: dict[str, None] = {}
     with write_document(path, {"": "{}"}, {}, bare=True) as parts:
 
-        def put(record: ImageRecord) -> dict[str, Any]:
+        def write(record: ImageRecord) -> dict[str, Any]:
             key, row = format_row(record)
             _check_new(key, keys)
             parts[""].insert(key, row)
             return row
 
-        yield put
+        yield write
 
 
 def _check_new(key: str, keys: dict[str, None]) -> None:
     if key in keys:
-        raise DataError(f"a second file that VIA would know as {key}")
+        raise DataError(f"a second photo would have VIA's key {key}")
     keys[key] = None
 
 
 def _top(dataset: Dataset) -> dict[str, Any]:
-    """Return the top level of a project; None is filled in when all rows are written."""
+    """Return the top level of a project; None is replaced when all rows are written."""
     given = {
         name.removeprefix("via."): value
         for name, value in dataset.extra.items()
@@ -161,23 +165,23 @@ def _top(dataset: Dataset) -> dict[str, Any]:
     return default | given | {"_via_settings": settings}
 
 
-def _note_attributes(row: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
-    """Note the attributes that VIA is to show, and the categories to choose from."""
+def _collect_attributes(row: dict[str, Any], found: dict[str, dict[str, Any]]) -> None:
+    """Collect the attributes that VIA shows, and the categories of its menu."""
     regions = row["regions"]
     regions = regions.values() if isinstance(regions, dict) else regions
     for region in regions:
         attributes = region["region_attributes"]
-        _note(attributes, found["region"])
+        _collect_texts(attributes, found["region"])
         if isinstance(name := attributes.get("category"), str):
             menu = {"type": "dropdown", "description": "", "options": {}}
             menu |= {"default_options": {}}
             if found["region"]["category"]["type"] == "text":
                 found["region"]["category"] = menu
             found["region"]["category"]["options"].setdefault(name, "")
-    _note(row["file_attributes"], found["file"])
+    _collect_texts(row["file_attributes"], found["file"])
 
 
-def _note(attributes: dict[str, Any], found: dict[str, Any]) -> None:
+def _collect_texts(attributes: dict[str, Any], found: dict[str, Any]) -> None:
     text = {"type": "text", "description": "", "default_value": ""}
     for name, value in attributes.items():
         if name != KEY and isinstance(value, str | int | float):

@@ -1,14 +1,15 @@
 """YOLO segmentation: `labels/<id>.txt` with a line for each instance, `data.yaml`.
 
 A line is the number of the class and the polygon, x and y as shares of width and height;
-a line of five numbers is a box by its centre. What that cannot say lies in `tryon/`.
+a line of five numbers is a box (centre, width, height). What that cannot hold is kept in
+sidecar files in `tryon/`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -23,25 +24,26 @@ from data_tools.annotations import (
     Polygon,
     WriteRecord,
 )
-from data_tools.files import find_photo
+from data_tools.files import find_photo, read_limited
 from data_tools.formats.folder_files import (
-    Companions,
+    Sidecars,
     find_files,
     image_name,
+    implied_name,
     read_header,
+    record_leftovers,
     unique_paths,
-    unsaid,
     write_header,
 )
 from data_tools.formats.names import CATEGORY_IDS
 from data_tools.formats.shapes import photo_size
 from data_tools.outlines import joined_ring, polygons_of
 
-_CARD = "data.yaml"
-_DECIMALS = 6  # of a pixel, so that 7 / 30 * 30 is 7 again
-_MAX_TEXT = 1 << 26  # bytes
-_MAX_CARD = 1 << 20  # bytes
-_MAX_BRACKETS = 100  # the parser takes their number's square of time
+_YAML = "data.yaml"
+_DECIMALS = 6  # of coordinates in pixels, so that 7 / 30 * 30 is 7 again
+_MAX_TEXT = 1 << 26  # bytes of a .txt
+_MAX_YAML = 1 << 20  # bytes
+_MAX_BRACKETS = 100  # in the YAML: the parser's time grows with their number squared
 _PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -65,7 +67,7 @@ def parse_lines(
 
 
 def format_lines(record: ImageRecord, numbers: Mapping[str, int]) -> str:
-    """Turn a record into the lines of one image; parts are joined to one polygon.
+    """Turn a record into the lines of one image; parts are joined into one polygon.
 
     Args:
         record: what to write; instances without outline and box get no line.
@@ -74,9 +76,7 @@ def format_lines(record: ImageRecord, numbers: Mapping[str, int]) -> str:
     Raises:
         DataError: when the image's size is not known.
     """
-    if record.size is None:
-        raise DataError(f"size of {record.file_name} is not known; put the photo beside")
-    height, width = record.size
+    height, width = record.known_size()
     lines = []
     for instance in record.instances:
         if values := _shares(instance, height, width):
@@ -122,16 +122,16 @@ def read_yolo(folder: Path) -> Dataset:
     Raises:
         DataError: when `data.yaml` is not as expected.
     """
-    numbers = _read_numbers(folder / _CARD)
+    numbers = _read_numbers(folder / _YAML)
     names = {number: name for name, number in numbers.items()}
     labels = folder / "labels"
     count, find = find_files(labels, ".txt")
-    companions = Companions(folder)
+    sidecars = Sidecars(folder)
 
     def read_records() -> Iterator[ImageRecord | BadFile]:
         for path in find():
             try:
-                yield _read_record(path, labels, names, companions)
+                yield _read_record(path, labels, names, sidecars)
             except FILE_ERRORS as error:
                 yield BadFile.of(path, error)
 
@@ -140,17 +140,14 @@ def read_yolo(folder: Path) -> Dataset:
 
 
 def _read_record(
-    path: Path, labels: Path, names: Mapping[int, str], companions: Companions
+    path: Path, labels: Path, names: Mapping[int, str], sidecars: Sidecars
 ) -> ImageRecord:
-    own = ImageRecord(image_name(path, labels), None)
-    known = companions.complete(own)
+    native = ImageRecord(image_name(path, labels), None)
+    known = sidecars.complete(native)
     size = known.size or _photo_size(labels, known.file_name)
-    with path.open("rb") as file:
-        data = file.read(_MAX_TEXT + 1)
-    if len(data) > _MAX_TEXT:
-        raise DataError(f"expected at most {_MAX_TEXT >> 20} MiB")
-    parsed = parse_lines(data.decode(), own.file_name, size, names)
-    record = companions.complete(replace(parsed, size=None))
+    text = read_limited(path, _MAX_TEXT).decode()
+    parsed = parse_lines(text, native.file_name, size, names)
+    record = sidecars.complete(replace(parsed, size=None))
     return replace(record, size=record.size or size)
 
 
@@ -159,50 +156,48 @@ def _photo_size(labels: Path, file_name: str) -> tuple[int, int]:
         path = find_photo(labels, str(Path(file_name).with_suffix(ending)))
         if path.is_file():
             return photo_size(path)
-    raise DataError(f"expected the photo of {file_name} in images, which has the size")
+    raise DataError(f"expected the photo of {file_name} in images, to read its size")
 
 
-def _read_numbers(card: Path) -> dict[str, int]:
+def _read_numbers(path: Path) -> dict[str, int]:
     """Return the numbers of the classes by name."""
-    if not card.is_file():
-        raise DataError(f"{card}: expected YOLO's list of class names")
-    with card.open("rb") as file:
-        data = file.read(_MAX_CARD + 1)
+    if not path.is_file():
+        raise DataError(f"{path}: expected YOLO's list of class names")
+    with path.open("rb") as file:
+        data = file.read(_MAX_YAML + 1)
     try:
-        if len(data) > _MAX_CARD or data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
+        if len(data) > _MAX_YAML or data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
             raise DataError("a short list")
         names = yaml.safe_load(data.decode())["names"]
         pairs = list(names.items() if isinstance(names, dict) else enumerate(names))
         if any(isinstance(name, list | dict) for _, name in pairs):
-            raise DataError("texts")  # aliases can make a huge one of a short list
+            raise DataError("texts")  # YAML aliases can expand a short list to a huge one
         return {str(name): int(number) for number, name in pairs}
     except (*FILE_ERRORS, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{card}: expected names of classes ({reason})") from error
+        raise DataError(f"{path}: expected names of classes ({reason})") from error
 
 
 @contextmanager
 def write_yolo(folder: Path, dataset: Dataset) -> Iterator[WriteRecord]:
-    """Write records into an empty folder; yields what writes one."""
+    """Write records into an empty folder; yields a function that writes one."""
     categories = dataset.categories or CATEGORY_IDS
     numbers = {name: number for number, name in enumerate(categories)}
     if sorted(categories.values()) == list(range(len(categories))):
         numbers = dict(categories)
-    put = partial(
-        _put, unique_paths(folder / "labels", ".txt"), Companions(folder), numbers
-    )
     (folder / "labels").mkdir()
-    yield put
+    new_path = unique_paths(folder / "labels", ".txt")
+    yield partial(_write_lines, new_path, Sidecars(folder), numbers)
     names = {number: name for name, number in numbers.items()}
-    card = {"path": ".", "train": "images", "val": "images", "names": names}
-    text = yaml.safe_dump(card, allow_unicode=True, sort_keys=False)
-    (folder / _CARD).write_bytes(text.encode())
+    values = {"path": ".", "train": "images", "val": "images", "names": names}
+    text = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
+    (folder / _YAML).write_bytes(text.encode())
     write_header(folder, dataset, numbers)
 
 
-def _put(
+def _write_lines(
     new_path: Callable[[str], Path],
-    companions: Companions,
+    sidecars: Sidecars,
     numbers: dict[str, int],
     record: ImageRecord,
 ) -> dict[str, Any]:
@@ -210,19 +205,20 @@ def _put(
         numbers.setdefault(instance.category, len(numbers))
     text = format_lines(record, numbers)
     new_path(record.file_name).write_bytes(text.encode())
-    return companions.write(record, _read_again(text, record, numbers))
+    return sidecars.write(record, _parse_native(text, record, numbers))
 
 
-def _read_again(
+def _parse_native(
     text: str, record: ImageRecord, numbers: Mapping[str, int]
 ) -> ImageRecord:
-    """Return the record that lines read as, without the size, which they do not tell."""
+    """Return the record that lines are parsed as, without the size that they lack."""
     names = {number: name for name, number in numbers.items()}
-    name = PurePosixPath(record.file_name).with_suffix(".jpg").as_posix()
+    name = implied_name(record.file_name)
     return replace(parse_lines(text, name, record.size or (0, 0), names), size=None)
 
 
-def yolo_form(record: ImageRecord) -> dict[str, Any]:
-    """Return what lines cannot say of a record, as `unsaid` has it."""
+def yolo_leftovers(record: ImageRecord) -> dict[str, Any]:
+    """Return what lines cannot hold of a record, see `record_leftovers`."""
     numbers = {one.category: i for i, one in enumerate(record.instances)}
-    return unsaid(record, _read_again(format_lines(record, numbers), record, numbers))
+    text = format_lines(record, numbers)
+    return record_leftovers(record, _parse_native(text, record, numbers))

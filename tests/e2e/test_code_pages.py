@@ -49,7 +49,7 @@ def test_files_are_utf_8(folder, page, target):
         code, out, err = run(folder, name, *args, "--to", target, "--check")
         assert (code, out.strip()) == (3, f"to_{name}"), err
         assert "Left out: annotations/bad.json: expected" in err.replace("\\", "/")
-        assert "nothing differs" in err
+        assert "no differences" in err
     found = files(folder / f"to_{page}")
     assert found == files(folder / "to_utf-8")
     assert any("셔츠".encode() in data for data in found.values())

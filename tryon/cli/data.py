@@ -1,4 +1,4 @@
-"""`tryon data`: what is done to annotated photos before training."""
+"""`tryon data`: prepare annotated photos for training."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tryon.cli.data_convert import convert
 from tryon.cli.data_curate import curate
 from tryon.cli.data_inspect import inspect
 from tryon.cli.data_kfashion import kfashion
-from tryon.cli.data_options import FILTERS, POLYGONS, read_filters
+from tryon.cli.data_options import FILTERS, POLYGONS, data_errors, read_filters
 from tryon.cli.data_preview import preview
 from tryon.cli.data_split import split
 from tryon.cli.shared import progress, user_errors
@@ -48,7 +48,7 @@ data.add_command(split)
     type=click.Choice(["train", "val"]),
     default="train",
     show_default=True,
-    help="Photos of which split.",
+    help="Split of the photos.",
 )
 @click.option(
     "--max-size",
@@ -80,25 +80,26 @@ def pack(
 ) -> None:
     """Pack annotated photos into one small zip, to train on another machine.
 
-    The zip is DATA for `tryon train segmenter` and for `tryon evaluate segmentation`.
+    `tryon train segmenter` and `tryon evaluate segmentation` read the zip as DATA.
     """
-    wanted = read_filters(filters)
+    photo_filter = read_filters(filters)
     if out.suffix.lower() != ".zip":
         raise click.UsageError(f"-o {out}: expected a name that ends in .zip")
     from data_tools.folders import read_folder
     from data_tools.pack import pack_photos
-    from tryon.errors import TryOnError
 
-    try:
-        photos = [p for path in data for p in read_folder(path, split, polygons, wanted)]
+    with data_errors():
+        photos = [
+            photo
+            for path in data
+            for photo in read_folder(path, split, polygons, photo_filter)
+        ]
         out.parent.mkdir(parents=True, exist_ok=True)
         left_out = []
         with progress(context, len(photos)) as tell:
             for problem in pack_photos(photos, out, max_size, quality):
                 tell("")
                 left_out += [problem] if problem else []
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
     for problem in left_out:
         click.echo(f"Left out: {problem}", err=True)
     size = out.stat().st_size / 1e6

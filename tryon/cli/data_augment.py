@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import FAIL_FAST, FORMATS, SOURCE_FORMAT, read_annotations
+from tryon.cli.data_options import (
+    FAIL_FAST,
+    FORMATS,
+    SEED,
+    SOURCE_FORMAT,
+    data_errors,
+    folder_of,
+    leave_out,
+    read_annotations,
+)
 from tryon.cli.shared import progress, user_errors
 
 # As in `data_tools.augment.transforms`, whose import would slow --help down.
@@ -18,14 +27,17 @@ TRANSFORMS = ("flip", "translate", "scale", "rotate", "bend", "occlude", "camera
 @click.argument("dst", type=click.Path(path_type=Path))
 @SOURCE_FORMAT
 @click.option(
-    "--to", "target", type=click.Choice(FORMATS), help="Format of DST; SRC's by default."
+    "--to",
+    "target",
+    type=click.Choice(FORMATS),
+    help="Format of DST; that of SRC by default.",
 )
 @click.option(
     "--count",
     type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
-    help="New pictures of each photo.",
+    help="New pictures per photo.",
 )
 @click.option(
     "--transform",
@@ -34,9 +46,9 @@ TRANSFORMS = ("flip", "translate", "scale", "rotate", "bend", "occlude", "camera
     multiple=True,
     default=TRANSFORMS,
     show_default="all",
-    help="What may happen to a picture. May be given several times.",
+    help="Transform to choose from. May be given several times.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@SEED
 @FAIL_FAST
 @click.pass_context
 @user_errors
@@ -51,11 +63,11 @@ def augment(
     seed: int,
     fail_fast: bool,
 ) -> None:
-    """Draw new pictures from the photos of SRC into DST, a new folder.
+    """Write augmented pictures of the photos in SRC to DST, a new folder.
 
-    Outlines, boxes and landmarks move along, and left and right landmarks change places
-    in a flip. Each picture NAME_augN.jpg gets every other transform by chance, one at
-    least; the same seed gives the same files. Split before you augment.
+    Outlines, boxes and landmarks are transformed, too; a flip swaps left and right
+    landmarks. Each picture NAME_augN.jpg gets half of the transforms at random, at least
+    one; the same seed gives the same files. Split before you augment.
     """
     from data_tools.convert import FORMATS as KINDS
     from tryon.errors import TryOnError
@@ -65,25 +77,20 @@ def augment(
     except ImportError as error:
         raise TryOnError(str(error)) from error
     config = augment_files.AugmentConfig(transforms, count, seed)
-    folder = src if src.is_dir() else src.parent
     done = bad = 0
     dataset = read_annotations(src, source)
-    try:
-        drawn = augment_files.augment(
-            dataset, folder, config, KINDS[target or source], dst
+    with data_errors():
+        results = augment_files.augment(
+            dataset, folder_of(src), config, KINDS[target or source], dst
         )
-        with closing(drawn), progress(context, (dataset.count or 0) * count) as tell:
-            for problem in drawn:
+        with closing(results), progress(context, (dataset.count or 0) * count) as tell:
+            for problem in results:
                 tell("")
                 if problem is None:
                     done += 1
-                elif fail_fast:
-                    raise TryOnError(f"{problem.name}: {problem.reason}")
                 else:
                     bad += 1
-                    click.echo(f"Left out: {problem.name}: {problem.reason}", err=True)
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
+                    leave_out(problem, fail_fast)
     click.echo(f"{done} pictures, {bad} left out", err=True)
     click.echo(dst)
     if bad:

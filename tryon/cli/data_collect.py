@@ -1,4 +1,4 @@
-"""`tryon data collect`: pictures from the web, with a file of where each comes from."""
+"""`tryon data collect`: download pictures, and record where each comes from."""
 
 import itertools
 import sys
@@ -9,6 +9,7 @@ from typing import IO
 import click
 
 from tryon._version import __version__
+from tryon.cli.data_options import data_errors, leave_out
 from tryon.cli.shared import FOLDER, progress, user_errors
 
 
@@ -27,65 +28,65 @@ from tryon.cli.shared import FOLDER, progress, user_errors
     "pages",
     multiple=True,
     metavar="URL",
-    help="Take the pictures of a page. May be given several times.",
+    help="Web page with pictures. May be given several times.",
 )
 @click.option(
     "--search",
     "template",
     metavar="TEMPLATE",
-    help="URL of a search with {query} and {page}, whose JSON answer names pictures.",
+    help="URL of a search with {query} and {page}, whose JSON response has URLs.",
 )
-@click.option("--query", metavar="TEXT", help="What to search for.")
+@click.option("--query", metavar="TEXT", help="Text to search for.")
 @click.option(
     "--search-pages",
     type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
-    help="Pages of the search to take.",
+    help="Pages of the search.",
 )
 @click.option(
     "--path",
     metavar="NAME.NAME",
-    help="Where the URLs lie in the JSON, as results.urls.full; lists are gone through.",
+    help="Path of the URLs in the JSON, as results.urls.full; lists are traversed.",
 )
-@click.option("--licence", default="", help="A note for each row of provenance.jsonl.")
-@click.option("--limit", type=click.IntRange(min=1), help="Take so many URLs.")
+@click.option("--licence", default="", help="Note for each row of provenance.jsonl.")
+@click.option("--limit", type=click.IntRange(min=1), help="Maximum number of URLs.")
 @click.option(
     "--delay",
     type=click.FloatRange(0, 3600),
     default=1.0,
     show_default=True,
-    help="Seconds between two requests to a host.",
+    help="Minimum seconds between two requests to a host.",
 )
 @click.option(
     "--retries",
     type=click.IntRange(0, 10),
     default=3,
     show_default=True,
-    help="Of what may go better later.",
+    help="Retries after failures that may pass.",
 )
 @click.option(
     "--max-bytes",
     type=click.IntRange(min=1),
     default=32 << 20,
     show_default=True,
-    help="Of a picture.",
+    help="Maximum size of a picture, bytes.",
 )
 @click.option(
     "--min-side",
     type=click.IntRange(min=0),
     default=64,
     show_default=True,
-    help="Shorter side of a picture, pixels.",
+    help="Minimum of a picture's shorter side, pixels.",
 )
 @click.option(
     "--user-agent",
     default=f"tryon/{__version__}",
     show_default=True,
-    help="Name that servers and robots.txt know us by.",
+    help="User agent for servers and robots.txt.",
 )
 @click.option(
-    "--allow-private", is_flag=True, help="Ask addresses of private networks, too."
+    "--allow-private", is_flag=True, help="Allow addresses of private networks."
 )
 @click.pass_context
 @user_errors
@@ -107,45 +108,42 @@ def collect(
     user_agent: str,
     allow_private: bool,
 ) -> None:
-    """Collect pictures from the web into DIR: those of URLS, of pages, of a search.
+    """Download pictures from a list of URLs, web pages or a search into DIR.
 
-    URLS is a file with one a line, or - for stdin. Pictures are named by their SHA-256;
-    provenance.jsonl says where each comes from. robots.txt is obeyed. What is there is
-    not fetched again. Whether you may use a picture, you must know.
+    URLS is a file with one URL per line, or - for stdin. Pictures are named by their
+    SHA-256; provenance.jsonl records where each comes from. robots.txt is obeyed, and
+    pictures in DIR are not fetched again. Make sure that you may use a picture.
     """
     from data_tools.annotations import BadFile
     from data_tools.collect.fetch import Fetcher, RequestPolicy
     from data_tools.collect.picture_sources import list_links, page_links, search_links
     from data_tools.collect.run import Collection
     from data_tools.collect.web_requests import ResponseLimits
-    from tryon.errors import TryOnError
 
     if not (urls or pages or template):
         raise click.UsageError("expected URLS, --page or --search")
     search = _read_search(template, query, search_pages, path)
     if not (user_agent.strip() and user_agent.isascii() and user_agent.isprintable()):
-        raise click.UsageError("--user-agent: expected a name in plain letters")
+        raise click.UsageError("--user-agent: expected a name in printable ASCII")
     limits = ResponseLimits(max_bytes, allow_private=allow_private)
     fetcher = Fetcher(RequestPolicy(user_agent.strip(), delay, retries), limits)
     outcomes: Counter[str] = Counter()
-    try:
+    with data_errors():
         collection = Collection(out, min_side, licence)
         sources = [list_links(urls or ()), *(page_links(page, fetcher) for page in pages)]
         sources += [search_links(*search, fetcher)] if search else []
-        found = list(itertools.islice(itertools.chain(*sources), limit))
-        with progress(context, len(found)) as tell:
-            for told in collection.collect(found, fetcher):
+        links = list(itertools.islice(itertools.chain(*sources), limit))
+        with progress(context, len(links)) as tell:
+            for result in collection.collect(links, fetcher):
                 tell("")
-                if isinstance(told, BadFile):
+                if isinstance(result, BadFile):
                     outcomes["failed"] += 1
-                    click.echo(f"Left out: {told.name}: {told.reason}", err=True)
+                    leave_out(result)
                 else:
-                    outcomes[told.outcome] += 1
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
+                    outcomes[result.outcome] += 1
     click.echo(
         f"{outcomes['new']} new pictures, {outcomes['copy']} copies, "
-        f"{outcomes['known']} there already, {outcomes['failed']} left out",
+        f"{outcomes['known']} known, {outcomes['failed']} left out",
         err=True,
     )
     click.echo(out)
@@ -156,7 +154,7 @@ def collect(
 def _read_search(
     template: str | None, query: str | None, pages: int, path: str | None
 ) -> tuple[str, str, int, str] | None:
-    """Check the options of a search; None where there is none."""
+    """Check the options of a search; None without --search."""
     if template is None:
         if query is not None or path is not None:
             raise click.UsageError("--query and --path: expected --search, too")

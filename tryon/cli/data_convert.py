@@ -1,4 +1,4 @@
-"""`tryon data convert`: from one format of annotations to another."""
+"""`tryon data convert`: convert annotations to another format."""
 
 import itertools
 import sys
@@ -15,6 +15,8 @@ from tryon.cli.data_options import (
     FORMATS,
     POLYGONS,
     SOURCE_FORMAT,
+    data_errors,
+    leave_out,
     read_annotations,
     read_filters,
 )
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from data_tools.annotations import Dataset
     from data_tools.convert import Format
 
-_NAMED = 20  # differences that are named one by one
+_MAX_LISTED = 20  # differences that are printed one by one
 
 
 @click.command()
@@ -40,13 +42,13 @@ _NAMED = 20  # differences that are named one by one
     "--decisions",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE.csv",
-    help="Take the images that `tryon data curate` keeps there.",
+    help="Convert only the images that `tryon data curate` keeps in this file.",
 )
-@click.option("--check", is_flag=True, help="Read DST again and tell what differs.")
+@click.option("--check", is_flag=True, help="Read DST again and report differences.")
 @click.option(
     "--strict",
     is_flag=True,
-    help="Refuse what the format has no place of its own for.",
+    help="Refuse values that the format has no field for.",
 )
 @FAIL_FAST
 @click.pass_context
@@ -64,35 +66,34 @@ def convert(
     strict: bool,
     fail_fast: bool,
 ) -> None:
-    """Convert the annotations SRC into DST, a new file or folder; nothing is lost.
+    """Convert the annotations SRC to DST, a new file or folder, without loss.
 
-    What the format of DST has no place of its own for travels under the key `tryon`
+    Values that the format of DST has no field for are kept under the key `tryon`
     (docs/formats.md). Photos are not copied. Bad files are named and left out.
     """
-    wanted = read_filters(filters)
+    photo_filter = read_filters(filters)
     from data_tools import convert as converting
     from tryon.errors import TryOnError
 
     kind = converting.FORMATS[target]
     if dst.exists() and not (kind.is_folder and dst.is_dir() and not any(dst.iterdir())):
-        raise TryOnError(f"{dst} is there already; choose another name or remove it")
+        raise TryOnError(f"{dst} exists; choose another name or remove it")
     dataset = read_annotations(src, source)
-    try:
+    with data_errors():
         names = None if decisions is None else _read_kept(decisions)
-        chosen = converting.choose(dataset, converting.Choice(wanted, polygons, names))
+        selection = converting.Selection(photo_filter, polygons, names)
+        selected = converting.select(dataset, selection)
         if strict:
-            _refuse_homeless(chosen, kind, target)
+            _refuse_unsupported(selected, kind, target)
         dst.parent.mkdir(parents=True, exist_ok=True)
-        done, bad, homeless = _write(context, chosen, kind, dst, fail_fast)
-        unlike = check and _tell_differences(context, chosen, kind.read(dst))
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
-    if homeless:
-        told = f"{_tell_homeless(target, homeless)}: it travels under the key tryon"
-        click.echo(told, err=True)
+        done, bad, unsupported = _write(context, selected, kind, dst, fail_fast)
+        differs = check and _report_differences(context, selected, kind.read(dst))
+    if unsupported:
+        text = f"{_list_unsupported(target, unsupported)}; kept under the key tryon"
+        click.echo(text, err=True)
     click.echo(f"{done} images, {bad} left out", err=True)
     click.echo(dst)
-    if bad or unlike:
+    if bad or differs:
         sys.exit(3)
 
 
@@ -102,72 +103,71 @@ def _read_kept(path: Path) -> frozenset[str]:
     return frozenset(name for name, one in read_decisions(path).items() if one.keep)
 
 
-def _refuse_homeless(dataset: "Dataset", kind: "Format", target: str) -> None:
-    """Refuse what the format has no place of its own for, before anything is written.
+def _refuse_unsupported(dataset: "Dataset", kind: "Format", target: str) -> None:
+    """Refuse values that the format has no field for, before anything is written.
 
     Raises:
-        TryOnError: naming it.
+        TryOnError: naming them.
     """
-    from data_tools.convert import count_homeless
+    from data_tools.convert import count_unsupported
     from tryon.errors import TryOnError
 
-    if found := count_homeless(dataset, kind):
+    if counts := count_unsupported(dataset, kind):
         raise TryOnError(
-            f"{_tell_homeless(target, found)}; without --strict it travels under the key "
-            "tryon"
+            f"{_list_unsupported(target, counts)}; without --strict they are kept under "
+            "the key tryon"
         )
 
 
-def _tell_homeless(target: str, found: Counter[str]) -> str:
-    text = ", ".join(f"{name} ({count})" for name, count in found.most_common())
-    return f"{target} has no place of its own for {text}"
+def _list_unsupported(target: str, counts: Counter[str]) -> str:
+    return f"{target} has no field for {_list_counts(counts)}"
+
+
+def _list_counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in counts.most_common())
 
 
 def _write(
     context: click.Context, dataset: "Dataset", kind: "Format", dst: Path, fail_fast: bool
 ) -> tuple[int, int, Counter[str]]:
-    """Convert; return how many images were written and left out, and what is homeless."""
+    """Convert; return the numbers of images written, left out and unsupported values."""
     from data_tools.annotations import BadFile
     from data_tools.convert import convert
-    from tryon.errors import TryOnError
 
-    done, bad, homeless = 0, 0, Counter[str]()
+    done, bad, unsupported = 0, 0, Counter[str]()
     with progress(context, dataset.count or 0) as tell:
-        for told in convert(dataset, kind, dst):
+        for result in convert(dataset, kind, dst):
             tell("")
-            if not isinstance(told, BadFile):
-                done += 1
-                homeless.update(told)
-            elif fail_fast:
-                raise TryOnError(f"{told.name}: {told.reason}")
-            else:
+            if isinstance(result, BadFile):
                 bad += 1
-                click.echo(f"Left out: {told.name}: {told.reason}", err=True)
-    return done, bad, homeless
+                leave_out(result, fail_fast)
+            else:
+                done += 1
+                unsupported.update(result)
+    return done, bad, unsupported
 
 
-def _tell_differences(context: click.Context, one: "Dataset", other: "Dataset") -> bool:
-    """Tell what differs; return whether something does."""
+def _report_differences(context: click.Context, one: "Dataset", other: "Dataset") -> bool:
+    """Print differences; return whether there are any."""
     from data_tools.convert import compare
 
     counts: Counter[str] = Counter()
     images = 0
-    name_it = _limited(_NAMED)
+    echo = _limited_echo(_MAX_LISTED)
     with progress(context, one.count or 0) as tell:
-        for found in compare(one, other):
+        for differences in compare(one, other):
             tell("")
             images += 1
-            for each in found:
+            for each in differences:
                 counts[each.name] += 1
-                name_it(f"Differs: {each.file_name}, {each.place}: {each.name}")
-    text = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
-    what = f"what differs: {text}" if counts else "nothing differs"
-    click.echo(f"Checked {images} images: {what}", err=True)
+                echo(f"Differs: {each.file_name}, {each.part}: {each.name}")
+    result = f"differences in {_list_counts(counts)}" if counts else "no differences"
+    click.echo(f"Checked {images} images: {result}", err=True)
     return bool(counts)
 
 
-def _limited(limit: int) -> Callable[[str], None]:
-    """Return a function that prints its first texts on stderr, and says when it stops."""
+def _limited_echo(limit: int) -> Callable[[str], None]:
+    """Return a function that prints its first texts on stderr, then "... and more"."""
     calls = itertools.count()
 
     def echo(text: str) -> None:

@@ -1,10 +1,15 @@
-"""`tryon data curate`: which photos are good enough to learn from."""
+"""`tryon data curate`: decide which photos are good enough to train on."""
 
 from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
+from tryon.cli.data_options import (
+    SOURCE_FORMAT,
+    data_errors,
+    folder_of,
+    read_annotations,
+)
 from tryon.cli.shared import progress, user_errors
 
 
@@ -17,14 +22,14 @@ from tryon.cli.shared import progress, user_errors
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     metavar="FILE.csv",
-    help="File of decisions; what it holds already stands.",
+    help="CSV file of decisions; its existing rows are kept.",
 )
 @click.option(
     "--min-side",
     type=click.IntRange(min=0),
     default=64,
     show_default=True,
-    help="Shorter side of a garment, pixels.",
+    help="Minimum of a garment's shorter side, pixels.",
 )
 @click.option("--any-view", is_flag=True, help="Keep side and back views.")
 @click.option("--any-outline", is_flag=True, help="Keep cut-off and occluded garments.")
@@ -33,9 +38,13 @@ from tryon.cli.shared import progress, user_errors
     type=click.IntRange(0, 16),
     default=4,
     show_default=True,
-    help="Bits of 64 that the hashes of two copies of a photo differ in at most.",
+    help="Maximum number of bits, of 64, in which the hashes of two copies differ.",
 )
-@click.option("--keep-copies", is_flag=True, help="Open no photo, look for no copies.")
+@click.option(
+    "--keep-copies",
+    is_flag=True,
+    help="Do not search for copies, which opens every photo.",
+)
 @click.pass_context
 @user_errors
 def curate(
@@ -49,30 +58,26 @@ def curate(
     distance: int,
     keep_copies: bool,
 ) -> None:
-    """Decide which photos of SRC are good enough to learn from; nothing is deleted.
+    """Decide which photos of SRC are good enough to train on; nothing is deleted.
 
     A photo is kept when one of its garments is frontal, clear and large enough, and the
-    photo is no copy of one before it. Edit the file as you like, then take what is kept:
-    tryon data convert ... --decisions FILE.csv
+    photo is no copy of an earlier one. Edit the file as needed, then convert the photos
+    that are kept: tryon data convert ... --decisions FILE.csv
     """
     from data_tools import curate as curating
-    from tryon.errors import TryOnError
     from tryon.files import write_text
 
-    rules = curating.Rules(
+    rules = curating.CurationRules(
         min_side, not any_view, not any_outline, None if keep_copies else distance
     )
-    folder = src if src.is_dir() else src.parent
     decisions = []
     dataset = read_annotations(src, source)
-    try:
+    with data_errors():
         known = curating.read_decisions(out) if out.exists() else {}
         with progress(context, dataset.count or 0) as tell:
-            for decision in curating.curate(dataset, folder, rules, known):
+            for decision in curating.curate(dataset, folder_of(src), rules, known):
                 decisions.append(decision)
                 tell("")
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
     here = {decision.file_name for decision in decisions}
     decisions += [one for name, one in known.items() if name not in here]
     write_text(curating.format_decisions(decisions), out)

@@ -1,4 +1,4 @@
-"""`tryon data inspect`: what a set of annotations holds, and what is wrong with it."""
+"""`tryon data inspect`: count the contents of annotations, and find their problems."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,31 +6,27 @@ from typing import Any
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
+from tryon.cli.data_options import SOURCE_FORMAT, data_errors, read_annotations
 from tryon.cli.shared import echo_json, progress, user_errors
 
-_SHOWN = 12  # rows of a table
+_MAX_ROWS = 12  # of a table
 
 
 @click.command()
 @click.argument("src", type=click.Path(path_type=Path, exists=True))
 @SOURCE_FORMAT
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every row.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with all rows.")
 @click.pass_context
 @user_errors
 def inspect(context: click.Context, src: Path, source: str, as_json: bool) -> None:
     """Count images, garments, sizes, labels and problems of the annotations SRC."""
     from data_tools.inspect import summarise
-    from tryon.errors import TryOnError
 
     dataset = read_annotations(src, source)
-    try:
-        with progress(context, dataset.count or 0) as tell:
-            for found in summarise(dataset):
-                summary = found
-                tell("")
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
+    with data_errors(), progress(context, dataset.count or 0) as tell:
+        for found in summarise(dataset):
+            summary = found
+            tell("")
     values = summary.as_json()
     if as_json:
         echo_json(values)
@@ -55,7 +51,7 @@ def _lines(values: dict[str, Any]) -> Iterator[str]:
 
 def _rows(rows: dict[str, int]) -> Iterator[str]:
     for index, (name, count) in enumerate(rows.items()):
-        if index == _SHOWN:
-            yield f"          ... and {len(rows) - _SHOWN} more"
+        if index == _MAX_ROWS:
+            yield f"          ... and {len(rows) - _MAX_ROWS} more"
             return
         yield f"{count:8d}  {name}"

@@ -1,12 +1,14 @@
-"""Options of every command that reads annotated photos."""
+"""Options and error handling of the commands that read annotated photos."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from data_tools.annotations import Dataset
+    from data_tools.annotations import BadFile, Dataset
     from data_tools.filters import PhotoFilter
 
 POLYGONS = click.option(
@@ -14,17 +16,17 @@ POLYGONS = click.option(
     type=click.Choice(["segmentation", "landmarks"]),
     default="segmentation",
     show_default=True,
-    help="Masks as drawn, or the polygon through the landmarks.",
+    help="Outlines as annotated, or the polygon through the landmarks.",
 )
 FILTERS = click.option(
     "--filter",
     "filters",
     multiple=True,
     metavar="KEY=VALUES",
-    help="Photos to take: viewpoint=2, occlusion=1,2, scale=, zoom-in=, category=, "
+    help="Condition on photos: viewpoint=2, occlusion=1,2, scale=, zoom-in=, category=, "
     "sleeve=short, source=user or min-area=0.02. May be given several times.",
 )
-# Those of `data_tools.convert.FORMATS`, which a --help has no time to import.
+# As in `data_tools.convert`, whose import would slow --help down.
 FORMATS = (
     "deepfashion2", "coco", "coco-294", "via", "labelme", "yolo", "label-maps",
     "kfashion",
@@ -32,8 +34,9 @@ FORMATS = (
 SOURCE_FORMAT = click.option(
     "--from", "source", type=click.Choice(FORMATS), required=True, help="Format of SRC."
 )
+SEED = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 FAIL_FAST = click.option(
-    "--fail-fast", is_flag=True, help="Stop at the first bad file, and write nothing."
+    "--fail-fast", is_flag=True, help="Stop at the first bad file and write nothing."
 )
 
 
@@ -45,7 +48,7 @@ class WeightedData(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[Path, float | None]:
-        """Split the weight off, unless a file has that very name."""
+        """Split the weight off, unless a file has the whole value as its name."""
         if Path(value).exists():
             return Path(value), None
         path, _, text = value.rpartition("=")
@@ -64,7 +67,7 @@ def read_filters(texts: tuple[str, ...]) -> "PhotoFilter":
     """Parse `--filter`.
 
     Raises:
-        click.UsageError: naming the text that is not understood.
+        click.UsageError: naming the text that is not valid.
     """
     from data_tools.filters import parse_filter
 
@@ -75,10 +78,10 @@ def read_filters(texts: tuple[str, ...]) -> "PhotoFilter":
 
 
 def read_annotations(src: Path, source: str) -> "Dataset":
-    """Open the annotations SRC, a format of `FORMATS`.
+    """Open the annotations SRC, in a format of `FORMATS`.
 
     Raises:
-        TryOnError: when they cannot be opened, or are none.
+        TryOnError: when they cannot be opened, or there are none.
     """
     from data_tools import convert
     from tryon.errors import TryOnError
@@ -87,10 +90,37 @@ def read_annotations(src: Path, source: str) -> "Dataset":
     if kind.is_folder != src.is_dir():
         expected = "a folder" if kind.is_folder else "a file"
         raise TryOnError(f"{src}: expected {expected} of the format {source}")
-    try:
+    with data_errors():
         dataset = kind.read(src)
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
     if not dataset.count:
         raise TryOnError(f"{src}: expected annotations in the format {source}, got none")
     return dataset
+
+
+@contextmanager
+def data_errors() -> Iterator[None]:
+    """Turn errors of files and annotations into a `TryOnError`."""
+    from tryon.errors import TryOnError
+
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise TryOnError(str(error)) from error
+
+
+def leave_out(bad: "BadFile", fail_fast: bool = False) -> None:
+    """Report a bad file on stderr.
+
+    Raises:
+        TryOnError: with `fail_fast`.
+    """
+    from tryon.errors import TryOnError
+
+    if fail_fast:
+        raise TryOnError(f"{bad.name}: {bad.reason}")
+    click.echo(f"Left out: {bad.name}: {bad.reason}", err=True)
+
+
+def folder_of(src: Path) -> Path:
+    """Return the folder that the photos of the annotations SRC are searched from."""
+    return src if src.is_dir() else src.parent

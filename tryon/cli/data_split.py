@@ -1,4 +1,4 @@
-"""`tryon data split`: train, val and more, with nothing that leaks."""
+"""`tryon data split`: split annotations into train, val and more, without leakage."""
 
 import re
 import sys
@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
+from tryon.cli.data_options import (
+    SEED,
+    SOURCE_FORMAT,
+    data_errors,
+    leave_out,
+    read_annotations,
+)
 from tryon.cli.shared import FOLDER, progress, user_errors
 
 
@@ -22,8 +28,8 @@ from tryon.cli.shared import FOLDER, progress, user_errors
     multiple=True,
     required=True,
     metavar="KEY",
-    help="What images of one identity share: an attribute, as pair_id, or part of the "
-    "name, as 'name:(.*)_'. May be given several times.",
+    help="Identity of an image: an attribute, as pair_id, or a part of its name, as "
+    "'name:(.*)_'. May be given several times.",
 )
 @click.option(
     "--part",
@@ -34,7 +40,7 @@ from tryon.cli.shared import FOLDER, progress, user_errors
     metavar="NAME=SHARE",
     help="A part and its share of the groups. May be given several times.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@SEED
 @click.pass_context
 @user_errors
 def split(
@@ -46,17 +52,16 @@ def split(
     parts: tuple[str, ...],
     seed: int,
 ) -> None:
-    """Split the annotations SRC by identity, so that nothing leaks between the parts.
+    """Split the annotations SRC by identity, without leakage between the parts.
 
-    Images that share a KEY, also through others, lie in the same part. A group stays in
-    its part when other images come or go. Photos are not copied.
+    Images that share a KEY, directly or through others, are in the same part, and stay in
+    it when other images are added or removed. Photos are not copied.
     """
     shares = dict(map(_read_part, parts))
     from data_tools import split as splitting
     from data_tools.annotations import BadFile
     from data_tools.convert import FORMATS, convert
     from data_tools.files import whole_folder
-    from tryon.errors import TryOnError
 
     try:
         identities = [splitting.parse_key(key) for key in keys]
@@ -65,20 +70,18 @@ def split(
     kind, bad = FORMATS[source], 0
     ending = "" if kind.is_folder else ".json"
     dataset = read_annotations(src, source)
-    try:
-        found = splitting.split(dataset, identities, shares, seed)
+    with data_errors():
+        assignment = splitting.split(dataset, identities, shares, seed)
         with whole_folder(out) as folder, progress(context, dataset.count or 0) as tell:
             for name in shares:
-                part = splitting.choose_part(dataset, found, name)
-                for told in convert(part, kind, folder / f"{name}{ending}"):
+                part = splitting.select_part(dataset, assignment, name)
+                for result in convert(part, kind, folder / f"{name}{ending}"):
                     tell("")
-                    if isinstance(told, BadFile):
+                    if isinstance(result, BadFile):
                         bad += 1
-                        click.echo(f"Left out: {told.name}: {told.reason}", err=True)
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
-    click.echo(f"{found.groups} groups, {bad} images left out", err=True)
-    for name, count in found.counts.items():
+                        leave_out(result)
+    click.echo(f"{assignment.groups} groups, {bad} images left out", err=True)
+    for name, count in assignment.counts.items():
         click.echo(f"{count} images: {out / (name + ending)}", err=True)
     click.echo(out)
     if bad:
@@ -86,7 +89,7 @@ def split(
 
 
 def _read_part(text: str) -> tuple[str, float]:
-    """Read NAME=SHARE."""
+    """Parse NAME=SHARE."""
     found = re.fullmatch(r"([A-Za-z0-9_-]+)=(\d*\.?\d+)", text)
     if found is None or not float(found[2]) > 0:
         raise click.UsageError(f"--part {text!r}: expected NAME=SHARE, as train=0.8")

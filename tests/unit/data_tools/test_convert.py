@@ -9,7 +9,14 @@ import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile, DataError, ImageRecord
-from data_tools.convert import FORMATS, Choice, choose, compare, convert, count_homeless
+from data_tools.convert import (
+    FORMATS,
+    Selection,
+    compare,
+    convert,
+    count_unsupported,
+    select,
+)
 from data_tools.filters import parse_filter
 
 SQUARE = [5, 5, 15, 5, 15, 15, 5, 15]
@@ -44,7 +51,7 @@ def deepfashion2(tmp_path):
 
 
 def run(source, src, target, dst, **choice):
-    dataset = choose(FORMATS[source].read(src), Choice(**choice))
+    dataset = select(FORMATS[source].read(src), Selection(**choice))
     return list(convert(dataset, FORMATS[target], dst))
 
 
@@ -111,7 +118,7 @@ def test_records_are_chosen_and_outlined(deepfashion2, tmp_path):
     wanted = parse_filter(["viewpoint=2", "sleeve=short", "min-area=0.1"])
     run(
         "deepfashion2", deepfashion2, "coco", tmp_path / "a.json",
-        wanted=wanted, polygons="landmarks",
+        photo_filter=wanted, polygons="landmarks",
     )  # fmt: skip
     values = read_json(tmp_path / "a.json")
     assert [image["file_name"] for image in values["images"]] == ["1.jpg"]
@@ -143,7 +150,7 @@ def test_every_filter(deepfashion2, tmp_path, text, taken):
     values = {"source": "shop", "item1": other | {"category_name": "long sleeve top"}}
     (deepfashion2 / "annos" / "2.json").write_text(json.dumps(values))
     wanted = parse_filter([text])
-    run("deepfashion2", deepfashion2, "coco", tmp_path / "a.json", wanted=wanted)
+    run("deepfashion2", deepfashion2, "coco", tmp_path / "a.json", photo_filter=wanted)
     images = read_json(tmp_path / "a.json")["images"]
     assert "".join(image["file_name"][0] for image in images) == taken
 
@@ -154,7 +161,7 @@ def test_every_filter(deepfashion2, tmp_path, text, taken):
         ("no json", "expected JSON in UTF-8"),
         ("[]", "expected a JSON object, got list"),
         ('{"item1": 3}', "expected an object in item1"),
-        (json.dumps({"item1": item(category_id="x")}), "whole category_id"),
+        (json.dumps({"item1": item(category_id="x")}), "integer as category_id"),
         (json.dumps({"item1": item(segmentation=[[1]])}), "a polygon of a multiple"),
         (json.dumps({"item1": item(segmentation=[["a", 1]])}), "numbers in a polygon"),
         (json.dumps({"item1": item(landmarks=[1, 2])}), "landmarks of a multiple of 3"),
@@ -190,7 +197,7 @@ def coco(path, rows, **values):
         ({"category_id": [1]}, {}, "unhashable"),
         ({"category_id": 1, "attributes": 3}, {}, "attributes to be an object"),
         ({"category_id": 1}, {"height": None}, "expected a size"),
-        ({"category_id": 1, "image_id": 9}, {}, "the id of an image, got image_id 9"),
+        ({"category_id": 1, "image_id": 9}, {}, "image_id of a listed image, got 9"),
     ],
 )
 def test_bad_annotations_of_coco(tmp_path, row, values, reason):
@@ -252,13 +259,13 @@ def test_what_has_no_place_is_named_as_it_is_written(
     made = run("deepfashion2", deepfashion2, target, tmp_path / "out")
     assert Counter(name for names in made for name in names) == named
     dataset = FORMATS["deepfashion2"].read(deepfashion2)
-    assert count_homeless(dataset, FORMATS[target]) == named
+    assert count_unsupported(dataset, FORMATS[target]) == named
 
 
 def test_what_is_there_is_kept(deepfashion2, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "mine").touch()
-    with pytest.raises(FileExistsError, match="there already"):
+    with pytest.raises(FileExistsError, match="exists; choose another name"):
         run("deepfashion2", deepfashion2, "deepfashion2", tmp_path / "b")
 
 
@@ -273,7 +280,7 @@ def test_differences_are_named(deepfashion2, tmp_path):
         FORMATS[name].read(path)
         for name, path in (("deepfashion2", deepfashion2), ("coco", tmp_path / "a.json"))
     )
-    found = [(d.file_name, d.place, d.name) for row in compare(one, other) for d in row]
+    found = [(d.file_name, d.part, d.name) for row in compare(one, other) for d in row]
     assert found == [
         ("1.jpg", "image", "attributes.source"),
         ("1.jpg", "instance 1", "landmarks"),

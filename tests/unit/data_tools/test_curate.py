@@ -4,14 +4,14 @@ from PIL import Image
 
 from data_tools.annotations import BadFile, Dataset, ImageRecord, Instance, Polygon
 from data_tools.curate import (
-    Copies,
+    CurationRules,
     Decision,
-    Rules,
+    HashIndex,
     curate,
     difference_hash,
-    faults,
     format_decisions,
     read_decisions,
+    rejection_reasons,
 )
 
 SQUARE = (Polygon((10, 10, 90, 10, 90, 90, 10, 90)),)
@@ -35,15 +35,17 @@ def image(*instances, name="a.png"):
     ],
 )
 def test_faults(instance, expected):
-    assert faults(image(instance), Rules()) == expected
+    assert rejection_reasons(image(instance), CurationRules()) == expected
     worse = Instance("y", attributes={"viewpoint": 1})
-    assert faults(image(worse, instance), Rules()) == expected
+    assert rejection_reasons(image(worse, instance), CurationRules()) == expected
 
 
 def test_rules_can_be_off():
     odd = Instance("x", (Polygon((0, 0, 9, 9, 0, 9)),), attributes={"viewpoint": 1})
-    assert faults(image(odd), Rules(0, frontal=False, clear=False)) == ()
-    assert faults(image(), Rules()) == ("no garment",)
+    assert (
+        rejection_reasons(image(odd), CurationRules(0, frontal=False, clear=False)) == ()
+    )
+    assert rejection_reasons(image(), CurationRules()) == ("no garment",)
 
 
 def noise(seed, size=(64, 64)):
@@ -60,13 +62,13 @@ def test_copies_of_another_size_and_quality_are_found(tmp_path):
         Image.fromarray(noise(seed, size)).save(tmp_path / f"{name}.jpg", quality=60)
     records = [image(Instance("x", SQUARE), name=f"{name}.jpg") for name in "abcd"]
     data = Dataset(lambda: iter([*records, BadFile("e.json", "no JSON")]))
-    found = list(curate(data, tmp_path, Rules(), {}))
+    found = list(curate(data, tmp_path, CurationRules(), {}))
     assert [one.keep for one in found] == [True, False, True, False, False]
     assert found[1].reasons == ("like a.jpg",)
     assert found[3].reasons == (f"no photo at {tmp_path / 'd.jpg'}",)
     assert found[4] == Decision("e.json", False, ("no JSON",))
     known = {"b.jpg": Decision("b.jpg", True), "c.jpg": Decision("c.jpg", False, ("x",))}
-    found = list(curate(data, tmp_path, Rules(distance=None), known))
+    found = list(curate(data, tmp_path, CurationRules(max_distance=None), known))
     assert [one.keep for one in found] == [True, True, False, True, False]
 
 
@@ -74,7 +76,7 @@ def test_copies_of_another_size_and_quality_are_found(tmp_path):
 def test_all_hashes_within_the_distance_are_found(distance):
     rng = np.random.default_rng(distance)
     for _ in range(50):
-        copies = Copies(distance)
+        copies = HashIndex(distance)
         value = int(rng.integers(2**63))
         flipped = rng.permutation(64)[: distance + 1]
         assert copies.find_or_add(value, "a") is None

@@ -68,7 +68,10 @@ def test_a_folder_appears_whole(tmp_path, exists):
         (folder / "a").touch()
         assert not path.exists() or not any(path.iterdir())
     assert [each.name for each in path.iterdir()] == ["a"]
-    with pytest.raises(FileExistsError, match="there already"), whole_folder(path):
+    with (
+        pytest.raises(FileExistsError, match="exists; choose"),
+        whole_folder(path),
+    ):
         pass
 
 

@@ -99,19 +99,21 @@ def test_no_annotation_is_opened_before_its_use(deepfashion2):
     ],
 )
 def test_photos_are_chosen(deepfashion2, texts, kept):
-    photos = read_folder(deepfashion2, "train", wanted=parse_filter(texts))
+    photos = read_folder(deepfashion2, "train", photo_filter=parse_filter(texts))
     assert names(photos) == kept
 
 
 def test_when_nothing_passes(deepfashion2):
-    with pytest.raises(FileNotFoundError, match="got none of 2"):
-        read_folder(deepfashion2, "train", wanted=parse_filter(["occlusion=3"]))
+    with pytest.raises(FileNotFoundError, match="none of the 2 photos"):
+        read_folder(deepfashion2, "train", photo_filter=parse_filter(["occlusion=3"]))
 
 
 def test_bad_files_are_named_and_counted(deepfashion2, caplog):
     (deepfashion2 / "train/annos/000001.json").write_text("[]")
     with caplog.at_level(logging.WARNING):
-        photos = read_folder(deepfashion2, "train", wanted=parse_filter(["scale=2"]))
+        photos = read_folder(
+            deepfashion2, "train", photo_filter=parse_filter(["scale=2"])
+        )
     assert names(photos) == ["000002"]
     assert "000001.jpg" in caplog.text
 
@@ -126,12 +128,14 @@ def test_filters_that_are_not_understood(text):
 
 def test_what_is_not_labelled_passes(tmp_path):
     coco(tmp_path, [{"category_id": 1, "segmentation": [SQUARE]}])
-    assert read_folder(tmp_path / "a.json", "train", wanted=parse_filter(["scale=3"]))
+    assert read_folder(
+        tmp_path / "a.json", "train", photo_filter=parse_filter(["scale=3"])
+    )
 
 
 def test_an_open_filter():
-    assert PhotoFilter().is_open
-    assert not parse_filter(["min-area=0.1"]).is_open
+    assert PhotoFilter().matches_all
+    assert not parse_filter(["min-area=0.1"]).matches_all
 
 
 def test_the_polygon_through_landmarks(deepfashion2):

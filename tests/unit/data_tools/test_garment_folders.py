@@ -5,7 +5,7 @@ from PIL import Image
 from data_tools.annotations import BadFile, Dataset, ImageRecord, Instance, Polygon
 from data_tools.garment_folders import (
     CATEGORIES,
-    COLOURS,
+    COLORS,
     cut_garment,
     pad_resize,
     write_garments,
@@ -17,7 +17,7 @@ TEE = {"카테고리": "티셔츠", "색상": "레드"}
 
 def test_seven_and_five_categories_and_21_colours():
     assert sorted(map(len, CATEGORIES.values())) == [5, 7]
-    assert len(COLOURS) == len(set(COLOURS.values())) == 21
+    assert len(COLORS) == len(set(COLORS.values())) == 21
 
 
 def test_a_photo_keeps_its_proportions():
@@ -37,7 +37,7 @@ def test_a_garment_is_cut_along_its_polygon():
     assert found.shape == (400, 400, 3)
     assert (found[20:150, 20:150] == 9).all()
     assert (found[300:, 300:] == 255).all()
-    with pytest.raises(ValueError, match="nothing of the x"):
+    with pytest.raises(ValueError, match="the x is outside the photo"):
         cut_garment(square, Instance("x"), scale, shift)
 
 
@@ -60,7 +60,7 @@ def written(tmp_path):
 def test_each_garment_has_its_folder(written):
     out, (first, gone, bad) = written
     assert first.folders == ("tops/t-shirt/red", "bottoms/skirt/navy")
-    assert first.passed_over == ("no colour", "no category", "아우터")
+    assert first.skipped == ("no colour", "no category", "아우터")
     assert "gone.jpg" in gone.reason
     assert bad.reason == "no JSON"
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.jpg"))

@@ -69,7 +69,7 @@ def test_categories_are_by_rule(kind, labels, category):
 @pytest.mark.parametrize(("sleeve", "taken"), [("short", True), ("long,none", False)])
 def test_images_are_chosen_by_sleeve(sleeve, taken):
     wanted = parse_filter([f"sleeve={sleeve}"])
-    assert wanted.takes_record(parse_image(document(), "1.jpg")) is taken
+    assert wanted.matches_record(parse_image(document(), "1.jpg")) is taken
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_tools.annotations import BadFile, Dataset, ImageRecord
-from data_tools.split import choose_part, parse_key, split
+from data_tools.split import parse_key, select_part, split
 
 SHARES = {"train": 0.8, "val": 0.2}
 
@@ -19,7 +19,7 @@ def deal(data, *keys, shares=SHARES, seed=0):
     return {
         part: [
             record.name if isinstance(record, BadFile) else record.file_name
-            for record in choose_part(data, found, part).read_records()
+            for record in select_part(data, found, part).read_records()
         ]
         for part in shares
     }

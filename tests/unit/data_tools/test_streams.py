@@ -5,7 +5,7 @@ import pytest
 from data_tools import streams
 from data_tools.annotations import DataError
 from data_tools.streams import (
-    Shelf,
+    DiskStore,
     member_names,
     read_array,
     read_members,
@@ -54,7 +54,7 @@ def test_other_files_are_named(tmp_path, data):
 
 def test_what_stands_beside_the_long_parts_is_bounded(path, monkeypatch):
     monkeypatch.setattr(streams, "_MAX_HEADER", 10)
-    with pytest.raises(DataError, match="expected less beside"):
+    with pytest.raises(DataError, match="too large beside"):
         read_top(path, ("images", "rows"))
 
 
@@ -66,14 +66,14 @@ def test_what_stands_beside_the_long_parts_is_not_deep(tmp_path):
 
 
 def test_a_shelf_gives_back_in_order():
-    with Shelf() as shelf:
+    with DiskStore() as store:
         for key, value in ((1, "a"), ("1", "b"), (1, {"c": [1.0]}), (2, "\ud800")):
-            shelf.put(key, value)
-        assert shelf.take_first(1) == "a"
-        assert shelf.take(1) == [{"c": [1.0]}]
-        assert shelf.take(1) == []
-        assert shelf.take_first(1) is None
-        assert list(shelf.rest()) == [("1", "b"), (2, "\ud800")]
+            store.put(key, value)
+        assert store.take_first(1) == "a"
+        assert store.take(1) == [{"c": [1.0]}]
+        assert store.take(1) == []
+        assert store.take_first(1) is None
+        assert list(store.remaining()) == [("1", "b"), (2, "\ud800")]
 
 
 def test_a_document_is_written_part_by_part(tmp_path):
