@@ -2,48 +2,33 @@
 
     python benchmarks/contact_sheet.py -o sheet.jpg --user me.jpg --shop tee.jpg ...
 
-The first row shows the shop pictures, the first column the users. A refused pair shows
-its reason. Look at each cell before a model or the compositing is called better.
+The first row shows the shop pictures, the first column the users. Beneath a result is its
+score, and in the place of a refused pair the reason. Look at each cell before a model or
+the compositing is called better.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from data_tools.contact_sheet import SheetConfig, draw_cell, lay_out
 from tryon.errors import Refusal
 from tryon.images import read_photo
 from tryon.pipeline import Options, TryOnPipeline
 from tryon.types import Photo
 
-BACKGROUND = "white"
-
-
-def fit(image: np.ndarray, cell: tuple[int, int]) -> Image.Image:
-    """Fit a picture into a cell (width, height)."""
-    canvas = Image.new("RGB", cell, BACKGROUND)
-    picture = Image.fromarray(image)
-    picture.thumbnail((cell[0] - 4, cell[1] - 4))
-    left, top = (cell[0] - picture.width) // 2, (cell[1] - picture.height) // 2
-    canvas.paste(picture, (left, top))
-    return canvas
-
 
 def dress(
-    pipeline: TryOnPipeline, user: Photo, shop: Photo, cell: tuple[int, int]
-) -> Image.Image:
+    pipeline: TryOnPipeline, user: Photo, shop: Photo, config: SheetConfig
+) -> np.ndarray:
     """Return one cell: the result with its score, or the reason of the refusal."""
     try:
         result = pipeline(user, shop, Options(force=True))
     except Refusal as refusal:
-        canvas = Image.new("RGB", cell, BACKGROUND)
-        ImageDraw.Draw(canvas).text((6, cell[1] // 2), refusal.reason, fill="black")
-        return canvas
-    canvas = fit(result.image, cell)
-    text = f"{result.report['score']:.2f}"
-    ImageDraw.Draw(canvas).text((6, 4), text, fill="red")
-    return canvas
+        return draw_cell(None, refusal.reason, config=config)
+    return draw_cell(result.image, f"{result.report['score']:.2f}", config=config)
 
 
 def crop_close(user: Photo) -> Photo:
@@ -64,17 +49,16 @@ def main() -> None:
     parser.add_argument("--cell", type=int, nargs=2, default=(240, 300))
     parser.add_argument("--crop", action="store_true", help="users from the hips up")
     args = parser.parse_args()
-    cell = tuple(args.cell)
+    config = SheetConfig(cell=tuple(args.cell), columns=1 + len(args.shop))
     pipeline = TryOnPipeline.from_pretrained(args.pattern)
     shops = [read_photo(path) for path in args.shop]
-    blank = Image.new("RGB", cell, BACKGROUND)
-    rows = [[blank, *(fit(shop.image, cell) for shop in shops)]]
+    cells = [draw_cell(None, config=config)]
+    cells += [draw_cell(shop.image, config=config) for shop in shops]
     for path in args.user:
         user = crop_close(read_photo(path)) if args.crop else read_photo(path)
-        results = [dress(pipeline, user, shop, cell) for shop in shops]
-        rows.append([fit(user.image, cell), *results])
-    sheet = np.vstack([np.hstack([np.asarray(c) for c in row]) for row in rows])
-    Image.fromarray(sheet).save(args.out, quality=88)
+        cells.append(draw_cell(user.image, config=config))
+        cells += [dress(pipeline, user, shop, config) for shop in shops]
+    Image.fromarray(lay_out(cells, config=config)).save(args.out, quality=88)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""A contact sheet of annotated photos: outlines, boxes, landmarks and categories."""
+"""Draw a contact sheet of annotated photos: outlines, boxes, landmarks, categories."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from numpy.typing import NDArray
+from PIL import ImageDraw
 
 from data_tools.annotations import (
     FILE_ERRORS,
@@ -15,21 +16,22 @@ from data_tools.annotations import (
     Instance,
     Ring,
 )
+from data_tools.contact_sheet import DEFAULT, draw_cell, fit_picture, lay_out
 from data_tools.files import find_photo
 from data_tools.outlines import polygons_of
 
-COLUMNS = 6
-CELL = (240, 300)  # width, height, with the text
-_TEXT = 28  # pixels beneath a picture
-_COLOURS = ("#e60078", "#00a0e6", "#2fb344", "#f08c00", "#8b5cf6", "#e03131")
-_SEEN, _HIDDEN = "#ffd200", "#ffffff"
-_DOT = 2  # pixels
+_COLORS = ("#e60078", "#00a0e6", "#2fb344", "#f08c00", "#8b5cf6", "#e03131")
+_VISIBLE, _OCCLUDED = "#ffd200", "#ffffff"  # colours of landmarks
+_DOT = 2  # pixels, radius of a landmark
 
 
-def choose_records(dataset: Dataset, count: int, seed: int) -> list[ImageRecord]:
-    """Return so many records, each as likely as any other, in their order.
+def sample_records(dataset: Dataset, count: int, seed: int) -> list[ImageRecord]:
+    """Draw records uniformly at random, in their order, by reservoir sampling.
 
-    Holds no more than these at a time; what cannot be read is passed over.
+    At most `count` records are held in memory; bad files are skipped.
+
+    References:
+        J. Vitter, "Random Sampling with a Reservoir", ACM TOMS 1985 (algorithm R).
     """
     rng = np.random.default_rng(seed)
     kept: list[tuple[int, ImageRecord]] = []
@@ -40,76 +42,66 @@ def choose_records(dataset: Dataset, count: int, seed: int) -> list[ImageRecord]
         seen += 1
         if len(kept) < count:
             kept.append((seen, record))
-        elif (place := int(rng.integers(seen))) < count:
-            kept[place] = (seen, record)
+        elif (index := int(rng.integers(seen))) < count:
+            kept[index] = (seen, record)
     return [record for _, record in sorted(kept, key=lambda pair: pair[0])]
 
 
-def draw_sheet(records: Sequence[ImageRecord], folder: Path) -> Image.Image:
+def draw_sheet(records: Sequence[ImageRecord], folder: Path) -> NDArray[np.uint8]:
     """Draw records over their photos, in rows of six.
 
     Args:
-        records: what to draw; a photo that cannot be read is said to be so.
-        folder: of the annotations; photos lie as `find_photo` looks for them.
+        records: what to draw; the cell of a photo that cannot be read says so.
+        folder: holds the annotations; photos are searched by `find_photo`.
+
+    Returns:
+        uint8 (H, W, 3).
     """
-    rows = max(1, -(-len(records) // COLUMNS))
-    sheet = Image.new("RGB", (COLUMNS * CELL[0], rows * CELL[1]), "white")
-    for index, record in enumerate(records):
-        row, column = divmod(index, COLUMNS)
-        sheet.paste(draw_cell(record, folder), (column * CELL[0], row * CELL[1]))
-    return sheet
+    return lay_out([draw_record(record, folder) for record in records])
 
 
-def draw_cell(record: ImageRecord, folder: Path) -> Image.Image:
+def draw_record(record: ImageRecord, folder: Path) -> NDArray[np.uint8]:
     """Draw one record over its photo, with name and categories beneath."""
-    cell = Image.new("RGB", CELL, "white")
-    said = ", ".join(instance.category for instance in record.instances) or "nothing"
+    picture = None
+    text = ", ".join(instance.category for instance in record.instances) or "nothing"
     try:
         picture = _draw_photo(record, folder)
     except FILE_ERRORS as error:
-        said = str(error)
-    else:
-        cell.paste(picture, ((CELL[0] - picture.width) // 2, 2))
-    # Pillow's own font knows no other letters.
-    lines = [
-        text.encode("ascii", "replace").decode() for text in (record.file_name, said)
-    ]
-    text = f"{lines[0][-38:]}\n{' '.join(lines[1].split())[:38]}"
-    ImageDraw.Draw(cell).text((4, CELL[1] - _TEXT), text, fill="black")
-    return cell
+        text = str(error)
+    name = record.file_name[-DEFAULT.max_characters :]
+    return draw_cell(picture, name, " ".join(text.split()))
 
 
-def _draw_photo(record: ImageRecord, folder: Path) -> Image.Image:
-    path = find_photo(folder, record.file_name)
-    picture = Image.fromarray(AnnotatedPhoto(path, "").image())
-    full = picture.width
-    picture.thumbnail((CELL[0] - 4, CELL[1] - _TEXT - 2))
+def _draw_photo(record: ImageRecord, folder: Path) -> NDArray[np.uint8]:
+    image = AnnotatedPhoto(find_photo(folder, record.file_name), "").image()
+    picture = fit_picture(image)
     draw = ImageDraw.Draw(picture)
     for index, instance in enumerate(record.instances):
-        colour = _COLOURS[index % len(_COLOURS)]
-        _draw_instance(draw, instance, colour, picture.width / full)
-    return picture
+        color = _COLORS[index % len(_COLORS)]
+        _draw_instance(draw, instance, color, picture.width / image.shape[1])
+    return np.asarray(picture)
 
 
 def _draw_instance(
-    draw: ImageDraw.ImageDraw, instance: Instance, colour: str, scale: float
+    draw: ImageDraw.ImageDraw, instance: Instance, color: str, scale: float
 ) -> None:
     for polygon in polygons_of(instance):
         for ring in (polygon.outer, *polygon.holes):
             if len(ring) >= 4:
-                draw.line(_scaled((*ring, *ring[:2]), scale), fill=colour, width=2)
+                draw.line(_scaled((*ring, *ring[:2]), scale), fill=color, width=2)
     if instance.box is not None:
         x1, y1, x2, y2 = _scaled(instance.box, scale)
-        draw.line((x1, y1, x2, y1, x2, y2, x1, y2, x1, y1), fill=colour)
+        draw.line((x1, y1, x2, y1, x2, y2, x1, y2, x1, y1), fill=color)
     points = instance.landmarks or ()
     for x, y, v in zip(points[0::3], points[1::3], points[2::3], strict=True):
         if v > 0:
             x, y = _scaled((x, y), scale)
             dot = (x - _DOT, y - _DOT, x + _DOT, y + _DOT)
-            draw.ellipse(dot, fill=_SEEN if v == 2 else _HIDDEN, outline=colour)
+            draw.ellipse(dot, fill=_VISIBLE if v == 2 else _OCCLUDED, outline=color)
 
 
 def _scaled(ring: Ring, scale: float) -> list[float]:
-    """Return a ring in pixels of the small picture; far points are brought near."""
-    values = np.clip(np.asarray(ring, np.float64) * scale, -CELL[1], 2 * CELL[1])
+    """Return a ring in pixels of the small picture; points far outside are clipped."""
+    limit = DEFAULT.cell[1]
+    values = np.clip(np.asarray(ring, np.float64) * scale, -limit, 2 * limit)
     return np.nan_to_num(values).tolist()

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT, read_annotations
+from tryon.cli.data_options import (
+    SEED,
+    SOURCE_FORMAT,
+    data_errors,
+    folder_of,
+    read_annotations,
+)
 from tryon.cli.shared import PHOTO, user_errors
 
 
@@ -19,28 +25,23 @@ from tryon.cli.shared import PHOTO, user_errors
     type=click.IntRange(1, 600),
     default=24,
     show_default=True,
-    help="Photos on the sheet, chosen by the seed.",
+    help="Photos on the sheet, chosen at random.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
+@SEED
 @user_errors
 def preview(src: Path, source: str, out: Path, limit: int, seed: int) -> None:
-    """Draw photos with outlines, boxes, landmarks and categories of SRC on one sheet.
+    """Draw a contact sheet of SRC: photos, outlines, boxes, landmarks, categories.
 
-    Landmarks that are seen are yellow, hidden ones white.
+    Visible landmarks are yellow, occluded ones white.
     """
-    import numpy as np
-
-    from data_tools.preview import choose_records, draw_sheet
+    from data_tools.preview import draw_sheet, sample_records
     from tryon.errors import TryOnError
     from tryon.files import write_image
 
     dataset = read_annotations(src, source)
-    try:
-        records = choose_records(dataset, limit, seed)
-    except (OSError, ValueError) as error:
-        raise TryOnError(str(error)) from error
+    with data_errors():
+        records = sample_records(dataset, limit, seed)
     if not records:
-        raise TryOnError(f"{src}: expected annotations that can be read")
-    sheet = draw_sheet(records, src if src.is_dir() else src.parent)
-    write_image(np.asarray(sheet), out)
+        raise TryOnError(f"{src}: none of the annotations can be read")
+    write_image(draw_sheet(records, folder_of(src)), out)
     click.echo(out)

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
+from data_tools.contact_sheet import draw_cell, fit_picture, lay_out
 from tryon.evaluation import segmentation, tryon
 from tryon.files import write_image
 
 WORST = 24  # photos on a sheet of masks
 MASK_COLUMNS, PAIR_COLUMNS = 6, 4  # a pair is a row: user, shop, ours, truth
 PAIR_SCORE = "dE inside"  # pairs are ranked by it
-CELL = (240, 300)  # width, height, with the text
-_TEXT = 28  # pixels beneath a picture
 _TRUTH, _PREDICTED = (0, 200, 0), (230, 0, 0)
 _LINE = 2  # pixels
 
@@ -36,22 +35,13 @@ def write_mask_sheet(results: Sequence[segmentation.Result], path: Path) -> None
     Raises:
         TryOnError: when the file's format is not known or it cannot be written.
     """
-    write_image(
-        tile([draw_cell(result) for result in worst(results)], MASK_COLUMNS), path
-    )
+    cells = [draw_result(result) for result in worst(results)]
+    write_image(lay_out(cells, MASK_COLUMNS), path)
 
 
-def tile(cells: Sequence[NDArray[np.uint8]], columns: int) -> NDArray[np.uint8]:
-    """Lay cells out row by row, the last row filled up with white; no cell, one row."""
-    blank = np.full((CELL[1], CELL[0], 3), 255, np.uint8)
-    full = [*cells, *[blank] * (-len(cells) % columns if cells else columns)]
-    rows = [np.hstack(full[i : i + columns]) for i in range(0, len(full), columns)]
-    return np.vstack(rows)
-
-
-def draw_cell(result: segmentation.Result) -> NDArray[np.uint8]:
+def draw_result(result: segmentation.Result) -> NDArray[np.uint8]:
     """Draw one photo with both outlines, its name and IoU beneath."""
-    picture = _fit(result.look())
+    picture = fit_picture(result.look())
     image = np.array(picture)
     for pieces, colour in ((result.tops, _TRUTH), ([result.chosen], _PREDICTED)):
         for piece in pieces:
@@ -59,31 +49,7 @@ def draw_cell(result: segmentation.Result) -> NDArray[np.uint8]:
                 image[_outline(piece.mask, picture.size)] = colour
     said = f"IoU {result.iou:.3f}" if result.tops else "no top here"
     score = f", score {result.chosen.score:.2f}" if result.chosen else ", nothing found"
-    return caption(image, result.name, said + score)
-
-
-def caption(image: NDArray[np.uint8], *lines: str) -> NDArray[np.uint8]:
-    """Draw a picture into a cell, with two lines of text at most beneath it.
-
-    Args:
-        image: uint8 (H, W, 3), of any size.
-        lines: letters beyond ASCII are shown as `?`.
-
-    Returns:
-        uint8, a cell of the size `CELL`.
-    """
-    picture = _fit(image)
-    cell = Image.new("RGB", CELL, "white")
-    cell.paste(picture, ((CELL[0] - picture.width) // 2, 2))
-    text = "\n".join(line.encode("ascii", "replace").decode()[:38] for line in lines)
-    ImageDraw.Draw(cell).text((4, CELL[1] - _TEXT), text, fill="black")
-    return np.asarray(cell)
-
-
-def _fit(image: NDArray[np.uint8]) -> Image.Image:
-    picture = Image.fromarray(image)
-    picture.thumbnail((CELL[0] - 4, CELL[1] - _TEXT - 2))
-    return picture
+    return draw_cell(image, result.name, said + score)
 
 
 def _outline(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -120,9 +86,9 @@ def write_pair_sheet(results: Sequence[tryon.Result], path: Path) -> None:
         figures_text = f"{figures[PAIR_SCORE]:.1f} dE, SSIM {figures['SSIM inside']:.2f}"
         user, shop, ours, truth = result.look()
         cells += [
-            caption(user, f"{name}: {result.pair.user}", ", ".join(result.pair.tags)),
-            caption(shop, result.pair.shop),
-            caption(ours, "ours", figures_text),
-            caption(truth, "truth"),
+            draw_cell(user, f"{name}: {result.pair.user}", ", ".join(result.pair.tags)),
+            draw_cell(shop, result.pair.shop),
+            draw_cell(ours, "ours", figures_text),
+            draw_cell(truth, "truth"),
         ]
-    write_image(tile(cells, PAIR_COLUMNS), path)
+    write_image(lay_out(cells, PAIR_COLUMNS), path)

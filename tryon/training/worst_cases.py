@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from data_tools.contact_sheet import lay_out
 from mrcnn.data import Example
 from mrcnn.detections import mask_iou
 from mrcnn.model import MaskRCNN
@@ -14,7 +15,7 @@ from mrcnn.predictor import detect
 from mrcnn.runtime import Runtime
 
 _SCORE = 0.5  # of finds that count
-_HEIGHT, _GAP = 200, 6  # pixels of a picture in the sheet
+_HEIGHT, _GAP = 200, 6  # pixels, of a picture in the sheet and between pictures
 _COLOUR = np.array([0, 200, 80])
 
 
@@ -59,20 +60,11 @@ def judge_case(model: MaskRCNN, example: Example) -> Case:
 
 def draw_cases(cases: Sequence[Case]) -> NDArray[np.uint8]:
     """Draw photo, truth and guess of each case side by side, two cases a row."""
-    rows = []
+    cells = []
     for case in cases:
         views = [case.image, _tint(case.image, case.truth), _tint(case.image, case.guess)]
-        rows.append([_fit(view) for view in views])
-    width = max(sum(view.width + _GAP for view in row) for row in rows)
-    columns = 2 if len(rows) > 1 else 1
-    lines = -(-len(rows) // columns)
-    sheet = Image.new("RGB", (columns * width, lines * (_HEIGHT + _GAP)), "white")
-    for index, row in enumerate(rows):
-        left, top = index % columns * width, index // columns * (_HEIGHT + _GAP)
-        for view in row:
-            sheet.paste(view, (left, top))
-            left += view.width + _GAP
-    return np.asarray(sheet)
+        cells.append(lay_out([np.asarray(_fit(view)) for view in views], 3, _GAP))
+    return lay_out(cells, 2 if len(cells) > 1 else 1, _GAP)
 
 
 def _tint(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -1,11 +1,12 @@
-import numpy as np
 import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile, Dataset, ImageRecord, Instance, Polygon
-from data_tools.preview import CELL, COLUMNS, choose_records, draw_cell, draw_sheet
+from data_tools.contact_sheet import DEFAULT
+from data_tools.preview import draw_record, draw_sheet, sample_records
 
 PINK, YELLOW = (0xE6, 0, 0x78), (0xFF, 0xD2, 0)
+SHAPE = (DEFAULT.cell[1], DEFAULT.cell[0], 3)
 
 
 @pytest.fixture
@@ -16,14 +17,14 @@ def folder(tmp_path):
 
 
 def at(picture, x, y):
-    return picture.getpixel((2 + x, 2 + y))
+    return tuple(picture[2 + y, 2 + x].tolist())
 
 
 def test_a_cell_shows_outline_box_and_landmarks(folder):
     square = Polygon((100, 100, 200, 100, 200, 200, 100, 200))
     tee = Instance("tee", (square,), box=(80, 80, 300, 300), landmarks=(400, 400, 2))
-    cell = draw_cell(ImageRecord("a.png", None, (tee,)), folder)
-    assert cell.size == CELL
+    cell = draw_record(ImageRecord("a.png", None, (tee,)), folder)
+    assert cell.shape == SHAPE
     assert at(cell, 50, 75) == PINK  # of the outline
     assert at(cell, 40, 100) == PINK  # of the box
     assert at(cell, 200, 200) == YELLOW
@@ -40,12 +41,12 @@ def test_a_cell_shows_outline_box_and_landmarks(folder):
     ],
 )
 def test_odd_outlines_are_no_trouble(folder, instance):
-    assert draw_cell(ImageRecord("a.png", None, (instance,)), folder).size == CELL
+    assert draw_record(ImageRecord("a.png", None, (instance,)), folder).shape == SHAPE
 
 
 @pytest.mark.parametrize("name", ["b.png", "../a.png"])
 def test_a_missing_photo_is_said(folder, name):
-    cell = np.asarray(draw_cell(ImageRecord(name, None), folder))
+    cell = draw_record(ImageRecord(name, None), folder)
     assert (cell[:-30] == 255).all()
     assert (cell[-30:] < 255).any()
 
@@ -53,13 +54,13 @@ def test_a_missing_photo_is_said(folder, name):
 def test_a_sheet_has_rows_of_six(folder):
     records = [ImageRecord("a.png", None)] * 7
     sheet = draw_sheet(records, folder)
-    assert sheet.size == (COLUMNS * CELL[0], 2 * CELL[1])
+    assert sheet.shape == (2 * SHAPE[0], 6 * SHAPE[1], 3)
 
 
 def test_records_are_chosen_by_the_seed():
     records = [ImageRecord(f"{i}.jpg", None) for i in range(50)]
     data = Dataset(lambda: iter([BadFile("x", "y"), *records]))
-    first, again, other = (choose_records(data, 10, seed) for seed in (0, 0, 1))
+    first, again, other = (sample_records(data, 10, seed) for seed in (0, 0, 1))
     assert first == again != other
     assert first == sorted(first, key=records.index)
-    assert choose_records(data, 60, 0) == records
+    assert sample_records(data, 60, 0) == records

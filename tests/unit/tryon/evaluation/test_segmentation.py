@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from data_tools.annotations import AnnotatedPhoto, Garment
+from data_tools.contact_sheet import DEFAULT
 from mrcnn.coco import Piece
 from tryon.cli.evaluate import format_rows
 from tryon.evaluation.segmentation import (
@@ -16,9 +17,8 @@ from tryon.evaluation.segmentation import (
     tabulate,
 )
 from tryon.evaluation.sheets import (
-    CELL,
     MASK_COLUMNS,
-    draw_cell,
+    draw_result,
     worst,
     write_mask_sheet,
 )
@@ -210,15 +210,16 @@ def test_the_worst_come_first(measure, photo):
 
 def test_the_sheet_shows_both_outlines(measure, photo, tmp_path):
     (mine,) = measure(photo("a.png", source="shop"))
-    cell = draw_cell(mine)
-    assert cell.shape == (CELL[1], CELL[0], 3)
+    cell = draw_result(mine)
+    width, height = DEFAULT.cell
+    assert cell.shape == (height, width, 3)
     red = (cell == (230, 0, 0)).all(axis=-1)
     assert red.sum() > 100
     write_mask_sheet([mine] * 7, tmp_path / "sheet.png")
     from PIL import Image
 
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (CELL[0] * MASK_COLUMNS, CELL[1] * 2)
+        assert sheet.size == (width * MASK_COLUMNS, height * 2)
 
 
 def test_a_sheet_of_nothing_is_white(tmp_path):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_tools.contact_sheet import DEFAULT
 from data_tools.paint.rendered_pairs import RenderedPair, find_pairs
 from tryon.cli.evaluate import SHIPPED_PAIRS
 from tryon.errors import TryOnError
 from tryon.evaluation import baselines
-from tryon.evaluation.sheets import CELL, rank_pairs, write_pair_sheet
+from tryon.evaluation.sheets import rank_pairs, write_pair_sheet
 from tryon.evaluation.tryon import (
     METHODS,
     Result,
@@ -177,14 +178,15 @@ def test_the_sheet_has_a_row_for_each(tmp_path, count, rows):
         [result(tmp_path, float(i)) for i in range(count)], tmp_path / "s.png"
     )
     with Image.open(tmp_path / "s.png") as sheet:
-        assert sheet.size == (CELL[0] * 4, CELL[1] * rows)
+        assert sheet.size == (DEFAULT.cell[0] * 4, DEFAULT.cell[1] * rows)
 
 
 def test_the_sheet_shows_user_shop_ours_and_truth(tmp_path):
     write_pair_sheet([result(tmp_path, 1.0)], tmp_path / "s.png")
     with Image.open(tmp_path / "s.png") as sheet:
         pixels = np.asarray(sheet)
-    greys = [int(pixels[6, CELL[0] * k + CELL[0] // 2, 0]) for k in range(4)]
+    width = DEFAULT.cell[0]
+    greys = [int(pixels[6, width * k + width // 2, 0]) for k in range(4)]
     assert greys == [0, 50, 100, 150]
 
 
