@@ -21,11 +21,16 @@ from data_tools.folders import read_folder
 from data_tools.paint import designs
 from tryon.light import shading_input
 from tryon.networks import load_network
-from tryon.training.samples.relit_pairs import LEAST_LIGHT, Worn, find_renders, read_worn
+from tryon.training.samples.relit_pairs import (
+    LEAST_LIGHT,
+    RelightableGarment,
+    find_renders,
+    read_worn,
+)
 from tryon.training.samples.shading import (
     LitGarment,
-    find_plain,
     find_plain_shop,
+    find_plain_top,
     look_at,
 )
 from tryon.zoo import load_card
@@ -64,7 +69,7 @@ def gather(data: Path, photos: Path, size: int) -> dict[str, list[Case]]:
     textures = [designs.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
     worn = list(seen(map(read_worn, stems), True, size, rng))
     shop = list(seen(map(find_plain_shop, stems), True, size, rng))
-    real = list(seen(map(find_plain, read_folder(photos, "val")), False, size, rng))
+    real = list(seen(map(find_plain_top, read_folder(photos, "val")), False, size, rng))
     return {
         "worn renders": [(garment.photo, garment) for garment in worn],
         "the same, painted": list(painted(worn, textures, 1, rng)),
@@ -76,7 +81,10 @@ def gather(data: Path, photos: Path, size: int) -> dict[str, list[Case]]:
 
 
 def seen(
-    found: Iterator[Worn | None], drawn: bool, size: int, rng: np.random.Generator
+    found: Iterator[RelightableGarment | None],
+    drawn: bool,
+    size: int,
+    rng: np.random.Generator,
 ) -> Iterator[LitGarment]:
     """Look at each garment that there is."""
     for worn in found:

@@ -34,8 +34,8 @@ SLEEVE_END = 0.45  # of a dress's height: short sleeves end above this
 
 
 @dataclass(frozen=True)
-class Worn:
-    """A garment in its photo.
+class EditableGarment:
+    """A garment in its photo, which may be altered to another class.
 
     Attributes:
         image: uint8 (H, W, 3).
@@ -76,7 +76,10 @@ class Worn:
 
 
 def alter(
-    worn: Worn, garments: Sequence[Garment], label: int, rng: np.random.Generator
+    worn: EditableGarment,
+    garments: Sequence[Garment],
+    label: int,
+    rng: np.random.Generator,
 ) -> Region | None:
     """Make another garment of a photo's garment, or leave it.
 
@@ -102,7 +105,7 @@ def alter(
     return other_sleeves(worn, rng) if rng.random() < LENGTHEN else None
 
 
-def other_sleeves(worn: Worn, rng: np.random.Generator) -> Region | None:
+def other_sleeves(worn: EditableGarment, rng: np.random.Generator) -> Region | None:
     """Give a short-sleeve top long sleeves, or longer ones that still are short.
 
     Returns:
@@ -120,7 +123,10 @@ def other_sleeves(worn: Worn, rng: np.random.Generator) -> Region | None:
 
 
 def bare_arms(
-    worn: Worn, garments: Sequence[Garment], label: int, rng: np.random.Generator
+    worn: EditableGarment,
+    garments: Sequence[Garment],
+    label: int,
+    rng: np.random.Generator,
 ) -> Region | None:
     """Give a long-sleeve top shorter sleeves.
 
@@ -146,7 +152,9 @@ def bare_arms(
     return None if made is None else worn.as_region(*made, label, SKIN)
 
 
-def upper_half(worn: Worn, label: int, rng: np.random.Generator) -> Region | None:
+def upper_half(
+    worn: EditableGarment, label: int, rng: np.random.Generator
+) -> Region | None:
     """Make a top of a dress.
 
     Label maps name dresses under coats as well, whose sleeves nobody sees: those that
@@ -158,7 +166,7 @@ def upper_half(worn: Worn, label: int, rng: np.random.Generator) -> Region | Non
     return worn.as_region(*made, TOP_OF[label], LOWER)
 
 
-def _shows_short_sleeves(worn: Worn) -> bool:
+def _shows_short_sleeves(worn: EditableGarment) -> bool:
     rows = np.flatnonzero(worn.mask.any(axis=1))
     lowest = rows[0] + SLEEVE_END * len(rows)
     return any(arm.box[0].start < lowest for arm in worn.arms())

@@ -24,7 +24,7 @@ from tryon.training.samples.class_swaps import (
     LONG_TOP,
     SKIRT,
     TOP_OF,
-    Worn,
+    EditableGarment,
     alter,
     bare_arms,
 )
@@ -175,7 +175,7 @@ def _alter_one(
     """Make another garment of one that can be altered, if chance wants it."""
     for place in rng.permutation(len(garments)):
         before = garments[place]
-        worn = Worn(example.image, before.mask, example.foreground, photo.skin)
+        worn = EditableGarment(example.image, before.mask, example.foreground, photo.skin)
         if before.label == LONG_TOP and rng.random() < SHORTEN:
             made = bare_arms(worn, garments, SHORT_SLEEVE_TOP, rng)
         else:

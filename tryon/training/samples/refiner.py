@@ -40,7 +40,7 @@ from mrcnn.runtime import Predictor
 from mrcnn.windows import mask_bounds
 from tryon.files import write_whole
 from tryon.segment import drop_nested
-from tryon.training.samples.class_swaps import LONG_TOP, Worn, alter, bare_arms
+from tryon.training.samples.class_swaps import LONG_TOP, EditableGarment, alter, bare_arms
 from tryon.training.samples.part_labels import read_parts
 
 _log = logging.getLogger(__name__)
@@ -183,7 +183,7 @@ def _add_photo(
 def _can_shorten(
     photo: AnnotatedPhoto, garments: Sequence[Garment], garment: Garment
 ) -> bool:
-    worn = Worn(photo.image(), garment.mask, None, photo.skin)
+    worn = EditableGarment(photo.image(), garment.mask, None, photo.skin)
     rng = np.random.default_rng(0)
     return bare_arms(worn, garments, SHORT_SLEEVE_TOP, rng) is not None
 
@@ -273,7 +273,7 @@ class RegionLoader:
         garments, foreground = photo.garments(), photo.foreground()
         garment, label = garments[candidate.garment], candidate.label
         parts = read_parts(photo, garments, foreground)
-        worn = Worn(image, garment.mask, foreground, photo.skin, parts)
+        worn = EditableGarment(image, garment.mask, foreground, photo.skin, parts)
         if candidate.shortened:
             altered = bare_arms(worn, garments, label, rng)
             label = _class_of(garment)

@@ -79,8 +79,11 @@ class PaintedPair:
 
 
 @dataclass(frozen=True)
-class Worn:
-    """A worn shirt in its photo, (H, W, ...), see `PaintedPair`."""
+class RelightableGarment:
+    """A garment in its photo whose light is known: any design can be painted on it.
+
+    Arrays are (H, W, ...); the fields are those of `PaintedPair`, before its frame.
+    """
 
     photo: Picture
     mask: NDArray[np.bool_]
@@ -140,7 +143,7 @@ def make_pairs(
             shop = stem if number == 0 else stems[int(rng.integers(len(stems)))]
             yield make_pair(worn, read_shop(shop), size, rng)
     for photo in photos:
-        plain = find_plain(photo)
+        plain = find_white_top(photo)
         for _ in range(PHOTO_LOOKS * looks):
             if plain is not None:
                 shop = stems[int(rng.integers(len(stems)))]
@@ -155,7 +158,7 @@ def _true_pairs(stems: Sequence[Path]) -> list[RenderedPair]:
     return [pair for folder, name in both for pair in pairs_of(folder, name)]
 
 
-def read_filmed(stem: Path) -> Worn:
+def read_filmed(stem: Path) -> RelightableGarment:
     """Read a worn render with the light on its shirt, as its own camera saw it.
 
     The light's level is told by all pictures of the person in that folder.
@@ -175,7 +178,7 @@ def _person_levels(folder: Path, person: str) -> dict[str, Array]:
     return dict(zip(names, camera.fit_levels(looks), strict=True))
 
 
-def _lit_pixels(worn: Worn) -> camera.LitPixels:
+def _lit_pixels(worn: RelightableGarment) -> camera.LitPixels:
     """Return pixels of a worn render's tee, its design and photo without their grain."""
     flat = designs.paint(worn.design, worn.chart, np.ones_like(worn.light))
     dye, photo = (
@@ -193,7 +196,7 @@ def _lit_pixels(worn: Worn) -> camera.LitPixels:
     )
 
 
-def read_worn(stem: Path) -> Worn:
+def read_worn(stem: Path) -> RelightableGarment:
     """Read a worn render with the light on its shirt, as a power of colours tells it."""
     worn = _read_unlevelled(stem)
     colours = designs.paint(worn.design, worn.chart, np.ones_like(worn.light))
@@ -201,9 +204,9 @@ def read_worn(stem: Path) -> Worn:
     return replace(worn, light=worn.light * level)
 
 
-def _read_unlevelled(stem: Path) -> Worn:
+def _read_unlevelled(stem: Path) -> RelightableGarment:
     """Read a worn render; its light (H, W, 1) is known up to level and tint."""
-    return Worn(
+    return RelightableGarment(
         _read(stem, ".jpg"),
         designs.read_tee(_file(stem, ".labels.png")),
         designs.read_chart(_file(stem, ".uv.png")),
@@ -252,15 +255,15 @@ def read_shop(stem: Path) -> ShopTee:
     return ShopTee(_read(shop, ".jpg"), mask, chart, design)
 
 
-def find_plain(photo: AnnotatedPhoto) -> Worn | None:
-    """Take a plain light top of a photo as its own light; None when there is none.
+def find_white_top(photo: AnnotatedPhoto) -> RelightableGarment | None:
+    """Take a plain, nearly white top of a photo as its own light; None without one.
 
-    Its chart is its box.
+    Its colours over those of white cotton are its light, level and tint included. Its
+    chart is its box.
     """
-    tops = [g for g in photo.garments() if g.label in TOPS]
-    if not tops:
+    mask = largest_top(photo)
+    if mask is None:
         return None
-    mask = max((g.mask for g in tops), key=np.count_nonzero)
     inner = ndimage.binary_erosion(mask, iterations=3)
     if inner.sum() < LEAST_AREA:
         return None
@@ -272,7 +275,13 @@ def find_plain(photo: AnnotatedPhoto) -> Worn | None:
     if np.median(tone) < PLAIN_LIGHT or chroma > PLAIN_CHROMA or spread > PLAIN_SPREAD:
         return None
     white = np.full((*designs.TEXTURE_SIZE, 3), 255 * WHITE ** (1 / designs.GAMMA))
-    return Worn(image, mask, box_chart(mask), light, white.astype(np.uint8))
+    return RelightableGarment(image, mask, box_chart(mask), light, white.astype(np.uint8))
+
+
+def largest_top(photo: AnnotatedPhoto) -> NDArray[np.bool_] | None:
+    """Return the mask (H, W) of the largest top of a photo; None without any."""
+    masks = [g.mask for g in photo.garments() if g.label in TOPS]
+    return max(masks, key=np.count_nonzero, default=None)
 
 
 def box_chart(mask: NDArray[np.bool_]) -> Array:
@@ -284,7 +293,7 @@ def box_chart(mask: NDArray[np.bool_]) -> Array:
 
 
 def make_pair(
-    worn: Worn, shop: ShopTee, size: int, rng: np.random.Generator
+    worn: RelightableGarment, shop: ShopTee, size: int, rng: np.random.Generator
 ) -> PaintedPair:
     """Warp a shop tee onto a worn shirt by the outlines.
 
@@ -311,7 +320,9 @@ def _make_true_pair(
     return replace(_look(worn, shop, spots, frame), truth=truth.astype(np.uint8))
 
 
-def _look(worn: Worn, shop: ShopTee, spots: Array, frame: Frame) -> PaintedPair:
+def _look(
+    worn: RelightableGarment, shop: ShopTee, spots: Array, frame: Frame
+) -> PaintedPair:
     """Look at both through a frame; spots (S, S, 2) are x and y in the shop picture."""
     height, width = shop.mask.shape
     column = np.clip(np.rint(spots[..., 0]), 0, width - 1).astype(np.intp)

@@ -27,9 +27,9 @@ from tryon.training.samples.relit_pairs import (
     LEAST_AREA,
     LEAST_LIGHT,
     MOST_LIGHT,
-    TOPS,
-    Worn,
+    RelightableGarment,
     box_chart,
+    largest_top,
     read_nearest,
     read_shop,
     read_worn,
@@ -92,12 +92,12 @@ def light_garments(
         The garments; those that are not seen are passed over.
     """
 
-    finders: list[tuple[Callable[[], Worn | None], bool]] = [
+    finders: list[tuple[Callable[[], RelightableGarment | None], bool]] = [
         (partial(find, stem), True)
         for stem in stems
         for find in (read_worn, find_plain_shop)
     ]
-    finders += [(partial(find_plain, photo), False) for photo in photos]
+    finders += [(partial(find_plain_top, photo), False) for photo in photos]
 
     def read(place: int) -> list[LitGarment]:
         find, drawn = finders[place]
@@ -111,29 +111,30 @@ def light_garments(
             yield from garments
 
 
-def find_plain_shop(stem: Path) -> Worn | None:
+def find_plain_shop(stem: Path) -> RelightableGarment | None:
     """Take the rendered shop picture of a worn render's tee, if it is plain."""
     shop = read_shop(stem)
     light = plain_light(shop.image, shop.mask)
     if light is None:
         return None
-    return Worn(shop.image, shop.mask, shop.chart, light, shop.design)
+    return RelightableGarment(shop.image, shop.mask, shop.chart, light, shop.design)
 
 
-def find_plain(photo: AnnotatedPhoto) -> Worn | None:
-    """Take the largest top of a photo, if it is plain, as its own light.
+def find_plain_top(photo: AnnotatedPhoto) -> RelightableGarment | None:
+    """Take the largest top of a photo, if it is of one colour, as its own light.
 
-    Its chart is its box.
+    Its colours over their median are its light, of a fixed mean level. Its chart is its
+    box.
     """
-    masks = [g.mask for g in photo.garments() if g.label in TOPS]
-    if not masks:
+    mask = largest_top(photo)
+    if mask is None:
         return None
-    mask, image = max(masks, key=np.count_nonzero), photo.image()
+    image = photo.image()
     light = plain_light(image, mask)
     if light is None:
         return None
     white = np.full((*designs.TEXTURE_SIZE, 3), 255, np.uint8)
-    return Worn(image, mask, box_chart(mask), light, white)
+    return RelightableGarment(image, mask, box_chart(mask), light, white)
 
 
 def plain_light(image: Picture, mask: NDArray[np.bool_]) -> Array | None:
@@ -177,7 +178,9 @@ def _is_plain(logs: Array, tone: Array, inner: NDArray[np.bool_]) -> bool:
     )
 
 
-def look_at(worn: Worn, drawn: bool, size: int, rng: np.random.Generator) -> LitGarment:
+def look_at(
+    worn: RelightableGarment, drawn: bool, size: int, rng: np.random.Generator
+) -> LitGarment:
     """Look at a garment through a frame that is a little off."""
     frame = shaken_frame(worn.mask, size, FRAME_MARGIN, rng)
     light = np.clip(crop(frame, worn.light, 0.0), 0, MOST_LIGHT)

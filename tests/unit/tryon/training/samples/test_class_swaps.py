@@ -5,7 +5,7 @@ import pytest
 
 from data_tools.annotations import Garment
 from tryon.training.samples.class_swaps import (
-    Worn,
+    EditableGarment,
     alter,
     bare_arms,
     other_sleeves,
@@ -25,7 +25,7 @@ def person(bottom=60, arms=("left", "right")):
         if side in arms:
             skin[32:76, left : left + 7] = True
     image[mask], image[skin] = RED, BROWN
-    return Worn(image, mask, mask | skin, lambda: skin)
+    return EditableGarment(image, mask, mask | skin, lambda: skin)
 
 
 def draws(count, make):
@@ -63,7 +63,7 @@ def in_long_sleeves(hands=("left", "right")):
         if side in hands:
             skin[80:90, left : left + 8] = True
     image[mask], image[skin] = RED, BROWN
-    return Worn(image, mask, mask | skin, lambda: skin)
+    return EditableGarment(image, mask, mask | skin, lambda: skin)
 
 
 @pytest.mark.parametrize(("label", "first", "last"), [(1, 35, 60), (2, 60, 75)])
@@ -95,7 +95,7 @@ def test_some_long_sleeves_are_rolled_up_and_stay_long():
 
 def test_what_is_not_known_is_not_altered():
     worn = person()
-    unknown = Worn(worn.image, worn.mask, None, lambda: None)
+    unknown = EditableGarment(worn.image, worn.mask, None, lambda: None)
     assert other_sleeves(unknown, np.random.default_rng(0)) is None
     assert upper_half(unknown, 10, np.random.default_rng(0)) is None
     assert bare_arms(unknown, [], 1, np.random.default_rng(0)) is None
@@ -127,7 +127,7 @@ def test_hands_below_a_coat_are_no_short_sleeves():
     worn = person(bottom=125)
     low = np.zeros_like(worn.mask)
     low[70:115, 70:78] = True
-    coat = Worn(worn.image, worn.mask, worn.foreground, lambda: low)
+    coat = EditableGarment(worn.image, worn.mask, worn.foreground, lambda: low)
     assert upper_half(coat, 10, np.random.default_rng(0)) is None
 
 

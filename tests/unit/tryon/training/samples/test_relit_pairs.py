@@ -13,8 +13,8 @@ from data_tools.paint import designs
 from tryon.training.samples import relit_pairs as painted_pairs
 from tryon.training.samples import universal as painted_samples
 from tryon.training.samples.relit_pairs import (
-    find_plain,
     find_renders,
+    find_white_top,
     light_level,
     make_pairs,
 )
@@ -194,7 +194,7 @@ def plain_photo(tmp_path, colour):
     [((235, 235, 230), True), ((230, 40, 40), False), ((30, 30, 30), False)],
 )
 def test_plain_light_tops_of_photos_are_their_own_light(tmp_path, colour, taken):
-    worn = find_plain(plain_photo(tmp_path, colour))
+    worn = find_white_top(plain_photo(tmp_path, colour))
     assert (worn is not None) == taken
     if worn is not None:
         painted = worn.design[0, 0] * worn.light[60, 60] ** (1 / 2.2)

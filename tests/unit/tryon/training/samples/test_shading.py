@@ -10,7 +10,7 @@ from tryon.training.samples.relit_pairs import find_renders
 from tryon.training.samples.shading import (
     LitGarment,
     bend_chart,
-    find_plain,
+    find_plain_top,
     light_garments,
     plain_light,
     print_photo,
@@ -69,11 +69,11 @@ def test_the_largest_top_of_a_photo_counts(tmp_path):
     small[:9, :9] = True
     garments = [Garment(1, small), Garment(2, mask), Garment(8, ~small)]
     photo = AnnotatedPhoto(tmp_path / "a.png", "shop", lambda: garments)
-    found = find_plain(photo)
+    found = find_plain_top(photo)
     assert np.array_equal(found.mask, mask)
     assert (found.chart[mask][:, 0] <= 0.5).all(), "its box is the front panel"
     garments.pop(1)
-    assert find_plain(photo) is None
+    assert find_plain_top(photo) is None
 
 
 def test_renders_and_photos_give_their_garments(renders, tmp_path):
