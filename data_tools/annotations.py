@@ -117,7 +117,7 @@ class Instance:
         box: x1, y1, x2, y2 in pixels, x2 and y2 exclusive.
         landmarks: flat x, y, v, x, y, v ...; x and y in pixels; v is 2 visible, 1
             occluded, 0 not labelled. None where there are none.
-        attributes: everything else the file says of it: JSON values by name.
+        attributes: everything else in the file about it: JSON values by name.
         extra: what only one format has a field for, such as "coco.id"; JSON values by
             name.
     """
@@ -149,7 +149,7 @@ class ImageRecord:
         file_name: of the image; a relative path with / where the file has one.
         size: (height, width) in pixels; None where it is not known.
         instances: its garments, in the file's order.
-        attributes: everything else the file says of it: JSON values by name.
+        attributes: everything else in the file about it: JSON values by name.
         extra: see `Instance`.
     """
 

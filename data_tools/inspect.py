@@ -19,7 +19,16 @@ from data_tools.outlines import bounds, polygons_of
 # COCO's small and medium objects have a smaller area than a square of this side, pixels.
 _COCO_SIDES = (("small", 32), ("medium", 96))
 _MAX_SHOWN = 160  # characters of a problem
-_TOLERANCE = 1  # pixels that an outline may lie outside: annotation tools round
+
+
+@dataclass(frozen=True)
+class InspectConfig:
+    """What counts as a problem."""
+
+    tolerance: float = 1  # pixels that an outline may lie outside: tools round
+
+
+DEFAULT = InspectConfig()
 
 
 @dataclass
@@ -67,8 +76,12 @@ class Summary:
         }
 
 
-def summarise(dataset: Dataset) -> Iterator[Summary]:
+def summarise(dataset: Dataset, config: InspectConfig = DEFAULT) -> Iterator[Summary]:
     """Count the contents, image by image.
+
+    Args:
+        dataset: the annotations.
+        config: what counts as a problem.
 
     Yields:
         After each image the summary so far, always the same object; at least once.
@@ -76,32 +89,36 @@ def summarise(dataset: Dataset) -> Iterator[Summary]:
     summary, names = Summary(), set[str]()
     for record in dataset.read_records():
         if isinstance(record, BadFile):
-            _note(summary, f"bad file: {record.reason}"[:_MAX_SHOWN], record.name)
+            _add_problem(summary, f"bad file: {record.reason}"[:_MAX_SHOWN], record.name)
         else:
-            _count_image(summary, record)
+            _count_image(summary, record, config)
             if record.file_name in names:
-                _note(summary, "a second annotation of the same image", record.file_name)
+                _add_problem(
+                    summary, "a second annotation of the same image", record.file_name
+                )
             names.add(record.file_name)
         yield summary
     if not summary.images:
         yield summary
 
 
-def _count_image(summary: Summary, record: ImageRecord) -> None:
+def _count_image(summary: Summary, record: ImageRecord, config: InspectConfig) -> None:
     summary.images += 1
     summary.instances += len(record.instances)
     summary.sizes[record.size] += 1
     if source := record.attributes.get("source"):
         summary.sources[str(source)] += 1
     if record.size is None:
-        _note(summary, "size not known: no photo there", record.file_name)
+        _add_problem(summary, "size not known: no photo there", record.file_name)
     if not record.instances:
-        _note(summary, "nothing is marked", record.file_name)
+        _add_problem(summary, "nothing is marked", record.file_name)
     for instance in record.instances:
-        _count_instance(summary, record, instance)
+        _count_instance(summary, record, instance, config)
 
 
-def _count_instance(summary: Summary, record: ImageRecord, instance: Instance) -> None:
+def _count_instance(
+    summary: Summary, record: ImageRecord, instance: Instance, config: InspectConfig
+) -> None:
     summary.categories[instance.category] += 1
     for name in ATTRIBUTES:
         if name in instance.attributes:
@@ -110,14 +127,16 @@ def _count_instance(summary: Summary, record: ImageRecord, instance: Instance) -
     if instance.landmarks is not None:
         summary.landmarks[sum(v > 0 for v in instance.landmarks[2::3])] += 1
     try:
-        problems = list(_problems(summary, record, instance))
+        problems = list(_problems(summary, record, instance, config))
     except FILE_ERRORS as error:
         problems = [f"bad outline: {' '.join(str(error).split())}"[:_MAX_SHOWN]]
     for problem in problems:
-        _note(summary, problem, record.file_name)
+        _add_problem(summary, problem, record.file_name)
 
 
-def _problems(summary: Summary, record: ImageRecord, instance: Instance) -> Iterator[str]:
+def _problems(
+    summary: Summary, record: ImageRecord, instance: Instance, config: InspectConfig
+) -> Iterator[str]:
     """Yield the problems of an instance, and count its size."""
     if label_of(instance) is None:
         yield f"category unknown to DeepFashion2: {instance.category}"
@@ -134,24 +153,27 @@ def _problems(summary: Summary, record: ImageRecord, instance: Instance) -> Iter
     summary.instance_sizes[next(named, "large")] += 1
     if not (width and height):
         yield "outline without area"
-    if record.size is not None and not _inside(around, record.size):
+    if record.size is None:
+        return
+    if not _inside(around, record.size, config.tolerance):
         yield "outline outside the image"
-    if record.size is not None and not _landmarks_inside(instance, record.size):
+    if not _landmarks_inside(instance, record.size, config.tolerance):
         yield "landmark outside the image"
 
 
-def _inside(box: tuple[float, ...], size: tuple[int, int]) -> bool:
-    height, width = size
-    right, bottom = width + _TOLERANCE, height + _TOLERANCE
-    return min(box) >= -_TOLERANCE and box[2] <= right and box[3] <= bottom
+def _inside(box: tuple[float, ...], size: tuple[int, int], tolerance: float) -> bool:
+    right, bottom = size[1] + tolerance, size[0] + tolerance
+    return min(box) >= -tolerance and box[2] <= right and box[3] <= bottom
 
 
-def _landmarks_inside(instance: Instance, size: tuple[int, int]) -> bool:
+def _landmarks_inside(
+    instance: Instance, size: tuple[int, int], tolerance: float
+) -> bool:
     points = instance.landmarks or ()
     triples = zip(points[0::3], points[1::3], points[2::3], strict=True)
-    return all(_inside((x, y, x, y), size) for x, y, v in triples if v > 0)
+    return all(_inside((x, y, x, y), size, tolerance) for x, y, v in triples if v > 0)
 
 
-def _note(summary: Summary, problem: str, name: str) -> None:
+def _add_problem(summary: Summary, problem: str, name: str) -> None:
     summary.problems[problem] += 1
     summary.examples.setdefault(problem, name)

@@ -108,6 +108,16 @@ def leftovers(values: Values, native: Values) -> dict[str, list[Any]]:
     }
 
 
+def instance_leftovers(instance: Instance, native: Instance) -> dict[str, list[Any]]:
+    """Return the `leftovers` of an instance; `native` is parsed from its own fields."""
+    return leftovers(instance_values(instance), instance_values(native))
+
+
+def image_leftovers(record: ImageRecord, native: ImageRecord) -> dict[str, list[Any]]:
+    """Return the `leftovers` of a record, without those of its instances."""
+    return leftovers(record_values(record), record_values(native))
+
+
 def differing(values: Values, others: Values) -> list[str]:
     """Return the names whose values differ, or are missing on one side."""
     names = list(values) + [name for name in others if name not in values]
@@ -137,6 +147,26 @@ def restore(native: Values, stored: Any) -> Values:
         else:
             values.pop(name, None)
     return values
+
+
+def restore_instance(native: Instance, stored: Any) -> Instance:
+    """Return an instance from the one parsed from its own fields and its leftovers.
+
+    Raises:
+        DataError: when a stored value is not of the type that an instance has.
+    """
+    return to_instance(restore(instance_values(native), stored))
+
+
+def restore_record(
+    native: ImageRecord, stored: Any, instances: tuple[Instance, ...] = ()
+) -> ImageRecord:
+    """Return a record from the one parsed from its own fields and its leftovers.
+
+    Raises:
+        DataError: when a stored value is not of the type that a record has.
+    """
+    return to_record(restore(record_values(native), stored), instances)
 
 
 def stored_names(document: Any) -> Iterator[str]:

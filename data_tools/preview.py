@@ -51,7 +51,7 @@ def draw_sheet(records: Sequence[ImageRecord], folder: Path) -> NDArray[np.uint8
     """Draw records over their photos, in rows of six.
 
     Args:
-        records: what to draw; the cell of a photo that cannot be read says so.
+        records: what to draw; a photo that cannot be read is replaced by the reason.
         folder: holds the annotations; photos are searched by `find_photo`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""COCO instances: polygons or run lengths, with keypoints where they are marked.
+"""COCO instances: polygons or run lengths, with keypoints where they are labelled.
 
 An image's `source` and a garment's `attributes`, which COCO does not define, are read
 from and written to the image and the annotation.
@@ -31,13 +31,13 @@ from data_tools.outlines import (
 )
 from data_tools.passthrough import (
     KEY,
+    image_leftovers,
+    instance_leftovers,
     instance_values,
-    leftovers,
-    record_values,
-    restore,
+    restore_instance,
+    restore_record,
     same_value,
     to_instance,
-    to_record,
 )
 
 ALL_SLOTS = sum(LANDMARK_COUNTS)  # 294: one for every landmark of every category
@@ -69,8 +69,7 @@ def parse_image(image: Row, rows: list[Row], categories: Categories) -> ImageRec
     Raises:
         DataError: when they are not in COCO's form.
     """
-    native = record_values(_parse_native_image(image))
-    record = to_record(restore(native, image.get(KEY)))
+    record = restore_record(_parse_native_image(image), image.get(KEY))
     instances = tuple(parse_annotation(row, categories, record.size) for row in rows)
     return replace(record, instances=instances)
 
@@ -89,8 +88,8 @@ def format_image(record: ImageRecord, image_id: Any) -> dict[str, Any]:
         "height": height,
         "width": width,
     }
-    native = record_values(_parse_native_image(image))
-    if kept := leftovers(record_values(record), native):
+    native = _parse_native_image(image)
+    if kept := image_leftovers(record, native):
         image[KEY] = kept
     return image
 
@@ -122,8 +121,7 @@ def parse_annotation(
     Raises:
         DataError: when it is not in COCO's form.
     """
-    native = instance_values(_parse_native_annotation(row, categories, size))
-    return to_instance(restore(native, row.get(KEY)))
+    return restore_instance(_parse_native_annotation(row, categories, size), row.get(KEY))
 
 
 def format_annotation(
@@ -155,8 +153,8 @@ def format_annotation(
     }
     row |= _format_keypoints(instance, all_slots)
     _add_attributes(row, instance)
-    native = instance_values(_parse_native_annotation(row, categories, size))
-    if kept := leftovers(instance_values(instance), native):
+    native = _parse_native_annotation(row, categories, size)
+    if kept := instance_leftovers(instance, native):
         row[KEY] = kept
     return row
 

@@ -42,12 +42,10 @@ from data_tools.outlines import bounds, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
     PHOTO_KEY,
-    instance_values,
-    leftovers,
-    record_values,
-    restore,
-    to_instance,
-    to_record,
+    image_leftovers,
+    instance_leftovers,
+    restore_instance,
+    restore_record,
 )
 
 _TOP = ("source", "pair_id")  # keys of the photo
@@ -67,7 +65,7 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
     native = _parse_native(values, file_name, [name for _, name in names])
     stored = items[0].get(PHOTO_KEY) if items else values.get(KEY)
     instances = tuple(map(parse_item, items))
-    return to_record(restore(record_values(native), stored), instances)
+    return restore_record(native, stored, instances)
 
 
 def format_image(record: ImageRecord) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
     values = {name: record.attributes[name] for name in top if name in record.attributes}
     values |= dict(zip(names, map(format_item, record.instances), strict=True))
     native = _parse_native(values, implied_name(record.file_name), names)
-    if kept := leftovers(record_values(record), record_values(native)):
+    if kept := image_leftovers(record, native):
         if names:
             values[names[0]][PHOTO_KEY] = kept
         else:
@@ -121,8 +119,7 @@ def parse_item(item: Mapping[str, Any]) -> Instance:
     Raises:
         DataError: when it is not in DeepFashion2's form.
     """
-    native = instance_values(_parse_native_item(item))
-    return to_instance(restore(native, item.get(KEY)))
+    return restore_instance(_parse_native_item(item), item.get(KEY))
 
 
 def format_item(instance: Instance) -> dict[str, Any]:
@@ -143,8 +140,8 @@ def format_item(instance: Instance) -> dict[str, Any]:
         "bounding_box": list(box or (0, 0, 0, 0)),
         "landmarks": list(points),
     }
-    native = instance_values(_parse_native_item(item))
-    if kept := leftovers(instance_values(instance), native):
+    native = _parse_native_item(item)
+    if kept := instance_leftovers(instance, native):
         item[KEY] = kept
     return item
 

@@ -20,12 +20,11 @@ from data_tools.files import read_json, safe_path, to_json
 from data_tools.garments import with_size
 from data_tools.passthrough import (
     KEY,
+    image_leftovers,
+    instance_leftovers,
     instance_values,
-    leftovers,
-    record_values,
-    restore,
+    restore_record,
     to_instance,
-    to_record,
 )
 
 HEADER = "tryon.json"  # what belongs to a whole folder; written only when needed
@@ -135,7 +134,7 @@ class Sidecars:
             The `record_leftovers`.
         """
         values = {
-            "image": leftovers(record_values(record), record_values(native)),
+            "image": image_leftovers(record, native),
             "checksum": _checksum(native.instances),
             "instances": [*map(instance_values, record.instances)],
         }
@@ -157,7 +156,7 @@ class Sidecars:
         instances = native.instances
         if values.get("checksum") == _checksum(instances):
             instances = tuple(map(to_instance, values["instances"]))
-        return to_record(restore(record_values(native), values.get("image")), instances)
+        return restore_record(native, values.get("image"), instances)
 
     def _path(self, native: ImageRecord) -> Path:
         return self._folder / safe_path(native.file_name).with_suffix(".json")
@@ -171,14 +170,14 @@ def record_leftovers(record: ImageRecord, native: ImageRecord) -> dict[str, Any]
     """
     counterparts = defaultdict(list)
     for one in reversed(native.instances):
-        counterparts[one.category].append(instance_values(one))
+        counterparts[one.category].append(one)
     kept = [
-        leftovers(instance_values(one), counterparts[one.category].pop())
+        instance_leftovers(one, counterparts[one.category].pop())
         if counterparts[one.category]
         else {"instances": [0, 1]}
         for one in record.instances
     ]
-    image = leftovers(record_values(record), record_values(native))
+    image = image_leftovers(record, native)
     return {"image": {KEY: image}, "instances": [{KEY: each} for each in kept]}
 
 

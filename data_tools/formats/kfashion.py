@@ -31,13 +31,11 @@ from data_tools.formats.names import CATEGORY_IDS, category_of
 from data_tools.outlines import bounds, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
-    instance_values,
-    leftovers,
-    record_values,
-    restore,
+    image_leftovers,
+    instance_leftovers,
+    restore_instance,
+    restore_record,
     same_json,
-    to_instance,
-    to_record,
 )
 
 # Keys of the format, in Korean: kinds of garments, their labels, parts of the file.
@@ -103,8 +101,8 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
     Raises:
         DataError: when it is not in K-Fashion's form.
     """
-    native = record_values(_parse_native_image(values, file_name))
-    record = to_record(restore(native, values[_SET].get(KEY)))
+    native = _parse_native_image(values, file_name)
+    record = restore_record(native, values[_SET].get(KEY))
     parts = values[_SET][_DETAIL]
     found = [
         parse_garment(kind, index, *garment) for kind, index, garment in _garments(parts)
@@ -148,8 +146,8 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
         _SET: {**_mapping(extra.get("kfashion.dataset")), _DETAIL: detail},
     }
     name = implied_name(record.file_name)
-    native = record_values(_parse_native_image(values, name))
-    if kept := leftovers(record_values(record), native):
+    native = _parse_native_image(values, name)
+    if kept := image_leftovers(record, native):
         values[_SET][KEY] = kept
     if order != sorted(order):
         values[_SET][_ORDER] = order
@@ -224,8 +222,9 @@ def parse_garment(kind: str, index: int, box: Any, points: Any, labels: Any) -> 
     Raises:
         DataError: when it is not in K-Fashion's form.
     """
-    native = instance_values(_parse_native_garment(kind, index, box, points, labels))
-    return to_instance(restore(native, labels.get(KEY)))
+    return restore_instance(
+        _parse_native_garment(kind, index, box, points, labels), labels.get(KEY)
+    )
 
 
 def format_garment(
@@ -239,8 +238,8 @@ def format_garment(
     numbers = instance.extra.get("kfashion.numbers")
     points = _format_points(joined_ring(polygons), numbers)
     box = _format_box(instance, bounds(polygons))
-    native = instance_values(_parse_native_garment(kind, index, box, points, labels))
-    if kept := leftovers(instance_values(instance), native):
+    native = _parse_native_garment(kind, index, box, points, labels)
+    if kept := instance_leftovers(instance, native):
         labels[KEY] = kept
     return box, points, labels
 
@@ -321,7 +320,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def read_kfashion(folder: Path) -> Dataset:
-    """Return the annotations of a folder; images lie beside them under the same names."""
+    """Return the annotations of a folder; images are beside them, with the same names."""
     return read_json_folder(folder, folder, parse_image, {})
 
 

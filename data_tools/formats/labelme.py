@@ -30,12 +30,10 @@ from data_tools.formats.folder_files import (
 from data_tools.outlines import check_pixels, encode_mask, joined_ring, polygons_of
 from data_tools.passthrough import (
     KEY,
-    instance_values,
-    leftovers,
-    record_values,
-    restore,
-    to_instance,
-    to_record,
+    image_leftovers,
+    instance_leftovers,
+    restore_instance,
+    restore_record,
 )
 
 _VERSION = "5.5.0"
@@ -69,8 +67,8 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
     shapes = values.get("shapes")
     if not isinstance(shapes, list):
         raise DataError(f"expected LabelMe's shapes, got {str(shapes)[:60]}")
-    native = record_values(_parse_native_image(values, file_name))
-    record = to_record(restore(native, values.get(KEY)))
+    native = _parse_native_image(values, file_name)
+    record = restore_record(native, values.get(KEY))
     instances = tuple(parse_shape(shape, record.size) for shape in shapes)
     return replace(record, instances=instances)
 
@@ -88,8 +86,8 @@ def format_image(record: ImageRecord) -> dict[str, Any]:
         "imageHeight": height,
         "imageWidth": width,
     }
-    native = record_values(_parse_native_image(values, record.file_name))
-    if kept := leftovers(record_values(record), native):
+    native = _parse_native_image(values, record.file_name)
+    if kept := image_leftovers(record, native):
         values[KEY] = kept
     return values
 
@@ -118,8 +116,7 @@ def parse_shape(shape: Mapping[str, Any], size: Size) -> Instance:
     """
     if not isinstance(shape, dict):
         raise DataError(f"expected shapes to be objects, got {str(shape)[:60]}")
-    native = instance_values(_parse_native_shape(shape, size))
-    return to_instance(restore(native, shape.get(KEY)))
+    return restore_instance(_parse_native_shape(shape, size), shape.get(KEY))
 
 
 def format_shape(instance: Instance, size: Size) -> dict[str, Any]:
@@ -139,8 +136,8 @@ def format_shape(instance: Instance, size: Size) -> dict[str, Any]:
     }
     if kind == "mask":
         shape["mask"] = instance.extra.get(_MASK)
-    native = instance_values(_parse_native_shape(shape, size))
-    if kept := leftovers(instance_values(instance), native):
+    native = _parse_native_shape(shape, size)
+    if kept := instance_leftovers(instance, native):
         shape[KEY] = kept
     return shape
 
@@ -267,7 +264,7 @@ def _defaults(extra: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
 
 
 def read_labelme(folder: Path) -> Dataset:
-    """Return the annotations of a folder; images lie beside them."""
+    """Return the annotations of a folder; images are beside them."""
     return read_json_folder(folder, folder, parse_image, {})
 
 

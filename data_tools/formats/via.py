@@ -24,13 +24,11 @@ from data_tools.outlines import joined_ring, polygons_of, shape_ring
 from data_tools.passthrough import (
     KEY,
     Values,
-    instance_values,
-    leftovers,
-    record_values,
-    restore,
+    image_leftovers,
+    instance_leftovers,
+    restore_instance,
+    restore_record,
     same_value,
-    to_instance,
-    to_record,
 )
 
 UNNAMED = CATEGORIES[SHORT_SLEEVE_TOP - 1]  # category of a region that names none
@@ -48,9 +46,9 @@ def parse_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
     """
     if not isinstance(row, dict):
         raise DataError(f"expected an object in {key}, got {str(row)[:60]}")
-    native = record_values(_parse_native_row(key, row))
+    native = _parse_native_row(key, row)
     stored = _stored(row.get("file_attributes", {}))
-    record = to_record(restore(native, stored))
+    record = restore_record(native, stored)
     return replace(record, instances=tuple(map(parse_region, _regions(row)[1])))
 
 
@@ -71,8 +69,8 @@ def format_row(record: ImageRecord) -> tuple[str, dict[str, Any]]:
     other = extra.get("via.other")
     row |= {k: v for k, v in dict(other or {}).items() if k not in _ROW}
     key = str(extra.get("via.key", f"{record.file_name}{size}"))
-    native = record_values(_parse_native_row(key, row))
-    if kept := leftovers(record_values(record), native):
+    native = _parse_native_row(key, row)
+    if kept := image_leftovers(record, native):
         row["file_attributes"][KEY] = to_json(kept).decode()
     return key, row
 
@@ -110,8 +108,9 @@ def parse_region(region: Mapping[str, Any]) -> Instance:
     Raises:
         DataError: when it is not in VIA's form.
     """
-    native = instance_values(_parse_native_region(region))
-    return to_instance(restore(native, _stored(region.get("region_attributes", {}))))
+    return restore_instance(
+        _parse_native_region(region), _stored(region.get("region_attributes", {}))
+    )
 
 
 def format_region(instance: Instance) -> dict[str, Any]:
@@ -128,8 +127,8 @@ def format_region(instance: Instance) -> dict[str, Any]:
         "shape_attributes": _shape(instance),
         "region_attributes": named | _writable(instance.attributes, *named, KEY),
     }
-    native = instance_values(_parse_native_region(region))
-    if kept := leftovers(instance_values(instance), native):
+    native = _parse_native_region(region)
+    if kept := instance_leftovers(instance, native):
         region["region_attributes"][KEY] = to_json(kept).decode()
     return region
 

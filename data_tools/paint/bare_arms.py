@@ -148,15 +148,16 @@ def _lower_part(
     In each row it is the outermost run of cloth, or, of a run that goes on into the
     torso, as much as an arm is wide.
     """
-    seen = shirt if sleeve.left else shirt[:, ::-1]
-    rows = np.arange(seen.shape[0])[:, None]
-    columns = np.arange(seen.shape[1])
-    started = np.logical_or.accumulate(seen, axis=1)
-    run = seen & ~np.logical_or.accumulate(started & ~seen, axis=1)
+    # Mirrored where needed, so that the sleeve is on the left.
+    cloth = shirt if sleeve.left else shirt[:, ::-1]
+    rows = np.arange(cloth.shape[0])[:, None]
+    columns = np.arange(cloth.shape[1])
+    started = np.logical_or.accumulate(cloth, axis=1)
+    run = cloth & ~np.logical_or.accumulate(started & ~cloth, axis=1)
     lengths, starts = run.sum(axis=1, keepdims=True), started.argmax(axis=1)[:, None]
     share = np.clip((sleeve.end - rows) / max(sleeve.end - end, 1), 0, 1)
     at_hand, at_elbow = config.sleeve_widths
-    widths = seen.any(axis=1).sum() * (at_hand + share * (at_elbow - at_hand))
+    widths = cloth.any(axis=1).sum() * (at_hand + share * (at_elbow - at_hand))
     arm = run & ((lengths <= config.max_run * widths) | (columns < starts + widths))
     inner = (sleeve.hand if sleeve.left else sleeve.hand[:, ::-1]).any(axis=0)
     beside_hand = starts <= np.flatnonzero(inner).max()  # and not the torso's own edge

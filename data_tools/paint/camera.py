@@ -14,16 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-# The fit to AgX. Channels are mixed, mapped by a sigmoid and mixed back; rows of both
-# matrices add up to 1, so that grey stays grey.
-MIX = ((0.7764, 0.1726, 0.0510), (0.0665, 0.8136, 0.1199), (0.0499, 0.0931, 0.8570))
-UNMIX = (
-    (1.2351, -0.1769, -0.0582),
-    (-0.0787, 1.1022, -0.0235),
-    (-0.0785, -0.1125, 1.1910),
-)
-SLOPE, MIDDLE, POWER = 0.6123, -3.542, 1.8666  # of the sigmoid, over log2 of light
-MIN_LIGHT = 1e-6  # linear, so that its logarithm is finite
+
+
+@dataclass(frozen=True)
+class ToneCurve:
+    """Channels are mixed, mapped by a sigmoid over log2 of light, and mixed back.
+
+    The defaults are the fit to AgX. The rows of both matrices add up to 1, so that grey
+    stays grey.
+    """
+
+    mix: tuple[tuple[float, ...], ...] = (
+        (0.7764, 0.1726, 0.0510),
+        (0.0665, 0.8136, 0.1199),
+        (0.0499, 0.0931, 0.8570),
+    )
+    unmix: tuple[tuple[float, ...], ...] = (
+        (1.2351, -0.1769, -0.0582),
+        (-0.0787, 1.1022, -0.0235),
+        (-0.0785, -0.1125, 1.1910),
+    )
+    slope: float = 0.6123  # of the sigmoid
+    middle: float = -3.542  # log2 of light at its middle
+    power: float = 1.8666  # that it is raised to
+    min_light: float = 1e-6  # linear, so that its logarithm is finite
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ class LevelFitConfig:
     ridge: float = 1e-3  # added to the normal matrix's diagonal
 
 
-DEFAULT = LevelFitConfig()
+AGX, DEFAULT = ToneCurve(), LevelFitConfig()
 
 
 class LitPixels(NamedTuple):
@@ -58,11 +72,12 @@ class LitPixels(NamedTuple):
     photo: NDArray[np.floating]
 
 
-def develop(scene: NDArray[np.floating]) -> Array:
+def develop(scene: NDArray[np.floating], curve: ToneCurve = AGX) -> Array:
     """Turn linear light (..., 3) into colours, float32 (..., 3) in 0..255."""
-    mixed = np.maximum(scene @ np.array(MIX).T, MIN_LIGHT)
-    curved = (1 + np.exp(-SLOPE * (np.log2(mixed) - MIDDLE))) ** -POWER
-    return np.clip(curved @ np.array(UNMIX).T * 255, 0, 255).astype(np.float32)
+    mixed = np.maximum(scene @ np.array(curve.mix).T, curve.min_light)
+    exponent = -curve.slope * (np.log2(mixed) - curve.middle)
+    curved = (1 + np.exp(exponent)) ** -curve.power
+    return np.clip(curved @ np.array(curve.unmix).T * 255, 0, 255).astype(np.float32)
 
 
 def reflectance(design: NDArray[np.generic]) -> Array:

@@ -54,7 +54,7 @@ class RenderedPair:
     """Two pictures and the ground truth, by the stems of their files in a folder.
 
     Attributes:
-        folder: where the files lie.
+        folder: holds the files.
         user: the person's photo, `….jpg`.
         shop: the shop picture, with the files of `SHOP_FILES`.
         truth: the photo of the person in the shop's tee, `….jpg`.
@@ -176,8 +176,8 @@ def find_pairs(folder: Path) -> list[RenderedPair]:
         pairs = read_manifest(folder)
     else:
         people = (f"p{number}" for number in RENDERED_VAL)
-        seen = (name for name in people if (folder / f"{name}_C.jpg").exists())
-        pairs = [pair for name in seen for pair in pairs_of(folder, name)]
+        present = (name for name in people if (folder / f"{name}_C.jpg").exists())
+        pairs = [pair for name in present for pair in pairs_of(folder, name)]
     if not pairs:
         raise FileNotFoundError(
             f"{folder}: expected {MANIFEST}, or rendered people who wear A and C, of "

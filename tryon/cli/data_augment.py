@@ -11,6 +11,7 @@ from tryon.cli.data_options import (
     FORMATS,
     SEED,
     SOURCE_FORMAT,
+    SRC,
     data_errors,
     folder_of,
     leave_out,
@@ -23,7 +24,7 @@ TRANSFORMS = ("flip", "translate", "scale", "rotate", "bend", "occlude", "camera
 
 
 @click.command()
-@click.argument("src", type=click.Path(path_type=Path, exists=True))
+@SRC
 @click.argument("dst", type=click.Path(path_type=Path))
 @SOURCE_FORMAT
 @click.option(

@@ -3,14 +3,20 @@
 import itertools
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from tryon._version import __version__
 from tryon.cli.data_options import data_errors, leave_out
 from tryon.cli.shared import FOLDER, progress, user_errors
+
+if TYPE_CHECKING:
+    from data_tools.annotations import BadFile
+    from data_tools.collect.fetch import Fetcher
+    from data_tools.collect.run import Collection, PictureLink
 
 
 @click.command()
@@ -114,33 +120,19 @@ def collect(
     SHA-256; provenance.jsonl records where each comes from. robots.txt is obeyed, and
     pictures in DIR are not fetched again. Make sure that you may use a picture.
     """
-    from data_tools.annotations import BadFile
-    from data_tools.collect.fetch import Fetcher, RequestPolicy
     from data_tools.collect.picture_sources import list_links, page_links, search_links
     from data_tools.collect.run import Collection
-    from data_tools.collect.web_requests import ResponseLimits
 
     if not (urls or pages or template):
         raise click.UsageError("expected URLS, --page or --search")
     search = _read_search(template, query, search_pages, path)
-    if not (user_agent.strip() and user_agent.isascii() and user_agent.isprintable()):
-        raise click.UsageError("--user-agent: expected a name in printable ASCII")
-    limits = ResponseLimits(max_bytes, allow_private=allow_private)
-    fetcher = Fetcher(RequestPolicy(user_agent.strip(), delay, retries), limits)
-    outcomes: Counter[str] = Counter()
+    fetcher = _make_fetcher(user_agent, delay, retries, max_bytes, allow_private)
     with data_errors():
         collection = Collection(out, min_side, licence)
         sources = [list_links(urls or ()), *(page_links(page, fetcher) for page in pages)]
         sources += [search_links(*search, fetcher)] if search else []
         links = list(itertools.islice(itertools.chain(*sources), limit))
-        with progress(context, len(links)) as tell:
-            for result in collection.collect(links, fetcher):
-                tell("")
-                if isinstance(result, BadFile):
-                    outcomes["failed"] += 1
-                    leave_out(result)
-                else:
-                    outcomes[result.outcome] += 1
+        outcomes = _collect(context, collection, links, fetcher)
     click.echo(
         f"{outcomes['new']} new pictures, {outcomes['copy']} copies, "
         f"{outcomes['known']} known, {outcomes['failed']} left out",
@@ -149,6 +141,39 @@ def collect(
     click.echo(out)
     if outcomes["failed"]:
         sys.exit(3)
+
+
+def _make_fetcher(
+    user_agent: str, delay: float, retries: int, max_bytes: int, allow_private: bool
+) -> "Fetcher":
+    from data_tools.collect.fetch import Fetcher, RequestPolicy
+    from data_tools.collect.web_requests import ResponseLimits
+
+    if not (user_agent.strip() and user_agent.isascii() and user_agent.isprintable()):
+        raise click.UsageError("--user-agent: expected a name in printable ASCII")
+    limits = ResponseLimits(max_bytes, allow_private=allow_private)
+    return Fetcher(RequestPolicy(user_agent.strip(), delay, retries), limits)
+
+
+def _collect(
+    context: click.Context,
+    collection: "Collection",
+    links: "Sequence[PictureLink | BadFile]",
+    fetcher: "Fetcher",
+) -> Counter[str]:
+    """Fetch pictures and report failures; return the number of each outcome."""
+    from data_tools.annotations import BadFile
+
+    outcomes: Counter[str] = Counter()
+    with progress(context, len(links)) as tell:
+        for result in collection.collect(links, fetcher):
+            tell("")
+            if isinstance(result, BadFile):
+                outcomes["failed"] += 1
+                leave_out(result)
+            else:
+                outcomes[result.outcome] += 1
+    return outcomes
 
 
 def _read_search(

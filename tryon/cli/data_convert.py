@@ -15,6 +15,7 @@ from tryon.cli.data_options import (
     FORMATS,
     POLYGONS,
     SOURCE_FORMAT,
+    SRC,
     data_errors,
     leave_out,
     read_annotations,
@@ -30,7 +31,7 @@ _MAX_LISTED = 20  # differences that are printed one by one
 
 
 @click.command()
-@click.argument("src", type=click.Path(path_type=Path, exists=True))
+@SRC
 @click.argument("dst", type=click.Path(path_type=Path))
 @SOURCE_FORMAT
 @click.option(

@@ -6,6 +6,7 @@ import click
 
 from tryon.cli.data_options import (
     SOURCE_FORMAT,
+    SRC,
     data_errors,
     folder_of,
     read_annotations,
@@ -14,7 +15,7 @@ from tryon.cli.shared import progress, user_errors
 
 
 @click.command()
-@click.argument("src", type=click.Path(path_type=Path, exists=True))
+@SRC
 @SOURCE_FORMAT
 @click.option(
     "-o",

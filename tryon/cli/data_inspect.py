@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT, data_errors, read_annotations
+from tryon.cli.data_options import SOURCE_FORMAT, SRC, data_errors, read_annotations
 from tryon.cli.shared import echo_json, progress, user_errors
 
 _MAX_ROWS = 12  # of a table
 
 
 @click.command()
-@click.argument("src", type=click.Path(path_type=Path, exists=True))
+@SRC
 @SOURCE_FORMAT
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with all rows.")
 @click.pass_context

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from data_tools.annotations import BadFile, Dataset
     from data_tools.filters import PhotoFilter
 
+SRC = click.argument("src", type=click.Path(path_type=Path, exists=True))
 POLYGONS = click.option(
     "--polygons",
     type=click.Choice(["segmentation", "landmarks"]),

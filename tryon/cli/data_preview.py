@@ -7,6 +7,7 @@ import click
 from tryon.cli.data_options import (
     SEED,
     SOURCE_FORMAT,
+    SRC,
     data_errors,
     folder_of,
     read_annotations,
@@ -15,7 +16,7 @@ from tryon.cli.shared import PHOTO, user_errors
 
 
 @click.command()
-@click.argument("src", type=click.Path(path_type=Path, exists=True))
+@SRC
 @SOURCE_FORMAT
 @click.option(
     "-o", "--out", type=PHOTO, required=True, metavar="FILE", help="Picture to write."

@@ -9,6 +9,7 @@ import click
 from tryon.cli.data_options import (
     SEED,
     SOURCE_FORMAT,
+    SRC,
     data_errors,
     leave_out,
     read_annotations,
@@ -17,7 +18,7 @@ from tryon.cli.shared import FOLDER, progress, user_errors
 
 
 @click.command()
-@click.argument("src", type=click.Path(path_type=Path, exists=True))
+@SRC
 @SOURCE_FORMAT
 @click.option(
     "-o", "--out", type=FOLDER, required=True, metavar="DIR", help="New folder."
