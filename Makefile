@@ -56,8 +56,9 @@ test-backends: $(DEV_READY)  ## Install JAX and torch and run the backend tests 
 	$(PIP) jax torch
 	$(BIN)/python -m pytest tests/backends
 
-docs: $(DEV_READY)  ## Rewrite docs/cli.md and the round trips of docs/formats.md
+docs: $(DEV_READY)  ## Rewrite docs/cli.md, the round trips of docs/formats.md and docs/example.jpg
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cog -r docs/cli.md docs/formats.md
+	$(BIN)/python -m benchmarks.readme_picture docs/example.jpg
 
 benchmark: $(DEV_READY)  ## Write docs/performance.md's tables; print OpenVINO's times beside Keras'
 	$(BIN)/python -m benchmarks --write docs/performance.md
