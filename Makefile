@@ -7,7 +7,7 @@ PIP_WHEEL := $(wildcard .ci/bootstrap/pip-*.whl)
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-test
 
-.PHONY: help tryon install test check format test-backends docs benchmark clean
+.PHONY: help tryon install test coverage check format test-backends docs benchmark clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -39,6 +39,9 @@ tryon: $(RUN_READY)  ## Install, then dress examples/me.jpg in examples/tee.jpg
 test: $(DEV_READY)  ## Run all tests
 	$(BIN)/python -m pytest
 
+coverage: $(DEV_READY)  ## Run all tests; print the share of lines that they run
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
 check: $(DEV_READY)  ## Format, lint, types, import directions, spelling, generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,4 +68,4 @@ benchmark: $(DEV_READY)  ## Write docs/performance.md's tables; print OpenVINO's
 	$(BIN)/python benchmarks/runtime.py
 
 clean:  ## Remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage *.egg-info

@@ -22,7 +22,7 @@ TRAIN = [
 TRAIN += ["six>=1.16", "tensorboard>=2.18"]
 FAST = ["openvino>=2025.4,<2027"]  # runs the networks that a user waits for
 RAY = ["ray[data]>=2.40,<3"]  # `tryon batch --engine ray`
-TEST = ["pytest>=8", "pytest-randomly>=3.15", "hypothesis>=6.100"]
+TEST = ["pytest>=8", "pytest-randomly>=3.15", "pytest-cov>=5", "hypothesis>=6.100"]
 TEST += ["supervision>=0.26"]  # reads what we write
 CHECK = [
     "ruff==0.15.*",
