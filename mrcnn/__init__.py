@@ -1,6 +1,6 @@
-"""Mask R-CNN in Keras 3. Start reading at `mrcnn/model.py`."""
+"""Mask R-CNN, refiner and chart network in Keras 3. Start reading at `mrcnn/model.py`."""
 
-from mrcnn.config import CLASS_NAMES, MaskRCNNConfig, TrainConfig
+from mrcnn.config import MaskRCNNConfig, TrainConfig
 from mrcnn.detections import Detections
 
-__all__ = ["CLASS_NAMES", "Detections", "MaskRCNNConfig", "TrainConfig"]
+__all__ = ["Detections", "MaskRCNNConfig", "TrainConfig"]

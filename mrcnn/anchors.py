@@ -1,4 +1,4 @@
-"""Anchor boxes: fixed guesses that the RPN scores and moves."""
+"""Anchor boxes: the fixed reference boxes that the RPN scores and regresses."""
 
 import numpy as np
 
@@ -9,15 +9,15 @@ def make_anchors(config: MaskRCNNConfig) -> np.ndarray:
     """Return the anchors of all levels, finest first.
 
     Returns:
-        float32 (A, 4), xyxy in pixels of the network's input; within a level row by
-        row, then octave by octave, ratio by ratio, as the RPN's channels run.
+        float32 (A, 4), xyxy in pixels of the network's input; ordered by row, column,
+        octave and ratio within a level, as the RPN's outputs are.
     """
     levels = [_level_anchors(config, 2**level) for level in config.anchor_levels]
     return np.concatenate(levels).astype(np.float32)
 
 
 def anchors_per_cell(config: MaskRCNNConfig) -> int:
-    """Return how many anchors stand on one cell of a level."""
+    """Return the number of anchors at each cell of a level."""
     return len(config.anchor_octaves) * len(config.anchor_ratios)
 
 

@@ -6,13 +6,13 @@ import keras
 
 from mrcnn.config import TRAINABLE_FROM
 
-# The layer with stride 2, C1.
-_FINEST = {
+# Layers whose outputs are C1, stride 2.
+_C1_LAYERS = {
     "mobilenet_v2": "block_1_expand_relu",
     "resnet50": "conv1_relu",
     "resnet101": "conv1_relu",
 }
-# Layers whose outputs have strides 4, 8, 16 and 32.
+# Layers whose outputs are C2 to C5, strides 4, 8, 16 and 32.
 _STAGE_ENDS = {
     "mobilenet_v2": (
         "block_3_expand_relu",
@@ -40,48 +40,48 @@ _BUILDERS = {
 }
 
 
-def build_backbone(name: str, image_size: int, finest: bool = False) -> keras.Model:
-    """Build a backbone without weights.
+def build_backbone(name: str, image_size: int, include_c1: bool = False) -> keras.Model:
+    """Build a backbone with random weights.
 
     Args:
         name: "mobilenet_v2", "resnet50" or "resnet101".
         image_size: height and width of the input, a multiple of 64.
-        finest: give C1, stride 2, as well.
+        include_c1: whether C1, stride 2, is an output too.
 
     Returns:
-        A model from images (B, S, S, 3) in the range `preprocess` gives to the list
-        [C2, C3, C4, C5] with strides 4, 8, 16, 32, or to [C1, C2, ...].
+        A model from images (B, S, S, 3), in the range that `preprocess` returns, to the
+        features [C2, C3, C4, C5] with strides 4, 8, 16, 32, or to [C1, C2, ...].
     """
     if name not in _BUILDERS:
         raise ValueError(f"expected a backbone among {sorted(_BUILDERS)}, got {name!r}")
     full = _BUILDERS[name](
         include_top=False, weights=None, input_shape=(image_size, image_size, 3)
     )
-    ends = (_FINEST[name],) * finest + _STAGE_ENDS[name]
+    ends = (_C1_LAYERS[name],) * include_c1 + _STAGE_ENDS[name]
     outputs = [full.get_layer(end).output for end in ends]
     return keras.Model(full.input, outputs, name=f"{name}_backbone")
 
 
 def load_imagenet(backbone: keras.Model, path: str) -> None:
-    """Load `keras.applications` "notop" weights into a backbone of `build_backbone`.
+    """Load `keras.applications` "notop" weights into a backbone.
 
     Args:
         backbone: a model of `build_backbone`.
-        path: a `.weights.h5` file of the whole application model.
+        path: a `.weights.h5` file of the whole `keras.applications` model.
     """
-    # Same layers, same order: the cut model ends where the whole one does.
+    # The backbone has the same layers in the same order as the whole model.
     backbone.load_weights(path)
 
 
 def preprocess(images, name: str):
-    """Scale images 0..255 to the range the backbone was trained on.
+    """Scale images in 0..255 to the range that the backbone was trained on.
 
     Args:
         images: float tensor (B, H, W, 3), RGB, 0 to 255.
         name: backbone name.
 
     Returns:
-        Tensor of the same shape: [-1, 1] for MobileNetV2, BGR less the ImageNet mean
+        Tensor of the same shape: in [-1, 1] for MobileNetV2, BGR minus the ImageNet mean
         for the ResNets.
     """
     if name == "mobilenet_v2":
@@ -95,15 +95,15 @@ def stage_of(layer_name: str, backbone: keras.Model) -> int:
     names = [layer.name for layer in backbone.layers]
     position = names.index(layer_name)
     ends = [names.index(end) for end in _STAGE_ENDS[name]]
-    # C2's last layer closes stage 2; whatever is after C_k's end belongs to k + 1.
+    # C2's layer ends stage 2; a layer behind the end of C_k belongs to stage k + 1.
     return min(5, 2 + sum(position > end for end in ends)) if position else 1
 
 
 def set_trainable(backbone: keras.Model, layers: str) -> None:
-    """Freeze the stages before `layers`, and every batch norm.
+    """Freeze the stages before `layers`, and every batch normalization.
 
-    Batch norms stay frozen always: the shipped ImageNet weights are folded (mean 0,
-    variance 1), and moving statistics would destroy them.
+    Batch normalizations always stay frozen: their statistics are folded into the shipped
+    ImageNet weights (mean 0, variance 1), and updated statistics would break those.
 
     Args:
         backbone: a model of `build_backbone`.

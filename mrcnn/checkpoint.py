@@ -1,9 +1,9 @@
-"""Checkpoints of a training run: a run that was killed goes on as if it had not been.
+"""Checkpoints of a training run: an interrupted run resumes bit-identically.
 
-In a run's folder lie `model.weights.h5` (the network with its optimizer), `state.json`
-(what was done, with which settings) and `log.csv`. The weights of an epoch are first
-written beside those of the epoch before; the state, which counts the epochs, decides
-which of the two hold, so that a kill at any moment leaves one whole checkpoint.
+A run's folder holds `model.weights.h5` (the network with its optimizer), `state.json`
+(settings and log) and `log.csv`. The weights of an epoch are first written beside those
+of the epoch before; the number of epochs in the state decides which of the two are valid,
+so that an interruption at any moment leaves one intact checkpoint.
 """
 
 import csv
@@ -21,16 +21,16 @@ Row = dict[str, float]
 
 
 class RunError(ValueError):
-    """A run cannot begin in its folder; the message says why."""
+    """A run cannot start or resume in its folder; the message says why."""
 
 
 @dataclass
 class RunState:
-    """How far a run is.
+    """Settings and progress of a run.
 
     Attributes:
-        settings: everything that decides the run, as JSON values.
-        rows: the log of every epoch that is done.
+        settings: everything that determines the run, as JSON values.
+        rows: the log of every completed epoch.
     """
 
     settings: dict[str, Any]
@@ -38,21 +38,21 @@ class RunState:
 
     @property
     def epochs(self) -> int:
-        """How many epochs are done, over all stages."""
+        """Number of completed epochs, over all stages."""
         return len(self.rows)
 
 
 def begin(out_dir: Path, settings: dict[str, Any], resume: bool) -> RunState:
-    """Return where a run begins.
+    """Return the state that a run starts from.
 
     Args:
         out_dir: the run's folder.
         settings: must equal those of the run that is resumed.
-        resume: go on from the checkpoint that lies there, if one does.
+        resume: continue from the checkpoint in the folder, if there is one.
 
     Raises:
-        RunError: when a run lies there that nobody asked to resume, or that had other
-            settings, or whose state is damaged.
+        RunError: when the folder has a run and `resume` is not set, or the run has other
+            settings, or its state is damaged.
     """
     settings = json.loads(json.dumps(settings))  # tuples become lists, as in the file
     path = out_dir / STATE
@@ -65,44 +65,44 @@ def begin(out_dir: Path, settings: dict[str, Any], resume: bool) -> RunState:
         )
     try:
         state = RunState(**json.loads(path.read_text(encoding="utf-8")))
-        others = [key for key in settings if state.settings.get(key) != settings[key]]
+        changed = [key for key in settings if state.settings.get(key) != settings[key]]
     except (ValueError, TypeError, AttributeError) as error:
         raise RunError(f"expected the state of a run in {path}: {error}") from error
-    if others:
+    if changed:
         raise RunError(
             f"expected the settings that the run in {out_dir} began with, got other: "
-            f"{', '.join(sorted(others))}"
+            f"{', '.join(sorted(changed))}"
         )
     return state
 
 
 def save(model: keras.Model, out_dir: Path, state: RunState) -> None:
-    """Write a checkpoint; the one before stays until this one is whole."""
-    fresh = _fresh_weights(out_dir, state)
+    """Write a checkpoint; the one before stays until this one is complete."""
+    epoch_weights = _epoch_weights(out_dir, state)
     temporary = out_dir / ("writing-" + WEIGHTS)
     model.save_weights(temporary)
-    temporary.replace(fresh)
+    temporary.replace(epoch_weights)
     _replace(out_dir / STATE, json.dumps(dataclasses.asdict(state)))
-    fresh.replace(out_dir / WEIGHTS)
-    _replace(out_dir / LOG, _table(state.rows))
+    epoch_weights.replace(out_dir / WEIGHTS)
+    _replace(out_dir / LOG, _to_csv(state.rows))
 
 
 def restore(model: keras.Model, out_dir: Path, state: RunState) -> None:
-    """Read the checkpoint that belongs to `state` into a compiled model."""
-    fresh = _fresh_weights(out_dir, state)
-    if fresh.exists():  # killed between state and rename
-        fresh.replace(out_dir / WEIGHTS)
+    """Load the checkpoint that belongs to `state` into a compiled model."""
+    epoch_weights = _epoch_weights(out_dir, state)
+    if epoch_weights.exists():  # interrupted between writing the state and renaming
+        epoch_weights.replace(out_dir / WEIGHTS)
     for stale in out_dir.glob("epoch-*-" + WEIGHTS):
         stale.unlink()
     model.optimizer.build(model.trainable_variables)
     model.load_weights(out_dir / WEIGHTS)
 
 
-def _fresh_weights(out_dir: Path, state: RunState) -> Path:
+def _epoch_weights(out_dir: Path, state: RunState) -> Path:
     return out_dir / f"epoch-{state.epochs}-{WEIGHTS}"
 
 
-def _table(rows: list[Row]) -> str:
+def _to_csv(rows: list[Row]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, names)
@@ -112,6 +112,7 @@ def _table(rows: list[Row]) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
+    """Write a text file atomically."""
     temporary = path.with_name("writing-" + path.name)
     temporary.write_text(text, encoding="utf-8", newline="")
     temporary.replace(path)

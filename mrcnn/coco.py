@@ -1,4 +1,4 @@
-"""COCO's average precision of masks, boxes and landmarks, through pycocotools."""
+"""COCO's average precision of masks, boxes and landmarks, computed by pycocotools."""
 
 import contextlib
 import io
@@ -7,136 +7,144 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pycocotools import mask as rle
+from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 Kind = Literal["segm", "bbox", "keypoints"]
 Row = dict[str, Any]
-# Per-landmark constant of OKS, as share of the garment's size; COCO measured its own on
-# people, nobody did on garments, so all landmarks have one between COCO's eye and hip.
+# Per-landmark constant of OKS, as a fraction of the garment's size. COCO measured its own
+# on people; nobody has on garments, so all landmarks have one between COCO's eye and hip.
 LANDMARK_SIGMA = 0.05
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A garment of a photo, marked or found, small enough to keep thousands of.
+class EncodedInstance:
+    """A garment of a photo, ground truth or detection, with a run-length encoded mask.
 
     Attributes:
-        code: the mask, run-length coded.
+        rle: the mask in COCO's run-length encoding.
         box: xyxy pixels.
-        score: in [0, 1]; 1 for truth.
-        landmarks: float32 (K, 3) of x, y in pixels and v (truth; 0: outside the photo)
-            or a score (found). None where there are none.
+        score: in [0, 1]; 1 for ground truth.
+        landmarks: float32 (K, 3), x and y in pixels, and visibility: of ground truth
+            DeepFashion2's (2 visible, 1 occluded, 0 outside the photo), of a detection a
+            probability. None when unknown.
     """
 
-    code: Row
+    rle: Row
     box: tuple[float, float, float, float]
     score: float = 1.0
     landmarks: np.ndarray | None = None
 
     @classmethod
-    def of(
+    def from_mask(
         cls,
         mask: np.ndarray,
         box: Sequence[float] | None = None,
         score: float = 1.0,
         landmarks: np.ndarray | None = None,
-    ) -> "Piece":
-        """Make a piece of a bool mask (H, W); without a box, of the mask's bounds."""
-        code = rle.encode(np.asfortranarray(mask.astype(np.uint8)))
+    ) -> "EncodedInstance":
+        """Encode a bool mask (H, W); the default box is the mask's bounding box."""
+        rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
         if box is None:
-            x, y, width, height = rle.toBbox(code)
+            x, y, width, height = coco_mask.toBbox(rle)
             box = x, y, x + width, y + height
         x1, y1, x2, y2 = map(float, box)
-        return cls(code, (x1, y1, x2, y2), float(score), landmarks)
+        return cls(rle, (x1, y1, x2, y2), float(score), landmarks)
 
     @property
     def mask(self) -> np.ndarray:
-        """The mask, bool (H, W)."""
-        return rle.decode(self.code).astype(bool)
+        """The decoded mask, bool (H, W)."""
+        return coco_mask.decode(self.rle).astype(bool)
 
 
 def average_precision(
-    truth: Sequence[Sequence[Piece]], found: Sequence[Sequence[Piece]], kind: Kind
+    gt: Sequence[Sequence[EncodedInstance]],
+    detections: Sequence[Sequence[EncodedInstance]],
+    kind: Kind,
 ) -> dict[str, float]:
-    """Return COCO's AP of one class.
+    """Return COCO's average precision of one class.
 
     Args:
-        truth: for each photo its garments.
-        found: for each photo what was found there.
-        kind: overlap of masks, of boxes, or the similarity of landmarks (OKS, with
-            `LANDMARK_SIGMA` for each). For landmarks, garments and finds without any are
-            left out, as are photos whose garments have none.
+        gt: the ground truth of each photo.
+        detections: the detections of each photo.
+        kind: "segm" or "bbox" compare by the IoU of masks or boxes, "keypoints" by the
+            similarity of landmarks (OKS, `LANDMARK_SIGMA` for all). For the latter,
+            instances without landmarks are left out, as are photos whose ground truth
+            has none.
 
     Returns:
-        "AP" (mean over thresholds .50 to .95), "AP50" and "AP75", in [0, 1]; -1 without
-        truth.
+        "AP" (mean over the thresholds .50 to .95), "AP50" and "AP75", in [0, 1]; -1
+        without ground truth.
     """
     if kind == "keypoints":
-        truth, found = _with_landmarks(truth, found)
+        gt, detections = _with_landmarks(gt, detections)
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
-        known = _coco_truth(truth)
+        dataset = _to_coco(gt)
         rows: list[Row] = [
-            {"image_id": i, "category_id": 1, "score": piece.score} | _shape(piece, kind)
-            for i, pieces in enumerate(found)
-            for piece in pieces
+            {"image_id": i, "category_id": 1, "score": instance.score}
+            | _shape(instance, kind)
+            for i, instances in enumerate(detections)
+            for instance in instances
         ]
-        if not rows or not known.anns:
-            nothing = 0.0 if known.anns else -1.0
-            return dict.fromkeys(("AP", "AP50", "AP75"), nothing)
-        run = COCOeval(known, known.loadRes(rows), kind)
+        if not rows or not dataset.anns:
+            value = 0.0 if dataset.anns else -1.0
+            return dict.fromkeys(("AP", "AP50", "AP75"), value)
+        evaluation = COCOeval(dataset, dataset.loadRes(rows), kind)
         if kind == "keypoints":
             count = len(rows[0]["keypoints"]) // 3
-            run.params.kpt_oks_sigmas = np.full(count, LANDMARK_SIGMA)
-        run.evaluate()
-        run.accumulate()
-        run.summarize()
-    return dict(zip(("AP", "AP50", "AP75"), map(float, run.stats[:3]), strict=True))
+            evaluation.params.kpt_oks_sigmas = np.full(count, LANDMARK_SIGMA)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    stats = map(float, evaluation.stats[:3])
+    return dict(zip(("AP", "AP50", "AP75"), stats, strict=True))
 
 
 def _with_landmarks(
-    truth: Sequence[Sequence[Piece]], found: Sequence[Sequence[Piece]]
-) -> tuple[list[list[Piece]], list[list[Piece]]]:
-    both = [
-        tuple([p for p in side if p.landmarks is not None] for side in pair)
-        for pair in zip(truth, found, strict=True)
+    gt: Sequence[Sequence[EncodedInstance]],
+    detections: Sequence[Sequence[EncodedInstance]],
+) -> tuple[list[list[EncodedInstance]], list[list[EncodedInstance]]]:
+    """Drop instances without landmarks, and photos whose ground truth has none."""
+    photos = [
+        tuple([i for i in instances if i.landmarks is not None] for instances in pair)
+        for pair in zip(gt, detections, strict=True)
     ]
-    marked = [pair for pair in both if pair[0]]
-    return [pair[0] for pair in marked], [pair[1] for pair in marked]
+    kept = [pair for pair in photos if pair[0]]
+    return [pair[0] for pair in kept], [pair[1] for pair in kept]
 
 
-def _coco_truth(truth: Sequence[Sequence[Piece]]) -> COCO:
-    pieces = [(i, piece) for i, pieces in enumerate(truth) for piece in pieces]
-    known = COCO()
-    known.dataset = {
+def _to_coco(gt: Sequence[Sequence[EncodedInstance]]) -> COCO:
+    instances = [(i, instance) for i, row in enumerate(gt) for instance in row]
+    dataset = COCO()
+    dataset.dataset = {
         "info": {},
-        # Sizes are asked for but not used: the masks are run-length coded already.
-        "images": [{"id": i, "height": 0, "width": 0} for i in range(len(truth))],
+        # Sizes are required but not used: the masks are run-length encoded already.
+        "images": [{"id": i, "height": 0, "width": 0} for i in range(len(gt))],
         "categories": [{"id": 1}],
         "annotations": [
             {"id": n, "image_id": i, "category_id": 1, "iscrowd": 0}
-            | {"area": int(rle.area(piece.code)), **_truth_shapes(piece)}
-            for n, (i, piece) in enumerate(pieces, 1)
+            | {"area": int(coco_mask.area(instance.rle)), **_gt_shapes(instance)}
+            for n, (i, instance) in enumerate(instances, 1)
         ],
     }
-    known.createIndex()
-    return known
+    dataset.createIndex()
+    return dataset
 
 
-def _truth_shapes(piece: Piece) -> Row:
-    shapes = _shape(piece, "segm") | _shape(piece, "bbox")
-    if piece.landmarks is not None:
-        seen = int((piece.landmarks[:, 2] > 0).sum())
-        shapes |= _shape(piece, "keypoints") | {"num_keypoints": seen}
+def _gt_shapes(instance: EncodedInstance) -> Row:
+    shapes = _shape(instance, "segm") | _shape(instance, "bbox")
+    if instance.landmarks is not None:
+        labeled = int((instance.landmarks[:, 2] > 0).sum())
+        shapes |= _shape(instance, "keypoints") | {"num_keypoints": labeled}
     return shapes
 
 
-def _shape(piece: Piece, kind: Kind) -> Row:
+def _shape(instance: EncodedInstance, kind: Kind) -> Row:
     if kind == "segm":
-        return {"segmentation": piece.code}
+        return {"segmentation": instance.rle}
     if kind == "bbox":
-        x1, y1, x2, y2 = piece.box
+        x1, y1, x2, y2 = instance.box
         return {"bbox": [x1, y1, x2 - x1, y2 - y1]}
-    assert piece.landmarks is not None
-    return {"keypoints": np.ravel(piece.landmarks).astype(float).tolist()}
+    assert instance.landmarks is not None
+    return {"keypoints": np.ravel(instance.landmarks).astype(float).tolist()}

@@ -1,4 +1,4 @@
-"""The numbers of the network and of its training, each in one place."""
+"""Configurations: architectures of the three networks, and the training recipe."""
 
 import dataclasses
 import json
@@ -6,24 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-# DeepFashion2's categories; the label of CLASS_NAMES[i] is i + 1, 0 is background.
-CLASS_NAMES = (
-    "short sleeve top",
-    "long sleeve top",
-    "short sleeve outwear",
-    "long sleeve outwear",
-    "vest",
-    "sling",
-    "shorts",
-    "trousers",
-    "skirt",
-    "short sleeve dress",
-    "long sleeve dress",
-    "vest dress",
-    "sling dress",
-)
 # DeepFashion2's landmarks of a short sleeve top, in its order, once around the garment;
-# left and right are those of a picture that shows the front.
+# left and right are as seen in an image of the front.
 LANDMARK_NAMES = (
     "neck back middle",
     "neck left",
@@ -51,9 +35,10 @@ LANDMARK_NAMES = (
     "right sleeve outer",
     "right shoulder",
 )
-CHART_STRIDE = 4  # pixels of the chart network's view a cell of its chart
-# What the refiner tells apart in a view (human parsing): where skin begins tells sleeves.
-# Lower are shorts, trousers and skirts; accessories are hair and bags as well.
+CHART_STRIDE = 4  # input pixels per cell of the chart network's output
+# Classes of the refiner's human parsing head, an auxiliary task: the boundary of the skin
+# tells sleeve lengths. "lower" are shorts, trousers and skirts; "accessory" includes hair
+# and bags.
 PART_NAMES = (
     "background",
     "skin",
@@ -65,14 +50,14 @@ PART_NAMES = (
     "other",
 )
 PRECISIONS = ("float32", "mixed_bfloat16")
-# First backbone stage that moves, by the name of a training stage; "heads" moves none,
-# `OUTLINES` also leaves alone all that a refiner names the class by.
+# First backbone stage that is trained, by the name of a training stage's layers. "heads"
+# freezes the whole backbone; `OUTLINES` also freezes what a refiner's class depends on.
 OUTLINES = "outlines"
 TRAINABLE_FROM = {"all": 1, "3+": 3, "4+": 4, "5+": 5, "heads": 6, OUTLINES: 6}
 
 
 def _known_values(config: type, values: dict[str, Any]) -> dict[str, Any]:
-    """Return parsed JSON as a config's arguments, or refuse what it does not know."""
+    """Return parsed JSON as a config's arguments; unknown keys are an error."""
     known = {field.name for field in dataclasses.fields(config)}
     unknown = sorted(set(values) - known)
     if unknown:
@@ -89,30 +74,30 @@ class MaskRCNNConfig:
 
     backbone: str = "mobilenet_v2"  # or "resnet50", "resnet101"
     image_size: int = 320  # height and width of the input
-    num_classes: int = len(CLASS_NAMES)  # without background
-    pyramid_channels: int = 96  # width of P2..P6
-    anchor_levels: tuple[int, ...] = (3, 4, 5, 6)  # pyramid levels the RPN looks at
+    num_classes: int = 13  # DeepFashion2's categories, without background
+    pyramid_channels: int = 96  # channels of P2..P6
+    anchor_levels: tuple[int, ...] = (3, 4, 5, 6)  # pyramid levels with anchors
     anchor_scale: float = 4.0  # anchor side / stride at the first octave
-    anchor_octaves: tuple[float, ...] = (1.0, 1.41)  # sizes per level
+    anchor_octaves: tuple[float, ...] = (1.0, 1.41)  # relative sizes at each level
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)  # height / width
-    pre_nms: int = 200  # proposals that enter the suppression
-    proposals: int = 48  # proposals that leave it
+    pre_nms: int = 200  # proposals before non-maximum suppression
+    proposals: int = 48  # proposals after it
     rpn_nms_threshold: float = 0.7  # IoU
     nms_threshold: float = 0.5  # IoU between final detections, over all classes
-    max_detections: int = 8
-    prior_odds: float = 1.0  # how much likelier class 1 is in use than it was in training
-    box_roi_size: int = 7  # RoIAlign cells a side for the box head
-    mask_margin: float = 0.1  # masks are drawn on boxes larger by this share each side
-    mask_roi_size: int = 28  # RoIAlign cells a side for the mask head
-    mask_output_size: int = 56  # 1 or 2 times mask_roi_size; 14 and 28: the paper
-    canonical_size: float = 112.0  # RoIs of this side are read from P4 - 1
+    max_detections: int = 8  # detections per image, padded
+    prior_odds: float = 1.0  # prior odds of class 1, inference / training (prior shift)
+    box_roi_size: int = 7  # RoIAlign cells per side for the box head
+    mask_margin: float = 0.1  # expansion of a mask's box on each side, fraction of it
+    mask_roi_size: int = 28  # RoIAlign cells per side for the mask head
+    mask_output_size: int = 56  # 1 or 2 times mask_roi_size; the paper has 14 and 28
+    canonical_size: float = 112.0  # RoIs of this side, pixels, are read from P3
     box_head_channels: int = 256
     mask_head_channels: int = 64
     mask_head_convs: int = 3
-    class_agnostic: bool = True  # one box and one mask per RoI, not one per class
+    class_agnostic: bool = True  # one box and one mask per RoI instead of one per class
 
     def __post_init__(self) -> None:
-        """Refuse sizes that cannot work together."""
+        """Reject sizes that do not fit together."""
         if self.image_size < 64 or self.image_size % 64:
             raise ValueError(
                 f"expected image_size to be a multiple of 64, got {self.image_size}"
@@ -148,17 +133,17 @@ class MaskRCNNConfig:
 class RefinerConfig:
     """Architecture of the refiner. Sizes in pixels of its input."""
 
-    backbone: str = "mobilenet_v2"
+    backbone: str = "mobilenet_v2"  # see MaskRCNNConfig
     image_size: int = 256  # height and width of the view, a multiple of 64
-    num_classes: int = len(CLASS_NAMES)  # without background
-    landmarks: int = len(LANDMARK_NAMES)  # of a short-sleeve top
-    widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder, strides 2 to 32
-    class_width: int = 128
-    parts: int = len(PART_NAMES)
+    num_classes: int = 13  # DeepFashion2's categories, without background
+    landmarks: int = len(LANDMARK_NAMES)  # of a short sleeve top
+    widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder channels, strides 2 to 32
+    class_width: int = 128  # channels of the class head
+    parts: int = len(PART_NAMES)  # classes of the parsing head
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an input: RGB and the first mask."""
+        """Height, width and channels of an input: RGB and the detector's mask."""
         return self.image_size, self.image_size, 4
 
     @classmethod
@@ -173,7 +158,7 @@ class ChartConfig:
 
     backbone: str = "mobilenet_v2"
     image_size: int = 256  # height and width of the view, a multiple of 64
-    widths: tuple[int, ...] = (64, 96, 128, 128)  # decoder, strides 4 to 32
+    widths: tuple[int, ...] = (64, 96, 128, 128)  # decoder channels, strides 4 to 32
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -191,35 +176,35 @@ NetworkConfig: TypeAlias = MaskRCNNConfig | RefinerConfig | ChartConfig
 
 @dataclass(frozen=True)
 class Stage:
-    """One stretch of a training run."""
+    """One stage of a training run: what is trained, for how long."""
 
-    layers: str  # heads, 3+, 4+, 5+ or all: the first backbone stage that moves
+    layers: str  # a key of TRAINABLE_FROM
     steps: int
-    learning_rate: float  # peak, after the warm-up; cosine to 2 % of it
+    learning_rate: float  # peak, after the warm-up; cosine decay to 2 % of it
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The recipe of a training run; the defaults are the recipe that works."""
+    """Recipe of a training run: optimization, and sampling of the losses."""
 
     stages: tuple[Stage, ...] = (Stage("heads", 200, 1e-3), Stage("3+", 2000, 5e-4))
-    batch_size: int = 8
-    warmup_steps: int = 50
-    weight_decay: float = 1e-4
-    gradient_norm: float = 10.0  # global clip
-    ema: float = 0.0  # momentum of the weights' moving average, as 0.999; 0: none is kept
-    precision: str = "float32"  # or "mixed_bfloat16": what the layers compute in
-    max_instances: int = 4  # ground-truth garments kept in one picture
-    rpn_samples: int = 64  # anchors in the RPN losses of one picture
-    rpn_positive_iou: float = 0.6
-    rpn_negative_iou: float = 0.3
-    roi_samples: int = 24  # proposals in the box head's losses of one picture
-    roi_positives: int = 4  # of these, at most so many with a garment (and a mask)
-    roi_positive_iou: float = 0.5
+    batch_size: int = 8  # images
+    warmup_steps: int = 50  # of each stage, at most a quarter of its steps
+    weight_decay: float = 1e-4  # AdamW
+    gradient_norm: float = 10.0  # gradients are clipped to this global norm
+    ema: float = 0.0  # momentum of the weights' moving average, e.g. 0.999; 0: no average
+    precision: str = "float32"  # or "mixed_bfloat16": the layers' dtype policy
+    max_instances: int = 4  # ground-truth garments per image
+    rpn_samples: int = 64  # anchors per image in the RPN losses
+    rpn_positive_iou: float = 0.6  # minimum IoU of a positive anchor
+    rpn_negative_iou: float = 0.3  # anchors below this IoU are negative
+    roi_samples: int = 24  # proposals per image in the box head's losses
+    roi_positives: int = 4  # maximum positive proposals among them; they have masks
+    roi_positive_iou: float = 0.5  # minimum IoU of a positive proposal
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse values that make no recipe."""
+        """Reject values outside their range."""
         if not 0 <= self.ema < 1:
             raise ValueError(f"expected ema in [0, 1), got {self.ema}")
         if self.precision not in PRECISIONS:

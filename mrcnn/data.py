@@ -1,8 +1,8 @@
-"""Training batches: a random view of a random photo, at many scales.
+"""Training batches of Mask R-CNN: random views of random photos, at many scales.
 
-Users stand closer than street photos do, so a view may hold a whole street or a shirt
-that fills the frame and is cut by its edges. What lies beyond a photo is grey, as it is
-in `predictor.letterbox`.
+People in users' photos are closer to the camera than in street photos, so a view may show
+a whole street, or a shirt that fills the frame and is cut by its edges. Outside the photo
+a view is grey, as in `predictor.letterbox`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,37 @@ import numpy as np
 from mrcnn.config import TrainConfig
 from mrcnn.windows import homography, resample
 
-UNNAMED = -1  # label of a garment whose class nobody knows
-MIN_PIXELS = 64  # of a view: of smaller garments nothing can be learned
+UNNAMED = -1  # label of a garment of unknown class
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """Distribution of the views of `random_view`."""
+
+    min_pixels: int = 64  # garments of no more pixels in a view are not trained on
+    # Which part of the photo: all of it, or the surroundings of a garment.
+    scene_probability: float = 0.25  # of views of the whole photo
+    min_scene_scale: float = 0.5  # view / longer side of the photo, log-uniform
+    max_scene_scale: float = 1.25
+    scene_center: tuple[float, float] = (0.3, 0.7)  # of smaller views, fraction of photo
+    min_garment_scale: float = 0.22  # longer side of the garment / view, log-uniform
+    max_garment_scale: float = 1.3
+    max_span: float = 1.5  # view / longer side of the photo: it shows mostly photo
+    center_jitter: float = 0.5  # of a garment, fraction of the larger one of the next two
+    garment_slack: float = 0.3  # of the garment's side
+    view_slack: float = 0.8  # of the view's side minus the garment's
+    # How the view is warped.
+    rotation_sigma: float = 6.0  # degrees, usually
+    usual_rotation_probability: float = 0.85
+    wide_rotation_sigma: float = 30.0  # degrees, otherwise: garments that lie askew
+    max_rotation: float = 60.0  # degrees
+    flip_probability: float = 0.5
+    stretch_sigma: float = 0.06  # of the log of the aspect ratio
+    perspective_sigma: float = 0.06  # change of scale from a view's centre to its edge
+    max_perspective: float = 0.2
+
+
+DEFAULT = ViewConfig()
 
 
 @dataclass(frozen=True)
@@ -25,9 +54,9 @@ class Example:
     Attributes:
         image: uint8 (H, W, 3), RGB.
         masks: bool (N, H, W), one for each garment; N may be 0.
-        labels: int (N,), 1-based ids into `CLASS_NAMES`, or `UNNAMED`.
-        foreground: bool (H, W), what stays when an augmenter swaps the background;
-            None where that is not known.
+        labels: int (N,), DeepFashion2's category ids, 1 to 13, or `UNNAMED`.
+        foreground: bool (H, W), what is kept when the background is replaced; None when
+            it is unknown.
     """
 
     image: np.ndarray
@@ -36,7 +65,7 @@ class Example:
     foreground: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Check that masks and labels belong to the image."""
+        """Check that masks, labels and foreground fit the image."""
         size = self.image.shape[:2]
         expected = (len(self.labels), *size)
         if self.masks.shape != expected:
@@ -49,35 +78,37 @@ Augment = Callable[[Example, np.random.Generator], Example]
 
 
 class TrainingBatches(keras.utils.PyDataset):
-    """Batches for `MaskRCNN.fit`, drawn anew for every step from a seed.
+    """Batches for `MaskRCNN.fit`, sampled for every step from its own seed.
 
     Args:
-        load: gives the example of an index; what it alters is drawn from the generator.
-        shares: how often each index is drawn, relative; its length is their number.
+        load: returns the example of an index; the generator seeds its augmentation.
+        weights: relative sampling probability of each index.
         image_size: height and width of a view.
-        train: batch size, instances kept, seed.
+        train: batch size, maximum number of instances, seed.
         steps: batches per epoch.
-        augment: changes a view, its masks as well; None leaves it.
-        workers: threads that draw batches.
+        augment: augments a view, masks included; None does not.
+        workers: threads that make batches.
         epoch: number of the first epoch; every epoch has other views.
+        views: distribution of the views.
     """
 
     def __init__(
         self,
         load: Callable[[int, np.random.Generator], Example],
-        shares: Sequence[float],
+        weights: Sequence[float],
         image_size: int,
         train: TrainConfig,
         steps: int,
         augment: Augment | None = None,
         workers: int = 1,
         epoch: int = 0,
+        views: ViewConfig = DEFAULT,
     ):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
         self.load, self.augment, self.steps = load, augment, steps
-        self.image_size, self.train = image_size, train
-        total = np.asarray(shares, np.float64)
-        self.shares = total / total.sum()
+        self.image_size, self.train, self.views = image_size, train, views
+        relative = np.asarray(weights, np.float64)
+        self.probabilities = relative / relative.sum()
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -85,14 +116,15 @@ class TrainingBatches(keras.utils.PyDataset):
         return self.steps
 
     def on_epoch_end(self) -> None:
-        """Draw other views in the next epoch."""
+        """Sample other views in the next epoch."""
         self.epoch += 1
 
     def __getitem__(self, index: int):
         """Return one batch: the inputs dict of `MaskRCNN` in a tuple."""
         rng = np.random.default_rng([self.train.seed, self.epoch, index])
-        picks = rng.choice(len(self.shares), self.train.batch_size, p=self.shares)
-        views = [self._view(int(pick), rng) for pick in picks]
+        count, weights = len(self.probabilities), self.probabilities
+        indices = rng.choice(count, self.train.batch_size, p=weights)
+        views = [self._view(int(i), rng) for i in indices]
         rows = [pack_truth(view, self.train.max_instances, rng) for view in views]
         batch = {
             "images": np.stack([view.image for view in views]).astype(np.float32),
@@ -103,92 +135,114 @@ class TrainingBatches(keras.utils.PyDataset):
         return (batch,)
 
     def _view(self, index: int, rng: np.random.Generator) -> Example:
-        view = random_view(self.load(index, rng), self.image_size, rng)
+        view = random_view(self.load(index, rng), self.image_size, rng, self.views)
         if self.augment is None:
             return view
-        return _without_specks(self.augment(view, rng))
+        return _drop_small_garments(self.augment(view, rng), self.views)
 
 
-def random_view(example: Example, size: int, rng: np.random.Generator) -> Example:
-    """Look at an example through a random window: scale, shift, turn, mirror, tilt.
+def random_view(
+    example: Example, size: int, rng: np.random.Generator, config: ViewConfig = DEFAULT
+) -> Example:
+    """Resample an example to a random view: scale, shift, rotation, flip, perspective.
 
     Args:
         example: the whole photo.
         size: height and width of the view.
-        rng: source of chance.
+        rng: random generator.
+        config: distribution of the views.
 
     Returns:
-        The view; garments of which nothing is left are dropped.
+        The view; garments of which hardly a pixel is left are dropped.
 
     Convention:
         The window is a homography from view pixels to photo pixels.
     """
-    centre, span = _window(example, rng)
-    window = _shaken_window(centre, span / size, size, rng)
+    center, span = _sample_window(example, rng, config)
+    window = _warp_window(center, span / size, size, rng, config)
 
-    def look(mask: np.ndarray) -> np.ndarray:
+    def view_mask(mask: np.ndarray) -> np.ndarray:
         return resample(mask.astype(np.uint8) * 255, window, size) >= 128
 
     image = resample(example.image, window, size)
-    masks = np.array([look(mask) for mask in example.masks], bool)
-    foreground = None if example.foreground is None else look(example.foreground)
+    masks = np.array([view_mask(mask) for mask in example.masks], bool)
+    foreground = None if example.foreground is None else view_mask(example.foreground)
     masks = masks.reshape(-1, size, size)
-    return _without_specks(Example(image, masks, example.labels, foreground))
+    view = Example(image, masks, example.labels, foreground)
+    return _drop_small_garments(view, config)
 
 
-def _shaken_window(
-    centre: np.ndarray, scale: float, size: int, rng: np.random.Generator
+def _warp_window(
+    center: np.ndarray,
+    scale: float,
+    size: int,
+    rng: np.random.Generator,
+    config: ViewConfig,
 ) -> np.ndarray:
-    """Return the window (3, 3) around a photo's place, at photo pixels a view pixel."""
-    angle = rng.normal(0, 6 if rng.random() < 0.85 else 30)  # lies askew, at times
-    angle = np.deg2rad(np.clip(angle, -60, 60))
-    flip = -1.0 if rng.random() < 0.5 else 1.0
-    stretch = np.exp(rng.normal(0, 0.06))
+    """Return a random window (3, 3) around a point; scale is photo / view pixels."""
+    is_usual = rng.random() < config.usual_rotation_probability
+    sigma = config.rotation_sigma if is_usual else config.wide_rotation_sigma
+    angle = np.clip(rng.normal(0, sigma), -config.max_rotation, config.max_rotation)
+    angle = np.deg2rad(angle)
+    flip = -1.0 if rng.random() < config.flip_probability else 1.0
+    stretch = np.exp(rng.normal(0, config.stretch_sigma))
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    turn = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
-    tilt = np.clip(rng.normal(0, 0.06, 2), -0.2, 0.2) / (size / 2)
-    return homography(centre, turn, tilt, size)
+    linear = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
+    perspective = rng.normal(0, config.perspective_sigma, 2)
+    limit = config.max_perspective
+    perspective = np.clip(perspective, -limit, limit) / (size / 2)
+    return homography(center, linear, perspective, size)
 
 
-def _without_specks(view: Example) -> Example:
-    """Drop garments of which next to nothing is seen."""
-    seen = view.masks.sum((1, 2)) > MIN_PIXELS
-    return Example(view.image, view.masks[seen], view.labels[seen], view.foreground)
+def _drop_small_garments(view: Example, config: ViewConfig) -> Example:
+    """Drop garments with hardly a pixel in a view."""
+    kept = view.masks.sum((1, 2)) > config.min_pixels
+    return Example(view.image, view.masks[kept], view.labels[kept], view.foreground)
 
 
-def _window(example: Example, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Choose the window's centre (x, y) and side in photo pixels."""
+def _sample_window(
+    example: Example, rng: np.random.Generator, config: ViewConfig
+) -> tuple[np.ndarray, float]:
+    """Sample the window's centre (x, y) and side, in photo pixels."""
     height, width = example.image.shape[:2]
-    if len(example.masks) == 0 or rng.random() < 0.25:
-        span = max(height, width) * np.exp(rng.uniform(np.log(0.5), np.log(1.25)))
-        share = rng.uniform(0.3, 0.7, 2) if span < min(height, width) else 0.5
-        return np.array([width, height]) * share, span
+    if len(example.masks) == 0 or rng.random() < config.scene_probability:
+        low, high = np.log(config.min_scene_scale), np.log(config.max_scene_scale)
+        span = max(height, width) * np.exp(rng.uniform(low, high))
+        is_part = span < min(height, width)
+        center = rng.uniform(*config.scene_center, 2) if is_part else 0.5
+        return np.array([width, height]) * center, span
     ys, xs = np.nonzero(example.masks[rng.integers(len(example.masks))])
-    low, high = np.array([xs.min(), ys.min()]), np.array([xs.max(), ys.max()])
-    side = max(high - low) + 1
-    span = side / np.exp(rng.uniform(np.log(0.22), np.log(1.3)))
-    span = min(span, 1.5 * max(height, width))  # mostly photo, not mostly grey
-    jitter = rng.uniform(-0.5, 0.5, 2) * max(0.3 * side, 0.8 * (span - side))
-    return (low + high) / 2 + jitter, span
+    first, last = np.array([xs.min(), ys.min()]), np.array([xs.max(), ys.max()])
+    side = max(last - first) + 1
+    low, high = np.log(config.min_garment_scale), np.log(config.max_garment_scale)
+    span = side / np.exp(rng.uniform(low, high))
+    span = min(span, config.max_span * max(height, width))
+    slack = max(config.garment_slack * side, config.view_slack * (span - side))
+    jitter = rng.uniform(-config.center_jitter, config.center_jitter, 2) * slack
+    return (first + last) / 2 + jitter, span
 
 
 def pack_truth(
     view: Example, max_instances: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Put a view's garments into fixed places.
+    """Pack a view's garments into arrays of fixed size.
+
+    Args:
+        view: height and width S.
+        max_instances: M; of more garments a random choice is kept.
+        rng: random generator.
 
     Returns:
-        Boxes float32 (M, 4), labels int32 (M,), masks uint8 (M, S, S); zero where there
-        is no garment. Of too many, a random choice is kept.
+        Boxes float32 (M, 4), labels int32 (M,), masks uint8 (M, S, S); padding is zero.
     """
     size = view.image.shape[0]
     boxes = np.zeros((max_instances, 4), np.float32)
     labels = np.zeros(max_instances, np.int32)
     masks = np.zeros((max_instances, size, size), np.uint8)
     chosen = rng.permutation(len(view.labels))[:max_instances]
-    for place, index in enumerate(chosen):
+    for row, index in enumerate(chosen):
         ys, xs = np.nonzero(view.masks[index])
-        boxes[place] = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
-        labels[place] = view.labels[index]
-        masks[place] = view.masks[index]
+        boxes[row] = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
+        labels[row] = view.labels[index]
+        masks[row] = view.masks[index]
     return boxes, labels, masks

@@ -1,4 +1,4 @@
-"""What the networks that read a garment from close by share: a backbone, decoded."""
+"""Decoder of the refiner and the chart network: backbone features, upsampled."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,18 @@ from keras import layers
 
 
 def decode(stages: Sequence, hints, widths: Sequence[int]) -> list:
-    """Merge stages from coarse to fine, with what is known of each place.
+    """Merge backbone features from coarse to fine, as a U-Net does.
 
     Args:
         stages: features with strides s, 2 s, ... 32.
-        hints: (B, S, S, H), planes at the view's own size that every level sees.
-        widths: channels by level, one for each stage.
+        hints: (B, S, S, H), planes at the input's size that are joined to every level.
+        widths: channels of each level, one for each stage.
 
     Returns:
-        Levels with strides s, 2 s, ... 16.
+        Features with strides s, 2 s, ... 16.
+
+    References:
+        Ronneberger et al., "U-Net", MICCAI 2015.
     """
     x = conv(widths[-1], 1, "lateral5")(stages[-1])
     levels: list = []
@@ -32,7 +35,7 @@ def decode(stages: Sequence, hints, widths: Sequence[int]) -> list:
 
 
 def conv(width: int, size: int, name: str, activation: str | None = "relu"):
-    """Return a convolution; one without an activation gives float32."""
+    """Return a convolution; one without activation has float32 outputs."""
     dtype = None if activation else "float32"
     return layers.Conv2D(
         width, size, padding="same", activation=activation, dtype=dtype, name=name

@@ -1,4 +1,4 @@
-"""What a Mask R-CNN finds in one picture, in the picture's own pixels."""
+"""Detections of one image, in the image's own pixels."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Detections:
-    """Instances of one picture, best score first.
+    """Detected instances of one image, highest score first.
 
     Attributes:
         boxes: float32 (N, 4), xyxy pixels, x2 and y2 exclusive.
-        labels: int (N,), 1-based ids into `CLASS_NAMES`.
+        labels: int (N,), DeepFashion2's category ids, 1 to 13.
         scores: float32 (N,) in [0, 1].
         masks: float32 (N, H, W) in [0, 1]: probability that a pixel is garment.
-        landmarks: float32 (N, K, 3): x, y in pixels and how likely it is seen, in
-            [0, 1]; None where no network looked for them.
+        landmarks: float32 (N, K, 3): x, y in pixels and the probability that it is
+            visible; None when they were not predicted.
     """
 
     boxes: np.ndarray
@@ -25,7 +25,7 @@ class Detections:
     landmarks: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Check that the arrays speak of the same instances."""
+        """Check that the arrays have one row per instance."""
         count = len(self.scores)
         if self.boxes.shape != (count, 4):
             raise ValueError(f"expected boxes ({count}, 4), got {self.boxes.shape}")
@@ -43,7 +43,7 @@ class Detections:
         return len(self.scores)
 
     def __getitem__(self, index: np.ndarray | slice) -> "Detections":
-        """Return the instances picked by a slice, a bool mask or indices."""
+        """Return the instances selected by a slice, a bool mask or indices."""
         return Detections(
             self.boxes[index],
             self.labels[index],
@@ -54,7 +54,7 @@ class Detections:
 
     @classmethod
     def empty(cls, size: tuple[int, int]) -> "Detections":
-        """Return no instances for a picture of `size` (height, width)."""
+        """Return no instances, for an image of `size` (height, width)."""
         return cls(
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.int64),

@@ -1,4 +1,4 @@
-"""Feature pyramid (Lin et al. 2017): every level speaks the same language."""
+"""Feature pyramid network (Lin et al. 2017): features of equal width at all strides."""
 
 import keras
 
@@ -8,7 +8,7 @@ def build_feature_pyramid(stages: list, channels: int) -> keras.Model:
 
     Args:
         stages: symbolic outputs [C2, C3, C4, C5] of the backbone.
-        channels: width of every level.
+        channels: of every level.
 
     Returns:
         A model from [C2..C5] to [P2..P6], strides 4 to 64.

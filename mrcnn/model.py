@@ -1,8 +1,8 @@
 """Mask R-CNN (He et al. 2017), top to bottom: start reading here.
 
 images -> backbone -> feature pyramid -> RPN -> RoIAlign -> box head, mask head.
-Shapes are static, so that every backend can compile the model: places that nothing
-fills hold zero boxes and zero scores.
+Shapes are static, so that every backend can compile the model: detections and proposals
+are padded with zero boxes and zero scores.
 """
 
 import keras
@@ -31,24 +31,24 @@ class MaskRCNN(keras.Model):
 
     Call arguments:
         inputs: images (B, S, S, 3) float, RGB 0..255; or, to train, a dict with
-            `images`, `gt_boxes` (B, M, 4) xyxy, `gt_labels` (B, M) int with 0 for none
-            and -1 for a class nobody knows, `gt_masks` (B, M, S, S).
+            `images`, `gt_boxes` (B, M, 4) xyxy, `gt_labels` (B, M) int with 0 for
+            padding and -1 for an unknown class, `gt_masks` (B, M, S, S).
 
     Returns:
-        For images a dict: `boxes` (B, D, 4), `labels` (B, D) int, `scores` (B, D; 0 for
-        none), `masks` (B, D, m, m) in [0, 1] over `mask_boxes` (B, D, 4). For a dict of
+        For images a dict: `boxes` (B, D, 4), `labels` (B, D) int, `scores` (B, D), 0 for
+        padding, `masks` (B, D, m, m) in [0, 1] over `mask_boxes` (B, D, 4). For a dict of
         ground truth the five losses, scalars, by the names of `LOSS_NAMES`.
 
     References:
         He et al., "Mask R-CNN", ICCV 2017.
     """
 
-    class_layers: tuple[keras.layers.Layer, ...] = ()  # no stage leaves any alone
+    class_layers: tuple[keras.layers.Layer, ...] = ()  # `OUTLINES` freezes none here
 
     def __init__(
         self, config: MaskRCNNConfig | None = None, train: TrainConfig | None = None
     ):
-        # Boxes need float32; the parts follow the global policy and may be mixed.
+        # Boxes need float32; the submodels follow the global policy and may be mixed.
         super().__init__(name="mask_rcnn", dtype="float32")
         # === Layers ===
         self.config = config or MaskRCNNConfig()
@@ -75,74 +75,75 @@ class MaskRCNN(keras.Model):
         proposals = propose(logits, deltas, self.anchors, self.config)
         return self.detect(pyramid, proposals)
 
-    # === Parts ===
+    # === Submodels ===
 
     def features(self, images):
-        """Return [P2..P6] of images (B, S, S, 3) in 0..255."""
+        """Return the features [P2..P6] of images (B, S, S, 3) in 0..255."""
         scaled = preprocess(ops.cast(images, "float32"), self.config.backbone)
         return self.feature_pyramid(self.backbone(scaled, training=False))
 
     def anchor_levels(self, pyramid):
-        """Return the levels that carry anchors."""
+        """Return the pyramid levels that have anchors."""
         return [pyramid[level - 2] for level in self.config.anchor_levels]
 
-    def read_regions(self, pyramid, boxes, size: int, sampling: int):
-        """RoIAlign boxes (B, N, 4) from P2..P5 as (B * N, size, size, C)."""
+    def roi_features(self, pyramid, boxes, size: int, sampling: int):
+        """Return RoIAlign of boxes (B, N, 4) from P2..P5, (B * N, size, size, C)."""
         level = box_ops.pyramid_level(boxes, self.config.canonical_size, 4)
-        regions = box_ops.roi_align(pyramid[:4], boxes, level, size, _STRIDES, sampling)
-        return ops.reshape(regions, (-1, size, size, self.config.pyramid_channels))
+        features = box_ops.roi_align(pyramid[:4], boxes, level, size, _STRIDES, sampling)
+        return ops.reshape(features, (-1, size, size, self.config.pyramid_channels))
 
-    def name_boxes(self, pyramid, boxes):
-        """Return class logits (B, N, 1 + classes) and deltas (B, N, K, 4)."""
+    def predict_boxes(self, pyramid, boxes):
+        """Return class logits (B, N, 1 + classes) and deltas (B, N, K, 4) of boxes."""
         count = boxes.shape[1]
-        regions = self.read_regions(pyramid, boxes, self.config.box_roi_size, 2)
-        logits, deltas = self.box_head(regions)
+        features = self.roi_features(pyramid, boxes, self.config.box_roi_size, 2)
+        logits, deltas = self.box_head(features)
         return (
             ops.reshape(logits, (-1, count, logits.shape[-1])),
             ops.reshape(deltas, (-1, count, *deltas.shape[1:])),
         )
 
-    def draw_masks(self, pyramid, boxes, labels):
+    def predict_masks(self, pyramid, boxes, labels):
         """Return mask logits (B, N, m, m) of boxes (B, N, 4) for their labels (B, N)."""
         count, size = boxes.shape[1], self.config.mask_output_size
-        regions = self.read_regions(pyramid, boxes, self.config.mask_roi_size, 1)
-        logits = ops.reshape(self.mask_head(regions), (-1, count, size, size, self.kinds))
+        features = self.roi_features(pyramid, boxes, self.config.mask_roi_size, 1)
+        shape = (-1, count, size, size, self.outputs_per_region)
+        logits = ops.reshape(self.mask_head(features), shape)
         by_class = ops.transpose(logits, (0, 1, 4, 2, 3))  # (B, N, K, m, m)
         return pick_class(by_class, labels, self.config.class_agnostic)
 
     @property
-    def kinds(self) -> int:
-        """How many boxes and masks the heads give per region."""
+    def outputs_per_region(self) -> int:
+        """Number K of boxes and masks that the heads predict per region."""
         return 1 if self.config.class_agnostic else self.config.num_classes
 
     # === Inference ===
 
     def detect(self, pyramid, proposals):
-        """Name the proposals, drop doubles and draw the masks of what is left."""
+        """Classify and refine proposals, suppress duplicates and predict their masks."""
         config = self.config
-        logits, deltas = self.name_boxes(pyramid, proposals)
+        logits, deltas = self.predict_boxes(pyramid, proposals)
         shift = np.zeros(config.num_classes + 1, np.float32)
-        shift[1] = np.log(config.prior_odds)  # Bayes: other odds, same evidence
-        shares = ops.softmax(logits + shift, axis=-1)[..., 1:]
-        # Not argmax: what Keras makes of it for TensorFlow, OpenVINO cannot convert.
-        best, index = ops.top_k(shares, 1)
+        shift[1] = np.log(config.prior_odds)  # Bayes' rule for other class priors
+        probabilities = ops.softmax(logits + shift, axis=-1)[..., 1:]
+        # Not argmax: OpenVINO cannot convert the operation that Keras uses for it.
+        best, index = ops.top_k(probabilities, 1)
         labels = index[..., 0] + 1
-        real = ops.cast(box_ops.box_area(proposals) > 1.0, "float32")
-        scores = best[..., 0] * real
+        is_proposal = ops.cast(box_ops.box_area(proposals) > 1.0, "float32")
+        scores = best[..., 0] * is_proposal
         boxes = box_ops.decode(
             proposals,
             pick_class(deltas, labels, config.class_agnostic),
             box_ops.BOX_VARIANCE,
             config.image_size,
         )
-        kept, scores = box_ops.suppress(
+        kept, scores = box_ops.non_max_suppression(
             boxes, scores, config.nms_threshold, config.max_detections
         )
         boxes = box_ops.take(boxes, kept)
         labels = ops.take_along_axis(ops.cast(labels, "int32"), kept, axis=1)
-        # A box may be a little too small: around it the mask head sees the whole edge.
+        # Boxes may be slightly too small: with a margin the mask head sees the edge.
         mask_boxes = box_ops.pad(boxes, config.mask_margin)
-        masks = ops.sigmoid(self.draw_masks(pyramid, mask_boxes, labels))
+        masks = ops.sigmoid(self.predict_masks(pyramid, mask_boxes, labels))
         return {
             "boxes": boxes,
             "labels": labels,
@@ -154,7 +155,7 @@ class MaskRCNN(keras.Model):
     # === Training ===
 
     def compute_losses(self, truth):
-        """Return the five losses for a batch of ground truth (see the class)."""
+        """Return the five losses of a batch of ground truth, see the class."""
         pyramid = self.features(truth["images"])
         logits, deltas = self.rpn(self.anchor_levels(pyramid))
         proposals = propose(logits, deltas, self.anchors, self.config)
@@ -167,14 +168,14 @@ class MaskRCNN(keras.Model):
         positive, negative, matched = targets.match_anchors(
             self.anchors, truth["gt_boxes"], truth["gt_labels"], train
         )
-        at1, weight1 = targets.sample(positive, half, self.seed)
-        at0, weight0 = targets.sample(negative, train.rpn_samples - half, self.seed)
-        index = ops.concatenate([at1, at0], axis=1)
-        is_garment = ops.concatenate([weight1, ops.zeros_like(weight0)], axis=1)
-        weights = ops.concatenate([weight1, weight0], axis=1)
+        pos, pos_weight = targets.sample(positive, half, self.seed)
+        neg, neg_weight = targets.sample(negative, train.rpn_samples - half, self.seed)
+        index = ops.concatenate([pos, neg], axis=1)
+        is_garment = ops.concatenate([pos_weight, ops.zeros_like(neg_weight)], axis=1)
+        weights = ops.concatenate([pos_weight, neg_weight], axis=1)
         gt_deltas = box_ops.encode(
-            ops.take(self.anchors, at1, axis=0),
-            box_ops.take(matched, at1),
+            ops.take(self.anchors, pos, axis=0),
+            box_ops.take(matched, pos),
             box_ops.RPN_VARIANCE,
         )
         return {
@@ -182,7 +183,7 @@ class MaskRCNN(keras.Model):
                 ops.take_along_axis(logits, index, axis=1), is_garment, weights
             ),
             "rpn_box": losses.rpn_box_loss(
-                box_ops.take(deltas, at1), ops.stop_gradient(gt_deltas), weight1
+                box_ops.take(deltas, pos), ops.stop_gradient(gt_deltas), pos_weight
             ),
         }
 
@@ -191,7 +192,7 @@ class MaskRCNN(keras.Model):
         rois = targets.sample_rois(
             proposals, truth["gt_boxes"], truth["gt_labels"], train, self.seed
         )
-        logits, deltas = self.name_boxes(pyramid, rois["boxes"])
+        logits, deltas = self.predict_boxes(pyramid, rois["boxes"])
         first = train.roi_positives
         boxes, labels = rois["boxes"][:, :first], rois["labels"][:, :first]
         match, weights = rois["match"][:, :first], rois["weights"][:, :first]
@@ -203,7 +204,7 @@ class MaskRCNN(keras.Model):
         gt_masks = targets.crop_masks(
             truth["gt_masks"], mask_boxes, match, config.mask_output_size
         )
-        mask_logits = self.draw_masks(pyramid, mask_boxes, labels)
+        mask_logits = self.predict_masks(pyramid, mask_boxes, labels)
         return {
             "class": losses.class_loss(logits, rois["labels"], rois["weights"]),
             "box": losses.box_loss(pred_deltas, ops.stop_gradient(gt_deltas), weights),
@@ -213,7 +214,7 @@ class MaskRCNN(keras.Model):
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        """Add the five losses that `call` computed, and track each."""
+        """Sum the five losses that `call` computed, and track each."""
         del x, y, sample_weight, training
         for name, value in y_pred.items():
             self.trackers[name].update_state(value)

@@ -1,7 +1,7 @@
-"""From a photo to `Detections`: letterbox, network, masks pasted back into the photo.
+"""Detect garments in a photo: letterbox, network, masks pasted back into the photo.
 
-`letterbox` and `Letterbox.to_photo` stand side by side on purpose: each undoes the
-other. What runs the network is a `runtime.Predictor`.
+`letterbox` and `Letterbox.to_photo` are inverse to each other. The network is run by a
+`runtime.Predictor`.
 """
 
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from mrcnn.windows import PAD_VALUE
 if TYPE_CHECKING:
     import keras
 
-# A rim of grey, as share of the input: a shirt cut by the photo's frame ends inside the
-# network's view, so that its edge there is predicted like any other.
-MARGIN = 0.05
+# Grey margin on each side, fraction of the input: a shirt cut by the photo's frame ends
+# inside the input, so that its edge there is predicted like any other.
+LETTERBOX_MARGIN = 0.05
 
 
 def build_network(config: NetworkConfig, weights: Path) -> "keras.Model":
-    """Build the network of a config for inference and load its weights.
+    """Build a network for inference and load its weights.
 
     Keras is imported here, which takes seconds.
 
     Args:
-        config: its type says which network it is of.
+        config: its type tells which network is built.
         weights: a `.weights.h5` file, float16 or float32.
     """
     if isinstance(config, RefinerConfig):
-        from mrcnn.refiner.model import build_refiner, reading_part
+        from mrcnn.refiner.model import build_refiner, inference_model
 
         model = build_refiner(config)
     elif isinstance(config, ChartConfig):
@@ -46,12 +46,12 @@ def build_network(config: NetworkConfig, weights: Path) -> "keras.Model":
 
         model = MaskRCNN(config)
     model.load_weights(weights)
-    return reading_part(model) if isinstance(config, RefinerConfig) else model
+    return inference_model(model) if isinstance(config, RefinerConfig) else model
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where a photo lies in the square input: input = photo * scale + offset."""
+    """Position of a photo in the square input: input = photo * scale + offset."""
 
     scale: float
     offset: tuple[float, float]  # x, y
@@ -65,17 +65,17 @@ class Letterbox:
 
 
 def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
-    """Fit a photo into a grey square, with a rim.
+    """Fit a photo into a grey square, with a margin.
 
     Args:
         image: uint8 (H, W, 3).
         size: side of the square.
 
     Returns:
-        float32 (size, size, 3) in 0..255, and where the photo lies in it.
+        float32 (size, size, 3) in 0..255, and the photo's position in it.
     """
     height, width = image.shape[:2]
-    inner = size - 2 * round(size * MARGIN)
+    inner = size - 2 * round(size * LETTERBOX_MARGIN)
     scale = inner / max(height, width)
     shape = max(1, round(width * scale)), max(1, round(height * scale))
     small = Image.fromarray(image).resize(
@@ -90,17 +90,17 @@ def letterbox(image: np.ndarray, size: int) -> tuple[np.ndarray, Letterbox]:
 def detect(
     predictor: Predictor, image: np.ndarray, threshold: float, mirror: bool = False
 ) -> list[Detections]:
-    """Find the garments of one photo.
+    """Detect the garments of one photo.
 
     Args:
         predictor: the network.
         image: uint8 (H, W, 3).
-        threshold: scores below it are dropped.
-        mirror: look at the mirrored photo too, in the same batch.
+        threshold: minimum score.
+        mirror: whether the mirrored photo is predicted too, in the same batch.
 
     Returns:
-        Detections in the photo's pixels, best first: of the photo, and with `mirror`
-        also of the mirrored photo, mirrored back.
+        Detections in the photo's pixels, highest score first: of the photo, and with
+        `mirror` also of the mirrored photo, mirrored back.
     """
     canvas, frame = letterbox(image, predictor.image_size)
     views = [canvas, canvas[:, ::-1]] if mirror else [canvas]
@@ -110,12 +110,12 @@ def detect(
             raw[name][1][:, [0, 2]] = predictor.image_size - raw[name][1][:, [2, 0]]
         raw["masks"][1] = raw["masks"][1][..., ::-1]
     return [
-        _in_photo({name: value[i] for name, value in raw.items()}, frame, threshold)
+        _to_detections({k: value[i] for k, value in raw.items()}, frame, threshold)
         for i in range(len(views))
     ]
 
 
-def _in_photo(
+def _to_detections(
     raw: dict[str, np.ndarray], frame: Letterbox, threshold: float
 ) -> Detections:
     kept = (raw["scores"] >= threshold) & (raw["scores"] > 0)  # 0: padding
@@ -130,21 +130,21 @@ def _in_photo(
 
 
 def paste_mask(mask: np.ndarray, box: np.ndarray, frame: Letterbox) -> np.ndarray:
-    """Lay a box's small mask over the photo.
+    """Resample a box's mask to the photo.
 
     Args:
-        mask: float32 (m, m) in [0, 1], spread over the box.
+        mask: float32 (m, m) in [0, 1], over the box.
         box: xyxy in the network's input.
-        frame: where the photo lies in the input.
+        frame: the photo's position in the input.
 
     Returns:
-        float32 (H, W) in [0, 1], bilinear between cells. At the box's edge the mask has
-        faded to a half, half a cell farther out to 0.
+        float32 (H, W) in [0, 1], interpolated bilinearly. At the box's edge a full mask
+        has fallen to a half, and half a cell outside it to 0.
     """
     height, width = frame.size
     x1, y1, x2, y2 = (box - np.tile(frame.offset, 2)) / frame.scale
     sx, sy = mask.shape[1] / max(x2 - x1, 1e-3), mask.shape[0] / max(y2 - y1, 1e-3)
-    # One cell of zeros all around, so that the mask fades out at its box's edge.
+    # One cell of zeros all around, so that the mask falls to 0 at the box's edge.
     padded = Image.fromarray(np.pad(mask, 1).astype(np.float32))
     moved = padded.transform(
         (width, height),

@@ -1,4 +1,4 @@
-"""Box head and mask head: what a proposal is, its exact box, its outline."""
+"""Box head and mask head: class, refined box and mask of a proposal."""
 
 import keras
 from keras import layers, ops
@@ -7,7 +7,7 @@ from mrcnn.config import MaskRCNNConfig
 
 
 def build_box_head(config: MaskRCNNConfig) -> keras.Model:
-    """Build the head that names a region and refines its box.
+    """Build the head that classifies a region and refines its box.
 
     Returns:
         A model from regions (R, box_roi_size, box_roi_size, C) to class logits
@@ -30,7 +30,7 @@ def build_box_head(config: MaskRCNNConfig) -> keras.Model:
 
 
 def build_mask_head(config: MaskRCNNConfig) -> keras.Model:
-    """Build the head that draws a region's mask.
+    """Build the head that predicts a region's mask.
 
     Returns:
         A model from regions (R, mask_roi_size, mask_roi_size, C) to mask logits
@@ -51,11 +51,11 @@ def build_mask_head(config: MaskRCNNConfig) -> keras.Model:
 
 
 def pick_class(values, labels, class_agnostic: bool):
-    """Pick each region's own class from per-class predictions.
+    """Select each region's own class from per-class predictions.
 
     Args:
-        values: (B, N, K, ...), the class axis third.
-        labels: int (B, N), 1-based; 0 picks the first class.
+        values: (B, N, K, ...).
+        labels: int (B, N), 1-based; 0 selects the first class.
         class_agnostic: True when K is 1.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Region proposal network: which anchors hold a garment, and where exactly."""
+"""Region proposal network: objectness and box deltas of anchors."""
 
 import keras
 from keras import ops
@@ -9,17 +9,20 @@ from mrcnn.config import MaskRCNNConfig
 
 
 class RegionProposalNetwork(keras.layers.Layer):
-    """Shared head over the pyramid levels (Ren et al. 2015).
+    """Head shared by all pyramid levels (Ren et al. 2015).
 
     Args:
-        config: sizes and counts.
+        config: channels, anchors.
 
     Call arguments:
         levels: list of features (B, H, W, C), one for each of `anchor_levels`.
 
     Returns:
-        objectness logits (B, A) and box deltas (B, A, 4), float32, anchors in the order
+        Objectness logits (B, A) and box deltas (B, A, 4), float32, anchors in the order
         of `make_anchors`.
+
+    References:
+        Ren et al., "Faster R-CNN", NeurIPS 2015.
     """
 
     def __init__(self, config: MaskRCNNConfig, **kwargs):
@@ -65,7 +68,7 @@ class RegionProposalNetwork(keras.layers.Layer):
 
 
 def propose(logits, deltas, anchors, config: MaskRCNNConfig):
-    """Turn RPN outputs into proposals.
+    """Decode RPN outputs to proposals and suppress duplicates.
 
     Args:
         logits: (B, A).
@@ -74,7 +77,7 @@ def propose(logits, deltas, anchors, config: MaskRCNNConfig):
         config: counts and thresholds.
 
     Returns:
-        Proposal boxes (B, proposals, 4), gradient stopped; empty places are zero boxes.
+        Proposal boxes (B, proposals, 4) without gradient, padded with zero boxes.
     """
     logits, deltas = ops.stop_gradient(logits), ops.stop_gradient(deltas)
     scores, index = ops.top_k(ops.sigmoid(logits), config.pre_nms)
@@ -82,7 +85,7 @@ def propose(logits, deltas, anchors, config: MaskRCNNConfig):
     boxes = box_ops.decode(
         chosen, box_ops.take(deltas, index), box_ops.RPN_VARIANCE, config.image_size
     )
-    kept, kept_scores = box_ops.suppress(
+    kept, kept_scores = box_ops.non_max_suppression(
         boxes, scores, config.rpn_nms_threshold, config.proposals
     )
     valid = ops.cast(kept_scores > 0, "float32")

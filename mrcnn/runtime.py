@@ -1,9 +1,9 @@
-"""Run a Keras network: in OpenVINO where that can be had, else in Keras.
+"""Run a Keras network: in OpenVINO where it is available, else in Keras.
 
-Nothing here knows what a network is for: `load_predictor` takes its config, which tells
-the input's shape, and a function that builds the `keras.Model`. With OpenVINO the
-function is called on the first start alone: the network is converted once and kept on
-disk, and later starts need neither Keras nor its backend, which saves their import.
+This works for any network: `load_predictor` takes its config, which has the input's
+shape, and a function that builds the `keras.Model`. With OpenVINO that function is only
+called on the first start: the network is converted once and cached on disk, and later
+starts need neither Keras nor its backend, which saves their import.
 """
 
 import contextlib
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 _FILES = ("network.xml", "network.bin")
 _SUMS = "sums.json"
-_COMPILED = "compiled-"  # and for what processor: starts with the digest of the rest
+_COMPILED = "compiled-"  # + processor; the file starts with the digest of its rest
 _DIGEST = hashlib.sha256().digest_size
 _LOCK_FILE = "convert.lock"  # held while a network is converted
 _PREFIX = "network-"  # of everything this module writes into a cache folder
-_MAX_NETWORKS = 12  # networks in a cache folder; a trained segmenter takes 38 MB
-# One thread at a time: two in one network are an error to OpenVINO, and two networks at
-# once slow each other down, since each takes all cores (a small pair takes 1/5 longer).
+_MAX_NETWORKS = 12  # networks in a cache folder; a segmenter takes 38 MB
+# One thread at a time: OpenVINO rejects two threads in one network, and two networks at
+# once slow each other down, since each uses all cores (a small pair takes 1/5 longer).
 _LOCK = threading.Lock()
-# float32 is asked for: left to itself, OpenVINO computes in bfloat16 where the processor
-# can, which moves outlines, and on some such processors ends the process (SIGFPE) while
-# it compiles a Mask R-CNN for several threads.
+# float32, because by default OpenVINO computes in bfloat16 where the processor supports
+# it, which moves outlines, and on some such processors crashes (SIGFPE) while it compiles
+# a Mask R-CNN for several threads.
 _SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 Runtime = Literal["auto", "keras", "openvino"]
 Build = Callable[[], "keras.Model"]
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class Config(Protocol):
-    """What a predictor needs to know of a network's config."""
+    """The part of a network's config that a predictor uses."""
 
     @property
     def image_size(self) -> int:
@@ -62,7 +62,7 @@ class Predictor(Protocol):
     Attributes:
         config: of the network.
         image_size: height and width of its input.
-        runtime: what runs it, "keras" or "openvino".
+        runtime: "keras" or "openvino".
     """
 
     config: Any
@@ -76,8 +76,8 @@ class Predictor(Protocol):
             images: float32 (B, *config.input_shape), B at least 1.
 
         Returns:
-            An array of B rows; of a network with several outputs a dict of them by
-            name. What they hold is told where the network is built.
+            An array of B rows, or for several outputs a dict of them by name, as
+            documented where the network is built.
 
         Raises:
             TypeError: the batch is not float32.
@@ -90,7 +90,7 @@ class KerasPredictor:
 
     Args:
         config: of the network.
-        build: makes the Keras model, weights loaded.
+        build: returns the Keras model with its weights.
     """
 
     runtime: Runtime = "keras"
@@ -100,7 +100,7 @@ class KerasPredictor:
 
         self.config, self.image_size = config, config.image_size
         self._model = build()
-        # XLA is slower than the plain graph on a CPU; JAX has no other way.
+        # On a CPU, XLA is slower than TensorFlow's plain graph; JAX needs it.
         self._model.compile(jit_compile=keras.backend.backend() == "jax")
         self._lock = threading.Lock()  # the first call traces: one thread at a time
 
@@ -116,9 +116,9 @@ class OpenVinoPredictor:
 
     Args:
         config: of the network.
-        build: makes the Keras model, weights loaded.
-        key: names the network in the cache, see `open_network`.
-        cache_dir: where the converted network is kept.
+        build: returns the Keras model with its weights.
+        key: of the network in the cache, see `open_network`.
+        cache_dir: of converted networks.
 
     Raises:
         ImportError, OSError, RuntimeError: see `open_network`.
@@ -140,18 +140,18 @@ class OpenVinoPredictor:
 def load_predictor(
     config: Config, build: Build, key: str, cache_dir: Path, runtime: Runtime = "auto"
 ) -> Predictor:
-    """Load a network into the runtime that suits this machine, or into a given one.
+    """Load a network into the fastest available runtime, or into a given one.
 
     Args:
         config: of the network.
-        build: makes the Keras model, weights loaded.
-        key: names the network in the cache: `fingerprint` of all that it depends on.
-        cache_dir: where OpenVINO's form of the network is kept.
-        runtime: "auto" takes OpenVINO, and Keras where that cannot be had: it is not
+        build: returns the Keras model with its weights.
+        key: of the network in the cache: `fingerprint` of all that it depends on.
+        cache_dir: of converted networks.
+        runtime: "auto" is OpenVINO, or Keras when OpenVINO is unavailable: it is not
             installed, the cache cannot be written, or the backend cannot convert.
 
     Raises:
-        ImportError, OSError, RuntimeError: with "openvino", for the same reasons.
+        ImportError, OSError, RuntimeError: OpenVINO is unavailable, with "openvino".
         OSError, ValueError: the weights cannot be read, or do not fit the config.
     """
     if runtime == "keras":
@@ -180,10 +180,10 @@ def check_batch(images: np.ndarray, input_shape: tuple[int, int, int]) -> None:
 
 
 class OpenVinoNetwork:
-    """A converted network on the processor.
+    """A converted network, compiled for this processor.
 
     Args:
-        folder: what `convert` wrote.
+        folder: written by `convert`.
     """
 
     def __init__(self, folder: Path):
@@ -197,10 +197,10 @@ class OpenVinoNetwork:
             images: float32 (B, H, W, C), B at least 1.
 
         Returns:
-            By the names of the Keras model's outputs, arrays of B rows.
+            Arrays of B rows, by the names of the Keras model's outputs.
         """
-        # One by one: a batch of two gains little on a CPU, and would have to be compiled
-        # beside the single image; a free batch size is slower than both.
+        # One image at a time: a batch of two gains little on a CPU and needs a compiled
+        # network of its own; a dynamic batch size is slower than both.
         with _LOCK:
             rows = [self._compiled(image[None]) for image in images]
         return {
@@ -210,35 +210,35 @@ class OpenVinoNetwork:
 
 
 def _compile(folder: Path) -> "openvino.CompiledModel":
-    """Compile a network, or take what was compiled on a processor like this one.
+    """Load the network compiled for this kind of processor, or compile it.
 
-    Compiling is most of a start: to read what it gave takes a third of the time.
+    Compilation takes most of a start; loading its result takes a third of the time.
     """
     import openvino
 
     core = openvino.Core()
     path = folder / f"{_COMPILED}{_processor(core)}"
-    with contextlib.suppress(OSError, RuntimeError):  # none yet, or a damaged one
-        kept = path.read_bytes()
-        digest, made = kept[:_DIGEST], kept[_DIGEST:]
-        if digest == hashlib.sha256(made).digest():
-            data = openvino.Tensor(np.frombuffer(made, np.uint8))
+    with contextlib.suppress(OSError, RuntimeError):  # missing or damaged
+        content = path.read_bytes()
+        digest, exported = content[:_DIGEST], content[_DIGEST:]
+        if digest == hashlib.sha256(exported).digest():
+            data = openvino.Tensor(np.frombuffer(exported, np.uint8))
             return core.import_model(data, "CPU", _SETTINGS)
     compiled = core.compile_model(core.read_model(folder / _FILES[0]), "CPU", _SETTINGS)
     with (
-        # A cache that may only be read, or a processor whose networks cannot be exported.
+        # The cache may be read-only, or the processor's networks cannot be exported.
         contextlib.suppress(OSError, RuntimeError),
         tempfile.TemporaryDirectory(dir=folder.parent, prefix=_PREFIX) as scratch,
     ):
-        made = compiled.export_model().getvalue()
-        whole = Path(scratch) / path.name
-        whole.write_bytes(hashlib.sha256(made).digest() + made)
-        whole.replace(path)
+        exported = compiled.export_model().getvalue()
+        temporary = Path(scratch) / path.name
+        temporary.write_bytes(hashlib.sha256(exported).digest() + exported)
+        temporary.replace(path)
     return compiled
 
 
 def _processor(core: "openvino.Core") -> str:
-    """Return a short fingerprint of what OpenVINO and numpy know of the processor."""
+    """Return a short fingerprint of the processor's name and capabilities."""
     names = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
     known = [str(core.get_property("CPU", name)) for name in names]
     numpys = np.show_config(mode="dicts") or {}
@@ -251,14 +251,13 @@ def open_network(
     key: str,
     cache_dir: Path,
 ) -> OpenVinoNetwork:
-    """Open a network from the cache; it is converted first where it is not there.
+    """Open a network from the cache, after converting it if it is not cached.
 
     Args:
-        build: makes the Keras model, weights loaded.
+        build: returns the Keras model with its weights.
         input_shape: (H, W, C) of one input image.
-        key: names the network in the cache: `fingerprint` of all that it depends on.
-        cache_dir: is made where needed; the networks that were opened least lately make
-            room for new ones.
+        key: of the network in the cache: `fingerprint` of all that it depends on.
+        cache_dir: created if absent; the least recently used networks are evicted.
 
     Raises:
         ImportError: openvino is not installed.
@@ -268,31 +267,31 @@ def open_network(
     import openvino
 
     entry = cache_dir / f"{_PREFIX}{fingerprint(key, openvino.__version__)}"
-    if not _is_whole(entry):
+    if not _is_intact(entry):
         cache_dir.mkdir(parents=True, exist_ok=True)
-        # Processes that start together convert once: it takes a minute and 1.4 GB.
+        # Of concurrent processes only one converts: it takes a minute and 1.4 GB.
         with FileLock(cache_dir / _LOCK_FILE):
-            if not _is_whole(entry):
-                _fill(entry, build, input_shape)
-    with contextlib.suppress(OSError):  # a cache that may only be read
+            if not _is_intact(entry):
+                _add_entry(entry, build, input_shape)
+    with contextlib.suppress(OSError):  # a read-only cache
         os.utime(entry)
     return OpenVinoNetwork(entry)
 
 
-def _fill(entry: Path, build: Build, input_shape: tuple[int, int, int]) -> None:
-    """Convert a network into a cache's entry, which appears when it is whole."""
+def _add_entry(entry: Path, build: Build, input_shape: tuple[int, int, int]) -> None:
+    """Convert a network into a new cache entry, atomically."""
     with tempfile.TemporaryDirectory(dir=entry.parent, prefix=_PREFIX) as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        convert(build(), input_shape, made)
-        _move_in(made, entry)
-    _drop_old(entry.parent)
+        converted = Path(scratch) / "made"
+        converted.mkdir()
+        convert(build(), input_shape, converted)
+        _move_into_place(converted, entry)
+    _evict_old(entry.parent)
 
 
 def convert(
     model: "keras.Model", input_shape: tuple[int, int, int], folder: Path
 ) -> None:
-    """Write a Keras model in OpenVINO's form, for one image at a time.
+    """Convert a Keras model to OpenVINO's format, with a batch size of one.
 
     Args:
         model: maps float32 (B, *input_shape) to a dict of tensors (B, ...).
@@ -301,7 +300,7 @@ def convert(
 
     Raises:
         RuntimeError: under another backend than TensorFlow, or for an operation that
-            OpenVINO does not know.
+            OpenVINO does not support.
     """
     import keras
     import openvino
@@ -314,8 +313,7 @@ def convert(
     signature = [keras.InputSpec(shape=(1, *input_shape), dtype="float32")]
     saved = folder / "saved"
     model.export(saved, format="tf_saved_model", verbose=False, input_signature=signature)
-    # `openvino.convert_model` would do it in one step, and tell its makers over the
-    # network that it did.
+    # `openvino.convert_model` would do it in one step, but sends telemetry.
     network = openvino.Core().read_model(saved)
     flatten_gathers(network)
     openvino.save_model(network, folder / _FILES[0], compress_to_fp16=False)
@@ -325,10 +323,10 @@ def convert(
 
 
 def flatten_gathers(network: "openvino.Model") -> None:
-    """Replace each Gather within rows by one Gather from all rows, in place.
+    """Replace each Gather with `batch_dims` by a Gather from flat values, in place.
 
-    OpenVINO (tried: 2026.2.1 and 2026.4.1) reads beyond the indices of a Gather with
-    `batch_dims` when there are fewer than 16: at best unnoticed, else the process ends.
+    OpenVINO (tested: 2026.2.1 and 2026.4.1) reads beyond the indices of a Gather with
+    `batch_dims` when there are fewer than 16, which may crash the process.
 
     Raises:
         RuntimeError: for a Gather with `batch_dims` on other than matrices.
@@ -346,14 +344,14 @@ def flatten_gathers(network: "openvino.Model") -> None:
             )
         rows, columns = values.shape
         start = np.arange(rows, dtype=np.int64)[:, None] * columns
-        place = ops.add(ops.convert(index, "i64"), ops.constant(start))
+        position = ops.add(ops.convert(index, "i64"), ops.constant(start))
         flat = ops.reshape(values, ops.constant([-1], np.int64), special_zero=False)
-        found = ops.gather(flat, place, ops.constant(0, np.int64))
-        node.output(0).replace(found.output(0))
+        gathered = ops.gather(flat, position, ops.constant(0, np.int64))
+        node.output(0).replace(gathered.output(0))
 
 
 def fingerprint(*parts: str | Path) -> str:
-    """Return a SHA-256 in hex of texts, and of files by what they hold."""
+    """Return the SHA-256, in hex, of texts and of files' contents."""
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, Path):
@@ -364,8 +362,8 @@ def fingerprint(*parts: str | Path) -> str:
     return total.hexdigest()
 
 
-def _is_whole(entry: Path) -> bool:
-    """Tell whether an entry is there, with the very bytes that were written."""
+def _is_intact(entry: Path) -> bool:
+    """Tell whether a cache entry exists and matches its checksums."""
     try:
         sums = json.loads((entry / _SUMS).read_text())
         return all(sums[name] == fingerprint(entry / name) for name in _FILES)
@@ -373,18 +371,18 @@ def _is_whole(entry: Path) -> bool:
         return False
 
 
-def _move_in(made: Path, entry: Path) -> None:
-    """Put a new entry in its place, all at once."""
-    if entry.exists():  # damaged: its place is needed, and scratch is swept anyway
-        entry.rename(made.with_name("damaged"))
+def _move_into_place(converted: Path, entry: Path) -> None:
+    """Rename a converted network to its cache entry, atomically."""
+    if entry.exists():  # damaged: moved to the temporary folder, which is deleted
+        entry.rename(converted.with_name("damaged"))
     try:
-        made.rename(entry)
+        converted.rename(entry)
     except OSError:
-        if not _is_whole(entry):  # else another process was faster
+        if not _is_intact(entry):  # else another process was faster
             raise
 
 
-def _drop_old(cache_dir: Path) -> None:
+def _evict_old(cache_dir: Path) -> None:
     entries = sorted(cache_dir.glob(f"{_PREFIX}*"), key=lambda path: path.stat().st_mtime)
     for entry in entries[:-_MAX_NETWORKS]:
         shutil.rmtree(entry, ignore_errors=True)

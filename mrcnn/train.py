@@ -1,4 +1,4 @@
-"""Training: stage after stage, each from the weights of the one before."""
+"""Training in stages, each starting from the weights of the one before."""
 
 import dataclasses
 import math
@@ -16,12 +16,15 @@ from mrcnn.model import MaskRCNN
 
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise linearly to the peak, then fall along a cosine to 2 % of it.
+    """Linear warm-up to the peak, then cosine decay to 2 % of it.
+
+    `keras.optimizers.schedules.CosineDecay` has the same decay, but reaches the peak one
+    step later: its rates in a warm-up of 50 steps are up to 2 % lower.
 
     Args:
         peak: the highest learning rate.
-        warmup: steps of the rise.
-        total: steps of the whole stage.
+        warmup: steps of the warm-up; step 0 has the rate peak / warmup.
+        total: steps of the whole stage, warm-up included.
     """
 
     def __init__(self, peak: float, warmup: int, total: int):
@@ -30,39 +33,39 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         step = keras.ops.cast(step, "float32")
-        rise = (step + 1.0) / max(self.warmup, 1)
-        along = keras.ops.clip(
+        warmup = (step + 1.0) / max(self.warmup, 1)
+        progress = keras.ops.clip(
             (step - self.warmup) / max(self.total - self.warmup, 1), 0.0, 1.0
         )
-        fall = 0.02 + 0.49 * (1.0 + keras.ops.cos(along * math.pi))
-        return self.peak * keras.ops.minimum(rise, fall)
+        decay = 0.02 + 0.49 * (1.0 + keras.ops.cos(progress * math.pi))
+        return self.peak * keras.ops.minimum(warmup, decay)
 
     def get_config(self):
         return {"peak": self.peak, "warmup": self.warmup, "total": self.total}
 
 
 class AveragedAdamW(keras.optimizers.AdamW):
-    """AdamW that may keep an exponential moving average of the weights beside them.
+    """AdamW that may keep an exponential moving average of the weights.
 
-    Keras writes the average over the weights at the end of every `fit`. A run is many
-    calls of `fit`: here the weights stay until `use_averages` asks for the average.
+    Keras overwrites the weights with the average at the end of every `fit`. A run calls
+    `fit` many times: here the weights are kept until `use_averages` is called.
     """
 
     def finalize_variable_values(self, var_list):
-        """Leave the weights as they are."""
+        """Keep the weights at the end of `fit`."""
 
     def use_averages(self, variables) -> None:
-        """Write the averages over the weights; without averages nothing happens."""
+        """Overwrite the weights with their averages, if there are any."""
         super().finalize_variable_values(variables)
         # Copies: on JAX the weights would share the averages' memory, and the next step
-        # gives the memory of the weights away.
+        # donates the memory of the weights.
         for variable in variables:
             variable.assign(np.array(variable))
 
 
 @contextmanager
 def averaged_weights(model: MaskRCNN) -> Iterator[None]:
-    """Put the averages in place of the weights, and afterwards the weights back."""
+    """Replace the weights by their averages, and restore them afterwards."""
     if not model.optimizer.use_ema:
         yield
         return
@@ -76,7 +79,7 @@ def averaged_weights(model: MaskRCNN) -> Iterator[None]:
 
 
 def compile_stage(model: MaskRCNN, stage: Stage, train: TrainConfig) -> None:
-    """Freeze what the stage leaves alone and give the model its optimizer."""
+    """Freeze what the stage does not train and compile the model with a new optimizer."""
     set_trainable(model.backbone, stage.layers)
     for layer in model.class_layers:
         layer.trainable = stage.layers != OUTLINES
@@ -88,14 +91,20 @@ def compile_stage(model: MaskRCNN, stage: Stage, train: TrainConfig) -> None:
         use_ema=train.ema > 0,
         ema_momentum=train.ema,
     )
-    # XLA is slower than the plain graph on a CPU, and TensorFlow is the CPU's choice.
+    # On a CPU, where TensorFlow is used, XLA is slower than the plain graph.
     jit = keras.backend.backend() == "jax"
     model.compile(optimizer=optimizer, jit_compile=jit)
 
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
-    """One epoch of a run: its stage, its steps, and the steps of the run after it."""
+    """One epoch of a run.
+
+    Attributes:
+        stage: its index.
+        steps: of the epoch.
+        done: steps of the whole run until its end.
+    """
 
     stage: int
     steps: int
@@ -103,7 +112,7 @@ class Epoch:
 
 
 def plan_epochs(train: TrainConfig, steps_per_epoch: int) -> list[Epoch]:
-    """Cut the stages into epochs of equal length, at most `steps_per_epoch` long."""
+    """Divide each stage into epochs of equal length, at most `steps_per_epoch`."""
     epochs: list[Epoch] = []
     done = 0
     for number, stage in enumerate(train.stages):
@@ -122,31 +131,31 @@ def run_stages(
     steps_per_epoch: int = 100,
     resume: bool = False,
     settings: dict[str, object] | None = None,
-    look: Callable[[int], dict[str, float]] | None = None,
+    evaluate: Callable[[int], dict[str, float]] | None = None,
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
 ) -> Iterator[dict[str, float]]:
-    """Train all stages, one epoch a yield; a stage begins with the averages of the last.
+    """Train all stages epoch by epoch; a stage starts from the averages of the last.
 
     After every epoch the checkpoint in `out_dir` is replaced, see `mrcnn.checkpoint`.
 
     Args:
-        model: the network; its weights are the start.
+        model: the network, with its initial weights.
         train: the recipe.
-        make_batches: gives the batches of an epoch from its number, over all stages, and
-            its steps.
+        make_batches: returns the batches of an epoch; called with its number, over all
+            stages, and its steps.
         out_dir: an existing folder.
-        steps_per_epoch: steps between two yields, at most.
-        resume: go on from the checkpoint in `out_dir`, if there is one.
-        settings: whatever else must be as it was when the run is resumed; JSON values.
-        look: called with an epoch's number when it is done, the averages in place of the
-            weights; what it returns joins the epoch's row.
-        callbacks: given to Keras; they are told epochs from 0 in every epoch.
+        steps_per_epoch: maximum steps between two yields.
+        resume: continue from the checkpoint in `out_dir`, if there is one.
+        settings: what else must be unchanged when the run is resumed; JSON values.
+        evaluate: called with an epoch's number (from 1) at its end, with the averages in
+            place of the weights; its values are added to the epoch's row.
+        callbacks: for Keras; each epoch is a `fit` of its own, so its epoch number is 0.
 
     Yields:
-        epoch (from 1), stage, step and the mean losses of the epoch.
+        The row of each epoch: epoch (from 1), stage, step and the mean losses.
 
     Raises:
-        checkpoint.RunError: when the run cannot begin.
+        checkpoint.RunError: when the run cannot start or resume.
     """
     epochs = plan_epochs(train, steps_per_epoch)
     settings = {
@@ -167,24 +176,30 @@ def run_stages(
                 model.optimizer.use_averages(model.trainable_variables)
             stage = epoch.stage
             compile_stage(model, train.stages[stage], train)
-        # Weights files leave the random state out: every epoch has one of its own.
+        # Weights files do not contain the random state: each epoch has its own seed.
         model.seed.state.assign([train.seed, number])
-        # No shuffling: the batches are drawn at random, from their own seed.
-        history = model.fit(
-            make_batches(number, epoch.steps),
-            verbose=0,
-            shuffle=False,
-            callbacks=list(callbacks),
-        ).history
         row: checkpoint.Row = {
             "epoch": number + 1,
             "stage": epoch.stage,
             "step": epoch.done,
         }
-        row |= {name: float(values[-1]) for name, values in history.items()}
-        if look is not None:
+        row |= _fit_epoch(model, make_batches(number, epoch.steps), callbacks)
+        if evaluate is not None:
             with averaged_weights(model):
-                row |= look(number + 1)
+                row |= evaluate(number + 1)
         state.rows.append(row)
         checkpoint.save(model, out_dir, state)
         yield row
+
+
+def _fit_epoch(
+    model: MaskRCNN,
+    batches: keras.utils.PyDataset,
+    callbacks: tuple[keras.callbacks.Callback, ...],
+) -> checkpoint.Row:
+    """Train one epoch; returns the mean losses."""
+    # No shuffling: the batches are random already, each from its own seed.
+    history = model.fit(
+        batches, verbose=0, shuffle=False, callbacks=list(callbacks)
+    ).history
+    return {name: float(values[-1]) for name, values in history.items()}

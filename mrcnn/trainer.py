@@ -1,4 +1,4 @@
-"""A network with named losses: what the trainers of refiner and chart share."""
+"""A trainable network with named losses: what refiner and chart trainers share."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,14 +8,14 @@ from mrcnn.config import ChartConfig, RefinerConfig
 
 
 class NetworkTrainer(keras.Model):
-    """Adds up the losses that a subclass computes in `call`, and tracks each.
+    """Sums the losses that a subclass computes in `call`, and tracks each.
 
     Args:
         name: of the model.
-        network: what is trained and ships.
+        network: the network that is trained and shipped.
         config: of the network.
-        weights: of each loss in the sum, by its name.
-        seed: of the draws in training.
+        weights: of the losses in the sum, by name.
+        seed: of random numbers in training.
     """
 
     def __init__(
@@ -35,18 +35,18 @@ class NetworkTrainer(keras.Model):
 
     @property
     def class_layers(self) -> Sequence[keras.layers.Layer]:
-        """The layers that `OUTLINES` leaves alone: none, but in a refiner."""
+        """The layers that the stage `OUTLINES` freezes: none, except in a refiner."""
         return ()
 
     @property
     def backbone(self) -> keras.Model:
-        """The part that may start from ImageNet weights."""
+        """The backbone, which may start from ImageNet weights."""
         return self.network.get_layer(f"{self.config.backbone}_backbone")
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        """Add the losses that `call` computed, and track each."""
+        """Sum the losses that `call` computed, and track each."""
         del x, y, sample_weight, training
         for name, value in y_pred.items():
             self.trackers[name].update_state(value)

@@ -1,119 +1,186 @@
-"""Square windows into a photo: the refiner's views, in training and in use."""
+"""Square windows of a photo: the inputs of refiner and chart network."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-PAD_VALUE = 127  # grey beyond a photo's edge, wherever a network looks there
-# DeepFashion2's landmarks of a short-sleeve top, mirrored: left and right change places.
-MIRRORED = np.array(
+PAD_VALUE = 127  # grey level outside the photo, in every network's input
+# Index of each of DeepFashion2's landmarks of a short sleeve top in a mirrored image.
+MIRRORED_LANDMARKS = np.array(
     [0, 5, 4, 3, 2, 1]
     + [24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6]
 )
 
 
+@dataclass(frozen=True)
+class JitterConfig:
+    """Distribution of a window's random deviation from the one at inference."""
+
+    shift_sigma: float  # fraction of the window's side
+    log_scale_mean: float  # of the window's side
+    log_scale_sigma: float
+    rotation_sigma: float  # degrees
+    stretch_sigma: float  # of the log of the aspect ratio
+    perspective_sigma: float  # change of scale across the view, along x and y
+    flip_probability: float = 0.5
+
+
 def square_window(bounds: np.ndarray, margin: float = 0.2) -> tuple[np.ndarray, float]:
-    """Return the centre (x, y) and side of the square window around a box xyxy."""
+    """Return the square window around a box.
+
+    Args:
+        bounds: box xyxy, pixels.
+        margin: on each side, fraction of the box's longer side.
+
+    Returns:
+        The centre (x, y) and the side, pixels.
+    """
     low, high = np.asarray(bounds[:2], float), np.asarray(bounds[2:], float)
     return (low + high) / 2, float(max(high - low)) * (1 + 2 * margin)
 
 
-def mask_bounds(mask: np.ndarray) -> np.ndarray:
-    """Return the box xyxy of a mask's pixels above a half; the whole frame if none."""
-    solid = mask > 0.5
-    if not solid.any():
+def box_or_frame(mask: np.ndarray) -> np.ndarray:
+    """Return the box that a view is laid around: the mask's, or else the whole frame.
+
+    Unlike `compositor.mask_box` it takes soft masks, and an empty mask (a detection whose
+    pixels are all below a half) still gives a window.
+
+    Args:
+        mask: bool or float (H, W); pixels above a half count.
+
+    Returns:
+        int (4,), xyxy, x2 and y2 exclusive.
+    """
+    is_inside = mask > 0.5
+    if not is_inside.any():
         return np.array([0, 0, mask.shape[1], mask.shape[0]])
-    columns, rows = np.flatnonzero(solid.any(0)), np.flatnonzero(solid.any(1))
+    columns = np.flatnonzero(is_inside.any(0))
+    rows = np.flatnonzero(is_inside.any(1))
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
 
 
 def homography(
-    centre: np.ndarray, turn: np.ndarray, tilt: np.ndarray, size: int
+    center: np.ndarray, linear: np.ndarray, perspective: np.ndarray, size: int
 ) -> np.ndarray:
-    """Return a window as a map (3, 3) from view pixels to photo pixels.
+    """Return a window as a homography (3, 3) from view pixels to photo pixels.
 
     Args:
-        centre: (x, y) in the photo that the view's middle shows.
-        turn: (2, 2), the linear map there, in photo pixels a view pixel.
-        tilt: (2,), how the scale changes along x and y, a view pixel.
+        center: (x, y) of the view's centre in the photo, pixels.
+        linear: (2, 2), the linear map at the centre, photo pixels per view pixel.
+        perspective: (2,), relative change of scale along x and y, per view pixel.
         size: height and width of the view.
     """
-    place, lean, middle = np.eye(3), np.eye(3), np.eye(3)
-    place[:2, :2], place[:2, 2] = turn, centre
-    lean[2, :2] = tilt
-    middle[:2, 2] = -size / 2
-    window = place @ lean @ middle
+    to_photo, projection, to_center = np.eye(3), np.eye(3), np.eye(3)
+    to_photo[:2, :2], to_photo[:2, 2] = linear, center
+    projection[2, :2] = perspective
+    to_center[:2, 2] = -size / 2
+    window = to_photo @ projection @ to_center
     return window / window[2, 2]
+
+
+def jittered_window(
+    bounds: np.ndarray,
+    size: int,
+    rng: np.random.Generator,
+    jitter: JitterConfig,
+    strength: float = 1.0,
+) -> tuple[np.ndarray, bool]:
+    """Sample a window around a box: shift, scale, rotation, flip, perspective.
+
+    Args:
+        bounds: box xyxy, pixels.
+        size: height and width of the view.
+        rng: random generator.
+        jitter: the distribution.
+        strength: factor of all deviations; 0 gives the window at inference.
+
+    Returns:
+        The window, see `homography`, and whether it mirrors the photo.
+    """
+    center, span = square_window(bounds)
+    center = center + rng.normal(0, jitter.shift_sigma * strength, 2) * span
+    mean, sigma = jitter.log_scale_mean * strength, jitter.log_scale_sigma * strength
+    span *= np.exp(rng.normal(mean, sigma))
+    angle = np.deg2rad(rng.normal(0, jitter.rotation_sigma * strength))
+    flip = -1.0 if strength and rng.random() < jitter.flip_probability else 1.0
+    stretch = np.exp(rng.normal(0, jitter.stretch_sigma * strength))
+    cos, sin = np.cos(angle) * span / size, np.sin(angle) * span / size
+    linear = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
+    perspective = rng.normal(0, jitter.perspective_sigma * strength, 2) / size
+    return homography(center, linear, perspective, size), flip < 0
 
 
 def window_matrix(bounds: np.ndarray, size: int) -> np.ndarray:
     """Return the upright window around a box xyxy as a map (3, 3) from view to photo."""
-    centre, span = square_window(bounds)
+    center, span = square_window(bounds)
     matrix = np.diag([span / size, span / size, 1.0])
-    matrix[:2, 2] = centre - span / 2
+    matrix[:2, 2] = center - span / 2
     return matrix
 
 
-def resample(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Look at a picture through a window; shrink first, so that nothing aliases.
+def resample(image: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
+    """Resample an image to a window, bilinearly; reduced first, against aliasing.
 
     Args:
         image: uint8 (H, W) or (H, W, 3).
-        matrix: (3, 3), the window: a projective map from view pixels to photo pixels.
+        window: (3, 3), a homography from view pixels to photo pixels.
         size: height and width of the view.
 
     Returns:
-        uint8 (size, size) or (size, size, 3); beyond the photo `PAD_VALUE`, of a plane 0.
+        uint8 (size, size) or (size, size, 3); outside the photo `PAD_VALUE`, or 0 for
+        an image of one channel.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
-    picture, factor = Image.fromarray(image), max(1, int(scale + 0.3))
+    scale = float(np.sqrt(abs(np.linalg.det(window[:2, :2]))))
+    source, factor = Image.fromarray(image), max(1, int(scale + 0.3))
     if factor > 1:
-        picture = picture.reduce(factor)
-    data = np.diag([1 / factor, 1 / factor, 1]) @ matrix
-    data = data / data[2, 2]
-    moved = picture.transform(
+        source = source.reduce(factor)
+    to_source = np.diag([1 / factor, 1 / factor, 1]) @ window
+    to_source = to_source / to_source[2, 2]
+    view = source.transform(
         (size, size),
         Image.Transform.PERSPECTIVE,
-        tuple(data.ravel()[:8]),
+        tuple(to_source.ravel()[:8]),
         Image.Resampling.BILINEAR,
         fillcolor=(PAD_VALUE,) * 3 if image.ndim == 3 else 0,
     )
-    return np.asarray(moved)
+    return np.asarray(view)
 
 
-def pick(indices: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Look at a map of indices through a window: no value comes between two.
+def resample_nearest(plane: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
+    """Resample indices or coordinates to a window without mixing neighbours.
 
     Args:
-        indices: uint8 (H, W).
-        matrix: see `resample`.
+        plane: uint8 or float32 (H, W).
+        window: see `resample`.
         size: height and width of the view.
 
     Returns:
-        uint8 (size, size); beyond the photo 0.
+        (size, size) of the same dtype; 0 outside the photo.
     """
-    moved = Image.fromarray(indices).transform(
+    view = Image.fromarray(plane).transform(
         (size, size),
         Image.Transform.PERSPECTIVE,
-        tuple((matrix / matrix[2, 2]).ravel()[:8]),
+        tuple((window / window[2, 2]).ravel()[:8]),
         Image.Resampling.NEAREST,
         fillcolor=0,
     )
-    return np.asarray(moved)
+    return np.asarray(view)
 
 
-def view_of(
+def network_input(
     image: np.ndarray, mask: np.ndarray, window: np.ndarray, size: int
 ) -> np.ndarray:
-    """Look at a picture and a mask through a window.
+    """Return the view of an image and a mask through a window.
 
     Args:
         image: uint8 (H, W, 3).
         mask: float32 (H, W) in [0, 1].
         window: see `resample`.
-        size: height and width of the view.
+        size: height and width of the view, S.
 
     Returns:
-        float32 (S, S, 4), all 0..255.
+        float32 (S, S, 4), RGB and mask, all 0..255.
     """
     plane = resample(np.rint(mask * 255).astype(np.uint8), window, size)
     return np.dstack([resample(image, window, size), plane]).astype(np.float32)

@@ -192,7 +192,7 @@ def test_shipped_files_stay_small():
 @pytest.mark.parametrize(
     ("room", "names"),
     [
-        (mrcnn, {"CLASS_NAMES", "Detections", "MaskRCNNConfig", "TrainConfig"}),
+        (mrcnn, {"Detections", "MaskRCNNConfig", "TrainConfig"}),
         (cyclegan, {"CycleGANConfig", "ShadingConfig", "UniversalConfig"}),
         (data_tools, {"AnnotatedPhoto", "Garment", "read_folder"}),
         (

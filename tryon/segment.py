@@ -27,7 +27,7 @@ from mrcnn.detections import Detections, mask_iou
 from mrcnn.predictor import detect
 from mrcnn.refiner.inference import Refinement, refine
 from mrcnn.runtime import Predictor
-from mrcnn.windows import mask_bounds
+from mrcnn.windows import box_or_frame
 from tryon.networks import load_network
 from tryon.types import GarmentMask, Instance
 from tryon.zoo import ModelCard, shipped_card
@@ -263,7 +263,7 @@ def as_detections(refined: list[Refinement], size: tuple[int, int]) -> Detection
         return Detections.empty(size)
     scores = classes.max(axis=1)
     detections = Detections(
-        np.array([mask_bounds(mask) for mask in masks], np.float32),
+        np.array([box_or_frame(mask) for mask in masks], np.float32),
         classes.argmax(axis=1) + 1,
         scores,
         masks,

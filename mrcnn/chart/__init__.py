@@ -1,1 +1,1 @@
-"""Dense correspondence: the place of every garment pixel on one canonical tee."""
+"""Dense correspondence: UV coordinates of every garment pixel on a canonical tee."""

@@ -1,4 +1,4 @@
-"""Training batches of the chart network: garments whose every pixel knows its place."""
+"""Training batches of the chart network: garments with chart coordinates per pixel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,23 +6,38 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mrcnn.config import CHART_STRIDE as STRIDE
-from mrcnn.windows import homography, mask_bounds, resample, square_window
+from mrcnn.windows import (
+    JitterConfig,
+    box_or_frame,
+    jittered_window,
+    resample,
+    resample_nearest,
+)
+
+PAIRED_EVERY = 4  # one view in so many is of a garment without a chart; those are paired
+JITTER = JitterConfig(
+    shift_sigma=0.03,
+    log_scale_mean=0.0,
+    log_scale_sigma=0.08,
+    rotation_sigma=9,
+    stretch_sigma=0.1,
+    perspective_sigma=0.12,
+)
 
 
 @dataclass(frozen=True)
 class Charted:
-    """A picture of a garment with its chart, or a view of one.
+    """An image of a garment with its chart coordinates, or a view of one.
 
     Attributes:
         image: uint8 (H, W, 3), RGB.
         mask: bool (H, W).
-        chart: float32 (H, W, 2), x and y on the panel that is seen; anything outside.
-        back: bool (H, W), where that panel is the back.
-        foreground: bool (H, W), what stays when an augmenter swaps the background; None
-            when that is not known.
+        chart: float32 (H, W, 2), u and v on the visible panel; arbitrary outside `mask`.
+        back: bool (H, W), where the visible panel is the back.
+        foreground: bool (H, W), what is kept when the background is replaced; None when
+            it is unknown.
     """
 
     image: NDArray[np.uint8]
@@ -32,32 +47,29 @@ class Charted:
     foreground: NDArray[np.bool_] | None = None
 
 
-TWIN_SHARE = 4  # one view in so many is of a garment without a chart
 Change = Callable[[Charted, np.random.Generator], Charted]
-
-
 Row = dict[str, NDArray[np.float32]]
-Twins = Callable[[np.random.Generator], tuple[Row, Row]]
+SamplePair = Callable[[np.random.Generator], tuple[Row, Row]]
 
 
 class ChartBatches(keras.utils.PyDataset):
-    """Batches for `ChartTrainer.fit`, drawn anew for every step from a seed.
+    """Batches for `ChartTrainer.fit`, sampled for every step from its own seed.
 
     Args:
-        load: gives the picture of an index.
-        count: number of pictures.
+        load: returns the image of an index with its chart.
+        count: number of images.
         size: height and width of a view.
-        batch_size: views a step.
-        steps: batches an epoch.
-        seed: of all draws.
-        augment: changes a view; None leaves it.
-        workers: threads that draw.
-        epoch: number of the first epoch; every epoch has other views.
-        twins: draws two views of one garment without a chart, as
-            `chart_twins.twin_rows`; a quarter of every batch are such. None for none.
+        batch_size: views per step.
+        steps: batches per epoch.
+        seed: of all random numbers.
+        augment: augments a view; None does not.
+        workers: threads that make batches.
+        epoch: number of the epoch; every epoch has other views.
+        sample_pair: returns two views of one garment without a chart, see
+            `consistency.paired_rows`; a quarter of every batch are such. None for none.
 
     Raises:
-        ValueError: when twins are wanted and `batch_size` is no multiple of 8.
+        ValueError: when there are paired views and `batch_size` is no multiple of 8.
     """
 
     def __init__(
@@ -71,15 +83,16 @@ class ChartBatches(keras.utils.PyDataset):
         augment: Change | None = None,
         workers: int = 1,
         epoch: int = 0,
-        twins: Twins | None = None,
+        sample_pair: SamplePair | None = None,
     ):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
-        if twins is not None and batch_size % (2 * TWIN_SHARE):
+        if sample_pair is not None and batch_size % (2 * PAIRED_EVERY):
             raise ValueError(
-                f"expected batch_size in multiples of {2 * TWIN_SHARE}, got {batch_size}"
+                f"expected batch_size in multiples of {2 * PAIRED_EVERY}, "
+                f"got {batch_size}"
             )
         self.load, self.count, self.augment, self.steps = load, count, augment, steps
-        self.size, self.batch_size, self.twins = size, batch_size, twins
+        self.size, self.batch_size, self.sample_pair = size, batch_size, sample_pair
         self.seed, self.epoch = seed, epoch
 
     def __len__(self) -> int:
@@ -89,13 +102,14 @@ class ChartBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int):
         """Return one batch: the inputs dict of `ChartTrainer` in a tuple."""
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        pairs = 0 if self.twins is None else self.batch_size // TWIN_SHARE // 2
-        picks = rng.integers(self.count, size=self.batch_size - 2 * pairs)
-        rows = [self._row(int(pick), rng) for pick in picks]
+        paired = self.sample_pair is not None
+        pairs = self.batch_size // PAIRED_EVERY // 2 if paired else 0
+        indices = rng.integers(self.count, size=self.batch_size - 2 * pairs)
+        rows = [self._row(int(i), rng) for i in indices]
         for _ in range(pairs):
-            assert self.twins is not None
-            rows += self.twins(rng)
-        names = rows[-1]  # what only twins have is blank in the others
+            assert self.sample_pair is not None
+            rows += self.sample_pair(rng)
+        names = rows[-1]  # arrays that only paired views have are zero in the others
         return ({name: np.stack([_get(row, name) for row in rows]) for name in names},)
 
     def _row(self, index: int, rng: np.random.Generator) -> Row:
@@ -111,44 +125,40 @@ def _get(row: Row, name: str) -> NDArray[np.float32]:
 
 
 def random_view(
-    picture: Charted, size: int, rng: np.random.Generator, shake: float = 1.0
+    garment: Charted, size: int, rng: np.random.Generator, strength: float = 1.0
 ) -> Charted:
-    """Look at a garment through a window of `random_window`."""
-    return view_charted(picture, random_window(picture.mask, size, rng, shake), size)
+    """Resample a garment to a window of `random_window`."""
+    return warp_garment(garment, random_window(garment.mask, size, rng, strength), size)
 
 
 def random_window(
-    mask: NDArray[np.bool_], size: int, rng: np.random.Generator, shake: float = 1.0
+    mask: NDArray[np.bool_],
+    size: int,
+    rng: np.random.Generator,
+    strength: float = 1.0,
+    jitter: JitterConfig = JITTER,
 ) -> NDArray[np.float64]:
-    """Draw a shaken window around a garment: shift, scale, turn, mirror, tilt.
+    """Sample a window around a garment: shift, scale, rotation, flip, perspective.
 
     Args:
-        mask: bool (H, W), of the garment in its whole picture.
+        mask: bool (H, W), of the garment in its whole image.
         size: height and width of the view.
-        rng: source of chance.
-        shake: 0 gives the window that prediction uses.
+        rng: random generator.
+        strength: factor of the jitter; 0 gives the window at inference.
+        jitter: distribution of the window.
 
     Returns:
-        (3, 3), a map from view to picture pixels; it mirrors where the determinant of
-        its (2, 2) part is below 0.
+        (3, 3), a homography from view to image pixels; it mirrors where the determinant
+        of its (2, 2) part is negative.
     """
-    centre, span = square_window(mask_bounds(mask))
-    centre = centre + rng.normal(0, 0.03 * shake, 2) * span
-    span *= np.exp(rng.normal(0, 0.08 * shake))
-    angle = np.deg2rad(rng.normal(0, 9 * shake))
-    flip = -1.0 if shake and rng.random() < 0.5 else 1.0
-    stretch = np.exp(rng.normal(0, 0.1 * shake))
-    cos, sin = np.cos(angle) * span / size, np.sin(angle) * span / size
-    turn = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
-    tilt = rng.normal(0, 0.12 * shake, 2) / size
-    return homography(centre, turn, tilt, size)
+    return jittered_window(box_or_frame(mask), size, rng, jitter, strength)[0]
 
 
-def view_charted(picture: Charted, window: NDArray[np.float64], size: int) -> Charted:
-    """Look at a garment through a window; in a mirror too x of its chart runs right.
+def warp_garment(garment: Charted, window: NDArray[np.float64], size: int) -> Charted:
+    """Resample a garment to a window; in a mirrored view, u still runs to the right.
 
     Args:
-        picture: the garment in its whole picture.
+        garment: in its whole image.
         window: (3, 3), see `random_window`.
         size: height and width of the view.
     """
@@ -156,35 +166,25 @@ def view_charted(picture: Charted, window: NDArray[np.float64], size: int) -> Ch
         None
         if plane is None
         else resample(plane.astype(np.uint8) * 255, window, size) > 127
-        for plane in (picture.mask, picture.foreground)
+        for plane in (garment.mask, garment.foreground)
     )
     assert mask is not None
-    x, y, back = (
-        _nearest(plane, window, size)
-        for plane in (picture.chart[..., 0], picture.chart[..., 1], picture.back)
+    # Nearest neighbours: coordinates on two panels must not be mixed.
+    u, v, back = (
+        resample_nearest(plane.astype(np.float32), window, size)
+        for plane in (garment.chart[..., 0], garment.chart[..., 1], garment.back)
     )
-    x = 1 - x if np.linalg.det(window[:2, :2]) < 0 else x
-    image = resample(picture.image, window, size)
-    return Charted(image, mask, np.stack([x, y], axis=-1), back > 0.5, foreground)
-
-
-def _nearest(plane: np.ndarray, window: np.ndarray, size: int) -> NDArray[np.float32]:
-    """Read a plane through a window without mixing what lies on two panels."""
-    moved = Image.fromarray(plane.astype(np.float32)).transform(
-        (size, size),
-        Image.Transform.PERSPECTIVE,
-        tuple((window / window[2, 2]).ravel()[:8]),
-        Image.Resampling.NEAREST,
-    )
-    return np.asarray(moved)
+    u = 1 - u if np.linalg.det(window[:2, :2]) < 0 else u
+    image = resample(garment.image, window, size)
+    return Charted(image, mask, np.stack([u, v], axis=-1), back > 0.5, foreground)
 
 
 def pack_view(view: Charted) -> Row:
-    """Put a view into the arrays of a batch row.
+    """Pack a view into the arrays of a batch row.
 
     Returns:
         `views` float32 (S, S, 4), RGB and mask, 0..255, and `gt_chart` float32 (S/4,
-        S/4, 4), see `chart_losses`, read at the middles of the cells.
+        S/4, 4), see `chart_losses`, sampled at the centres of the cells.
     """
     cells = np.s_[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
     mask = np.float32(255) * view.mask

@@ -8,7 +8,7 @@ from scipy import special
 
 from mrcnn.config import CHART_STRIDE as STRIDE
 from mrcnn.runtime import Predictor
-from mrcnn.windows import mask_bounds, view_of, window_matrix
+from mrcnn.windows import box_or_frame, network_input, window_matrix
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ def predict_chart(
         mask: bool (H, W).
 
     Returns:
-        A point for every fourth pixel of the view, across and down, that is garment.
+        A point for every cell of the output, 4 x 4 pixels of the view, on the garment.
     """
-    window = window_matrix(mask_bounds(mask), network.image_size)
-    view = view_of(image, mask.astype(np.float32), window, network.image_size)
+    window = window_matrix(box_or_frame(mask), network.image_size)
+    view = network_input(image, mask.astype(np.float32), window, network.image_size)
     raw = network(np.stack([view, view[:, ::-1]]))
     uv, back, scales = (
         np.asarray(raw[name], np.float32) for name in ("places", "back", "scales")

@@ -1,1 +1,1 @@
-"""Second stage of the cascade: outline, class and landmarks of one garment."""
+"""Second stage of the cascade: mask, class and landmarks of one detected garment."""

@@ -1,8 +1,8 @@
-"""Training batches of the refiner: a garment's surroundings with a spoilt first mask.
+"""Training batches of the refiner: views of garments with corrupted detector masks.
 
-The refiner meets whatever Mask R-CNN finds: boxes that are off, masks of a few cells,
-trousers taken for a shirt. So boxes are shaken and hints spoilt here, unless an example
-brings a real find of Mask R-CNN along.
+At inference the refiner gets whatever Mask R-CNN detects: inexact boxes, coarse masks,
+trousers taken for a shirt. So windows are jittered and masks corrupted here, unless an
+example has a real detection of Mask R-CNN.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,42 +13,79 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mrcnn.config import CLASS_NAMES
 from mrcnn.data import UNNAMED
 from mrcnn.windows import (
-    MIRRORED,
-    homography,
-    mask_bounds,
-    pick,
+    MIRRORED_LANDMARKS,
+    JitterConfig,
+    box_or_frame,
+    jittered_window,
     resample,
-    square_window,
+    resample_nearest,
 )
 
-NO_PART = 255  # of a map of parts: what is there is not known
-CROP, CLOSE = 0.35, 0.4  # how often a photo is cut, and how often through all its sides
-# Shares of a garment by which the frame comes in at each side, at most, and goes out.
-CUT, AROUND = 0.3, 0.4
-SLEEVES = 0.06  # share of its width cut off at both sides: no sleeve's end is seen
-_LONG_TOP = CLASS_NAMES.index("long sleeve top") + 1
-PART_STRIDE = 4  # pixels of a view a cell of its parts
+NO_PART = 255  # unknown, in a map of parts: ignored by the loss
+PART_STRIDE = 4  # view pixels per cell of the parsing head's output
+LONG_SLEEVE_TOP = 2  # DeepFashion2's category id
+JITTER = JitterConfig(
+    shift_sigma=0.06,
+    log_scale_mean=0.05,
+    log_scale_sigma=0.16,
+    rotation_sigma=9,
+    stretch_sigma=0.08,
+    perspective_sigma=0.12,
+)
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """How photos are cropped, as if they had been taken from closer."""
+
+    probability: float = 0.35
+    close_probability: float = 0.4  # of crops that cut into all four sides of the garment
+    max_inset: float = 0.3  # of a side, fraction of the garment's width or height
+    max_outset: float = 0.4  # of a side that does not cut into the garment, likewise
+    # Inset on both sides from which no sleeve's end is visible, fraction of the width.
+    sleeveless_inset: float = 0.06
+    min_side: int = 16  # pixels; smaller crops are not made
+
+
+@dataclass(frozen=True)
+class CorruptionConfig:
+    """Distribution of the detector masks that `corrupt_mask` imitates."""
+
+    box_probability: float = 0.06  # of a mask that is only its bounding box
+    box_value: float = 0.5  # of such a mask
+    min_grid: int = 10  # cells per side of a coarse mask, log-uniform
+    max_grid: int = 64
+    noise_grid: int = 6  # cells per side of low-frequency noise
+    max_noise: float = 0.3  # its standard deviation, uniform from 0
+    ellipse_rate: float = 0.7  # expected number of ellipses that are added or removed
+    ellipse_radius: tuple[float, float] = (0.04, 0.2)  # fraction of the view
+    ellipse_center: tuple[float, float] = (0.15, 0.85)  # fraction of the view
+    slope: tuple[float, float] = (4, 14)  # of the sigmoid that sharpens the mask
+    threshold: tuple[float, float] = (0.35, 0.65)  # of that sigmoid
+    shift_sigma: float = 0.015  # fraction of the view
+
+
+CROP, CORRUPTION = CropConfig(), CorruptionConfig()
 
 
 @dataclass(frozen=True)
 class Region:
-    """One thing to read again: a garment, or what was taken for one.
+    """One example of the refiner: a garment, or a false detection.
 
     Attributes:
         image: uint8 (H, W, 3), RGB.
-        mask: bool (H, W), or of a view float32 in [0, 1], the truth; None when it is not
-            known.
-        hint: float32 (H, W) in [0, 1], the first mask; None spoils `mask` instead.
-        label: 1-based id into `CLASS_NAMES`, 0 for none of them, or `UNNAMED`.
-        landmarks: float32 (K, 3), x and y in pixels and 2 seen, 1 hidden, 0 outside;
-            None when they are not known.
-        foreground: bool (H, W), what stays when an augmenter swaps the background; None
-            when that is not known.
-        parts: uint8 (H, W), indices of `PART_NAMES`, `NO_PART` where that is not known;
-            None when nothing is.
+        mask: bool (H, W), in a view float32 in [0, 1], the ground truth; None when it is
+            unknown.
+        hint: float32 (H, W) in [0, 1], the detector's mask; None corrupts `mask` instead.
+        label: DeepFashion2's category id, 1 to 13, 0 for none of them, or `UNNAMED`.
+        landmarks: float32 (K, 3), x and y in pixels, and visibility: 2 visible, 1
+            occluded, 0 outside; None when they are unknown.
+        foreground: bool (H, W), what is kept when the background is replaced; None when
+            it is unknown.
+        parts: uint8 (H, W), indices of `PART_NAMES`, or `NO_PART`; None when all are
+            unknown.
     """
 
     image: np.ndarray
@@ -60,41 +97,41 @@ class Region:
     parts: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Check that there is something to look at."""
+        """Check that the garment's place is known."""
         if self.mask is None and self.hint is None:
             raise ValueError("expected a mask or a hint, got neither")
 
     @property
-    def meant(self) -> np.ndarray:
-        """The mask, or else the hint: where the thing is."""
-        known = self.hint if self.mask is None else self.mask
-        assert known is not None
-        return known
+    def mask_or_hint(self) -> np.ndarray:
+        """The ground truth, or else the detector's mask."""
+        mask = self.hint if self.mask is None else self.mask
+        assert mask is not None
+        return mask
 
 
 Change = Callable[[Region, np.random.Generator], Region]
 
 
 class RefinerBatches(keras.utils.PyDataset):
-    """Batches for `RefinerTrainer.fit`, drawn anew for every step from a seed.
+    """Batches for `RefinerTrainer.fit`, sampled for every step from its own seed.
 
     Args:
-        load: gives the region of an index.
-        shares: how often each index is drawn, relative; its length is their number.
+        load: returns the region of an index.
+        weights: relative sampling probability of each index.
         size: height and width of a view.
-        batch_size: views a step.
-        steps: batches an epoch.
+        batch_size: views per step.
+        steps: batches per epoch.
         landmarks: K.
-        seed: of all draws.
-        augment: changes a view's colours and covers parts of it; None leaves it.
-        workers: threads that draw.
-        epoch: number of the first epoch; every epoch has other views.
+        seed: of all random numbers.
+        augment: changes a view's colours and occludes parts of it; None does not.
+        workers: threads that make batches.
+        epoch: number of the epoch; every epoch has other views.
     """
 
     def __init__(
         self,
         load: Callable[[int, np.random.Generator], Region],
-        shares: Sequence[float],
+        weights: Sequence[float],
         size: int,
         batch_size: int,
         steps: int,
@@ -107,8 +144,8 @@ class RefinerBatches(keras.utils.PyDataset):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
         self.load, self.augment, self.steps = load, augment, steps
         self.size, self.batch_size, self.landmarks = size, batch_size, landmarks
-        total = np.asarray(shares, np.float64)
-        self.shares = total / total.sum()
+        relative = np.asarray(weights, np.float64)
+        self.probabilities = relative / relative.sum()
         self.seed, self.epoch = seed, epoch
 
     def __len__(self) -> int:
@@ -118,68 +155,69 @@ class RefinerBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int):
         """Return one batch: the inputs dict of `RefinerTrainer` in a tuple."""
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        picks = rng.choice(len(self.shares), self.batch_size, p=self.shares)
-        rows = [self._row(int(pick), rng) for pick in picks]
+        count, weights = len(self.probabilities), self.probabilities
+        indices = rng.choice(count, self.batch_size, p=weights)
+        rows = [self._row(int(i), rng) for i in indices]
         return ({name: np.stack([row[name] for row in rows]) for name in rows[0]},)
 
     def _row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         view = random_region(self.load(index, rng), self.size, rng)
         if view.hint is None:
-            view = replace(view, hint=spoil_mask(view.meant, rng))
+            view = replace(view, hint=corrupt_mask(view.mask_or_hint, rng))
         if self.augment is not None:
             view = self.augment(view, rng)
         return pack_region(view, self.landmarks)
 
 
 def random_region(
-    region: Region, size: int, rng: np.random.Generator, shake: float = 1.0
+    region: Region,
+    size: int,
+    rng: np.random.Generator,
+    strength: float = 1.0,
+    jitter: JitterConfig = JITTER,
+    crop: CropConfig = CROP,
 ) -> Region:
-    """Look at a region through a shaken window: shift, scale, turn, mirror, tilt.
+    """Resample a region to a random view: crop, shift, scale, rotation, flip, tilt.
 
-    The window lies around the first mask, as in use, or else around the truth.
+    The window is laid around the detector's mask, as at inference, or else around the
+    ground truth.
 
     Args:
-        region: the thing in its whole photo.
+        region: in its whole photo.
         size: height and width of the view.
-        rng: source of chance.
-        shake: 0 gives the window that prediction uses.
+        rng: random generator.
+        strength: factor of the jitter; 0 gives the window at inference.
+        jitter: distribution of the window.
+        crop: distribution of the photo's crops.
 
     Returns:
-        The view, everything (size, size); landmarks outside of it get v = 0.
-
-    Convention:
-        The window is a projective map from view pixels to photo pixels.
+        The view, all planes (size, size); landmarks outside it have visibility 0.
     """
-    if shake and rng.random() < CROP:
-        region = _crop(region, mask_bounds(region.meant), rng)
-    first = region.meant if region.hint is None else region.hint
-    centre, span = square_window(mask_bounds(first))
-    centre = centre + rng.normal(0, 0.06 * shake, 2) * span
-    span *= np.exp(rng.normal(0.05 * shake, 0.16 * shake))
-    angle = np.deg2rad(rng.normal(0, 9 * shake))
-    flip = -1.0 if shake and rng.random() < 0.5 else 1.0
-    stretch = np.exp(rng.normal(0, 0.08 * shake))
-    cos, sin = np.cos(angle) * span / size, np.sin(angle) * span / size
-    turn = np.array([[cos * flip * stretch, -sin], [sin * flip * stretch, cos]])
-    tilt = rng.normal(0, 0.12 * shake, 2) / size
-    return _warp(region, homography(centre, turn, tilt, size), size, flip < 0)
+    if strength and rng.random() < crop.probability:
+        region = _crop_photo(region, box_or_frame(region.mask_or_hint), rng, crop)
+    mask = region.mask_or_hint if region.hint is None else region.hint
+    window, mirrored = jittered_window(box_or_frame(mask), size, rng, jitter, strength)
+    return _warp(region, window, size, mirrored)
 
 
-def _crop(region: Region, bounds: np.ndarray, rng: np.random.Generator) -> Region:
-    """Cut the photo's frame into the garment, as a photo from close by does.
+def _crop_photo(
+    region: Region, bounds: np.ndarray, rng: np.random.Generator, config: CropConfig
+) -> Region:
+    """Crop the photo into the garment, as if it had been taken from closer.
 
-    A long-sleeve top without its sleeves is of no known class: it may be dressed as if
-    they were short.
+    The class of a long-sleeve top without its sleeves becomes unknown: they might as well
+    be short.
     """
     height, width = region.image.shape[:2]
     x1, y1, x2, y2 = bounds
-    shares = rng.uniform(0 if rng.random() < CLOSE else -AROUND, CUT, 4)
-    inside = shares * np.array([x2 - x1, y2 - y1] * 2)
-    sleeveless = min(shares[0], shares[2]) > SLEEVES
-    label = UNNAMED if sleeveless and region.label == _LONG_TOP else region.label
+    is_close = rng.random() < config.close_probability
+    insets = rng.uniform(0 if is_close else -config.max_outset, config.max_inset, 4)
+    inside = insets * np.array([x2 - x1, y2 - y1] * 2)
+    sleeveless = min(insets[0], insets[2]) > config.sleeveless_inset
+    is_unnamed = sleeveless and region.label == LONG_SLEEVE_TOP
     left, top = np.maximum([x1, y1] + inside[:2], 0).astype(int)
     right, bottom = np.minimum([x2, y2] - inside[2:], [width, height]).astype(int)
-    if right - left < 16 or bottom - top < 16:
+    if right - left < config.min_side or bottom - top < config.min_side:
         return region
     part = np.s_[top:bottom, left:right]
     mask, hint, foreground, parts = (
@@ -189,102 +227,114 @@ def _crop(region: Region, bounds: np.ndarray, rng: np.random.Generator) -> Regio
     points = region.landmarks
     if points is not None:
         points = points - np.array([left, top, 0], np.float32)
+    label = UNNAMED if is_unnamed else region.label
     return Region(region.image[part], mask, hint, label, points, foreground, parts)
 
 
-def _warp(region: Region, matrix: np.ndarray, size: int, mirrored: bool) -> Region:
+def _warp(region: Region, window: np.ndarray, size: int, mirrored: bool) -> Region:
     planes = [
         None
         if plane is None
-        else resample((np.clip(plane, 0, 1) * 255).astype(np.uint8), matrix, size)
+        else resample((np.clip(plane, 0, 1) * 255).astype(np.uint8), window, size)
         / np.float32(255)
         for plane in (region.mask, region.hint, region.foreground)
     ]
     mask, hint, foreground = planes
     return Region(
-        resample(region.image, matrix, size),
+        resample(region.image, window, size),
         mask,
         hint,
         region.label,
-        _move_points(region, matrix, size, mirrored),
+        _warp_landmarks(region, window, size, mirrored),
         foreground,
-        None if region.parts is None else pick(region.parts, matrix, size),
+        None if region.parts is None else resample_nearest(region.parts, window, size),
     )
 
 
-def _move_points(
-    region: Region, matrix: np.ndarray, size: int, mirrored: bool
+def _warp_landmarks(
+    region: Region, window: np.ndarray, size: int, mirrored: bool
 ) -> np.ndarray | None:
     if region.landmarks is None:
         return None
-    points = region.landmarks[MIRRORED] if mirrored else region.landmarks
+    points = region.landmarks[MIRRORED_LANDMARKS] if mirrored else region.landmarks
     height, width = region.image.shape[:2]
     moved = (
-        np.column_stack([points[:, :2], np.ones(len(points))]) @ np.linalg.inv(matrix).T
+        np.column_stack([points[:, :2], np.ones(len(points))]) @ np.linalg.inv(window).T
     )
     moved = moved[:, :2] / moved[:, 2:]
     inside = ((moved >= 0) & (moved < size)).all(1)
     inside &= ((points[:, :2] >= 0) & (points[:, :2] < [width, height])).all(1)
-    seen = np.where(inside, points[:, 2], 0)
-    return np.column_stack([moved, seen]).astype(np.float32)
+    visibility = np.where(inside, points[:, 2], 0)
+    return np.column_stack([moved, visibility]).astype(np.float32)
 
 
-def spoil_mask(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Make the first mask that Mask R-CNN might have drawn.
+def corrupt_mask(
+    mask: np.ndarray, rng: np.random.Generator, config: CorruptionConfig = CORRUPTION
+) -> np.ndarray:
+    """Imitate the mask that Mask R-CNN might predict for a garment.
 
     Args:
-        mask: float32 (S, S) in [0, 1], the truth.
-        rng: source of chance.
+        mask: float32 (S, S) in [0, 1], the ground truth.
+        rng: random generator.
+        config: distribution of the errors.
 
     Returns:
-        float32 (S, S) in [0, 1]: moved, coarse, with pieces missing and added; now and
-        then only a box.
+        float32 (S, S) in [0, 1]: coarse, shifted, with parts missing or added; rarely
+        only a box.
     """
     size = len(mask)
-    x1, y1, x2, y2 = mask_bounds(mask)
-    if rng.random() < 0.06:
+    x1, y1, x2, y2 = box_or_frame(mask)
+    if rng.random() < config.box_probability:
         hint = np.zeros_like(mask)
-        hint[y1:y2, x1:x2] = 0.5
+        hint[y1:y2, x1:x2] = config.box_value
         return hint
-    grid = int(np.exp(rng.uniform(np.log(10), np.log(64))))
+    low, high = np.log(config.min_grid), np.log(config.max_grid)
+    grid = int(np.exp(rng.uniform(low, high)))
     cells = Image.fromarray(mask.astype(np.float32)).resize(
         (grid, grid), Image.Resampling.BOX
     )
     coarse = np.asarray(cells, np.float32)
-    noise = ndimage.zoom(rng.normal(0, 1, (6, 6)), grid / 6, order=1)[:grid, :grid]
-    noise = np.pad(noise, [(0, grid - n) for n in noise.shape], mode="edge")
-    coarse = (coarse + noise * rng.uniform(0, 0.3)).astype(np.float32)
-    for _ in range(rng.poisson(0.7)):
-        coarse[_ellipse(grid, rng)] = float(rng.random() < 0.5)
-    steep = rng.uniform(4, 14)
-    coarse = 1 / (1 + np.exp(-steep * (coarse - rng.uniform(0.35, 0.65))))
+    noise = _smooth_noise(grid, rng, config.noise_grid)
+    coarse = (coarse + noise * rng.uniform(0, config.max_noise)).astype(np.float32)
+    for _ in range(rng.poisson(config.ellipse_rate)):
+        coarse[_ellipse(grid, rng, config)] = float(rng.random() < 0.5)
+    slope = rng.uniform(*config.slope)
+    coarse = 1 / (1 + np.exp(-slope * (coarse - rng.uniform(*config.threshold))))
     soft = Image.fromarray(coarse.astype(np.float32))
     hint = np.asarray(soft.resize((size, size), Image.Resampling.BILINEAR))
-    shift = np.rint(rng.normal(0, 0.015, 2) * size).astype(int)
+    shift = np.rint(rng.normal(0, config.shift_sigma, 2) * size).astype(int)
     return np.roll(hint, shift, (0, 1)).astype(np.float32)
 
 
-def _ellipse(size: int, rng: np.random.Generator) -> np.ndarray:
+def _smooth_noise(size: int, rng: np.random.Generator, cells: int) -> np.ndarray:
+    """Return standard normal noise of cells x cells, resized to size x size."""
+    noise = rng.normal(0, 1, (cells, cells))
+    noise = ndimage.zoom(noise, size / cells, order=1)[:size, :size]
+    return np.pad(noise, [(0, size - n) for n in noise.shape], mode="edge")
+
+
+def _ellipse(size: int, rng: np.random.Generator, config: CorruptionConfig) -> np.ndarray:
+    """Return a random ellipse as a mask, bool (size, size)."""
     ys, xs = np.mgrid[:size, :size] / size
-    radius = rng.uniform(0.04, 0.2, 2)
-    centre = rng.uniform(0.15, 0.85, 2)
-    return ((ys - centre[0]) / radius[0]) ** 2 + ((xs - centre[1]) / radius[1]) ** 2 < 1
+    radius = rng.uniform(*config.ellipse_radius, 2)
+    center = rng.uniform(*config.ellipse_center, 2)
+    return ((ys - center[0]) / radius[0]) ** 2 + ((xs - center[1]) / radius[1]) ** 2 < 1
 
 
 def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
-    """Put a view into the arrays of a batch row.
+    """Pack a view into the arrays of a batch row.
 
     Returns:
         `views` float32 (S, S, 4), RGB and hint, 0..255; `gt_masks` (S/2, S/2) in [0, 1],
-        `gt_label` int, `gt_landmarks` (K, 3) with x and y as shares of the view,
-        `gt_parts` int (S/4, S/4) with `NO_PART` where it is not known, and `known`
-        float32 (3,): whether mask, label and landmarks are.
+        `gt_label` int, `gt_landmarks` (K, 3) with x and y as fractions of the view,
+        `gt_parts` int (S/4, S/4) with `NO_PART` where unknown, and `known` float32 (3,):
+        whether mask, label and landmarks are.
     """
     size = len(view.image)
-    nothing = np.zeros((size, size), np.float32)
-    mask = nothing if view.mask is None else view.mask
-    hint = nothing if view.hint is None else view.hint
-    halves = mask.reshape(size // 2, 2, size // 2, 2).mean(axis=(1, 3))
+    blank = np.zeros((size, size), np.float32)
+    mask = blank if view.mask is None else view.mask
+    hint = blank if view.hint is None else view.hint
+    half_size = mask.reshape(size // 2, 2, size // 2, 2).mean(axis=(1, 3))
     points = np.zeros((landmarks, 3), np.float32)
     cells = slice(PART_STRIDE // 2, None, PART_STRIDE)
     parts = np.full((size, size), NO_PART) if view.parts is None else view.parts
@@ -293,7 +343,7 @@ def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
     known = [view.mask is not None, view.label >= 0, view.landmarks is not None]
     return {
         "views": np.dstack([view.image, np.float32(255) * hint]).astype(np.float32),
-        "gt_masks": halves.astype(np.float32),
+        "gt_masks": half_size.astype(np.float32),
         "gt_label": np.array(max(view.label, 0), np.int32),
         "gt_landmarks": points,
         "gt_parts": parts[cells, cells].astype(np.int32),

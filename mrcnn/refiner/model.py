@@ -1,9 +1,9 @@
-"""The second stage of the cascade: a find, read again from the photo's own pixels.
+"""The refiner: mask, class and landmarks of a detection, from a view of its own.
 
-Mask R-CNN draws a shirt from a few cells of a pyramid over the whole photo. The refiner
-gets the find's surroundings at full input size, with the first mask as a hint of what is
-meant, and gives the outline, DeepFashion2's landmarks (the head of Match R-CNN, on finer
-features) and a second opinion on the class.
+Mask R-CNN predicts a mask from a few cells of a feature pyramid over the whole photo. The
+refiner gets the surroundings of the detection at full input size, with its mask as a
+hint, and predicts a finer mask, DeepFashion2's landmarks (as the head of Match R-CNN, on
+finer features) and the class anew.
 """
 
 import keras
@@ -13,7 +13,8 @@ from mrcnn.backbone import build_backbone, preprocess
 from mrcnn.config import RefinerConfig
 from mrcnn.decoder import conv, decode
 
-READ = ("masks", "classes", "places", "seen")  # the outputs that are read in use
+# The outputs at inference: mask, class, landmark coordinates, landmark visibility.
+INFERENCE_OUTPUTS = ("masks", "classes", "places", "seen")
 
 
 def build_refiner(config: RefinerConfig) -> keras.Model:
@@ -23,13 +24,13 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
         config: architecture; S is its `image_size`, K its `landmarks`.
 
     Returns:
-        A model from views (B, S, S, 4), RGB and the first mask, all 0..255, to a dict,
-        all float32: `masks` (B, S/2, S/2) logits,
-        `classes` (B, 1 + classes) logits, `heatmaps` (B, S/4, S/4, K) logits over the
-        places of each landmark, `places` (B, K, 2) their expected x and y as shares of
-        the view, `seen` (B, K) logits that a landmark is visible, `parts`
-        (B, S/4, S/4, P) logits of `PART_NAMES`. Heatmaps and parts are there to be
-        taught: see `reading_part`.
+        A model from views (B, S, S, 4), RGB and the detector's mask, all 0..255, to a
+        dict, all float32: `masks` (B, S/2, S/2) logits; `classes` (B, 1 + classes)
+        logits; `heatmaps` (B, S/4, S/4, K) logits over the cells for each landmark;
+        `places` (B, K, 2), the expected x and y of each landmark as fractions of the
+        view; `seen` (B, K) logits that a landmark is visible; `parts` (B, S/4, S/4, P)
+        logits of `PART_NAMES`. Heatmaps and parts are needed in training alone, see
+        `inference_model`.
 
     References:
         Cai and Vasconcelos, "Cascade R-CNN", CVPR 2018; Ge et al., "DeepFashion2",
@@ -38,32 +39,32 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
     """
     # === Layers ===
     size = config.image_size
-    backbone = build_backbone(config.backbone, size, finest=True)
+    backbone = build_backbone(config.backbone, size, include_c1=True)
     # === Functional model ===
     views = keras.Input((size, size, 4), name="views")
     hints = views[..., 3:] / 255.0
     stages = backbone(preprocess(views[..., :3], config.backbone), training=False)
     levels = decode(stages, hints, config.widths)
     logits = conv(1, 3, "mask_logits", None)(levels[0])  # (B, S/2, S/2, 1)
-    heatmaps, seen = _landmark_head(levels[1], config.landmarks)
+    heatmaps, visibility = _landmark_head(levels[1], config.landmarks)
     half = (size // 2, size // 2)
     outputs = {
         "masks": layers.Reshape(half, dtype="float32", name="masks")(logits),
         "classes": _class_head(stages[-1], levels[3], hints, config),
         "heatmaps": heatmaps,
-        "places": landmark_places(heatmaps),
-        "seen": seen,
+        "places": soft_argmax(heatmaps),
+        "seen": visibility,
         "parts": _part_head(levels[1], config.parts),
     }
     return keras.Model(views, outputs, name="refiner")
 
 
-def reading_part(refiner: keras.Model) -> keras.Model:
-    """Return a refiner with the outputs that `refine` reads alone, sharing its weights.
+def inference_model(refiner: keras.Model) -> keras.Model:
+    """Return a refiner with only the outputs that `refine` uses, sharing its weights.
 
-    Parts teach the features where skin, cloth and bags lie; in use nobody asks for them.
+    The parsing head is an auxiliary task, which improves the shared features.
     """
-    outputs = {name: refiner.output[name] for name in READ}
+    outputs = {name: refiner.output[name] for name in INFERENCE_OUTPUTS}
     return keras.Model(refiner.input, outputs, name=refiner.name)
 
 
@@ -78,7 +79,7 @@ def class_layers(refiner: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _class_head(top, level, hints, config: RefinerConfig):
-    """Name what the hint points at, from the whole view and from the hinted part."""
+    """Return class logits, from features pooled over the view and over the hint."""
     part = layers.AveragePooling2D(16, name="hint_part")(hints)
     wide = conv(config.class_width, 1, "class_lateral")(top)
     deep = layers.Concatenate(name="class_join")(
@@ -93,43 +94,46 @@ def _class_head(top, level, hints, config: RefinerConfig):
 
 
 def _part_head(level, count: int):
-    """Return logits of what each cell shows."""
+    """Return logits (B, S/4, S/4, P) of human parsing."""
     x = conv(level.shape[-1], 3, "part_conv")(level)
     return layers.Conv2D(count, 1, dtype="float32", name="parts")(x)
 
 
 def _landmark_head(level, count: int):
-    """Return heatmap logits and, read at the heatmaps' places, visibility logits."""
+    """Return heatmap logits, and visibility logits from features under the heatmaps."""
     width = level.shape[-1]
     x = conv(width, 3, "landmark_conv1")(level)
     x = conv(width, 3, "landmark_conv2")(x)
     heatmaps = layers.Conv2D(count, 1, dtype="float32", name="heatmaps")(x)
-    height, breadth = heatmaps.shape[1:3]
-    flat = ops.reshape(heatmaps, (-1, height * breadth, count))
-    share = ops.stop_gradient(ops.softmax(flat, axis=1))
-    cells = ops.cast(ops.reshape(x, (-1, height * breadth, width)), "float32")
-    at_places = ops.einsum("bpk,bpc->bkc", share, cells)  # (B, K, W)
-    seen = layers.Dense(count, dtype="float32", name="seen")(at_places)  # (B, K, K)
+    rows, columns = heatmaps.shape[1:3]
+    flat = ops.reshape(heatmaps, (-1, rows * columns, count))
+    probabilities = ops.stop_gradient(ops.softmax(flat, axis=1))
+    cells = ops.cast(ops.reshape(x, (-1, rows * columns, width)), "float32")
+    features = ops.einsum("bpk,bpc->bkc", probabilities, cells)  # (B, K, W)
+    seen = layers.Dense(count, dtype="float32", name="seen")(features)  # (B, K, K)
     return heatmaps, ops.einsum("bkk->bk", seen)
 
 
-def landmark_places(heatmaps):
-    """Return the expected place of each landmark.
+def soft_argmax(heatmaps):
+    """Return the expected coordinates of each landmark.
 
     Args:
         heatmaps: logits (B, h, w, K).
 
     Returns:
-        float32 (B, K, 2), x and y as shares of the view, 0 to 1.
+        float32 (B, K, 2), x and y as fractions of the view, 0 to 1.
 
     Convention:
         A cell's centre is (index + .5) / size.
+
+    References:
+        Sun et al., "Integral Human Pose Regression", ECCV 2018.
     """
     height, width, count = heatmaps.shape[1:]
     flat = ops.reshape(ops.cast(heatmaps, "float32"), (-1, height * width, count))
-    share = ops.reshape(ops.softmax(flat, axis=1), (-1, height, width, count))
+    probabilities = ops.reshape(ops.softmax(flat, axis=1), (-1, height, width, count))
     xs = (ops.arange(width, dtype="float32") + 0.5) / width
     ys = (ops.arange(height, dtype="float32") + 0.5) / height
-    x = ops.einsum("bhwk,w->bk", share, xs)
-    y = ops.einsum("bhwk,h->bk", share, ys)
+    x = ops.einsum("bhwk,w->bk", probabilities, xs)
+    y = ops.einsum("bhwk,h->bk", probabilities, ys)
     return ops.stack([x, y], axis=-1)

@@ -12,7 +12,7 @@ import numpy as np
 from mrcnn.chart.model import build_chart_network
 from mrcnn.chart.data import Charted, pack_view
 from mrcnn.chart.train import ChartTrainer
-from mrcnn.chart.consistency import Uncharted, twin_rows
+from mrcnn.chart.consistency import UnlabeledGarment, paired_rows
 from mrcnn.config import ChartConfig, Stage, TrainConfig
 from mrcnn.train import compile_stage
 
@@ -24,10 +24,11 @@ mask = np.zeros((64, 64), bool)
 mask[16:48, 16:48] = True
 image = np.rint(chart[..., [0, 1, 1]] * 255).astype("uint8")
 row = pack_view(Charted(image, mask, chart, np.zeros_like(mask)))
-photo = Uncharted(image, mask, np.zeros((25, 3), "float32"), np.zeros((25, 2), "float32"))
-twins = twin_rows(photo, 64, np.random.default_rng(0), lambda view, rng: view)
-blank = {name: np.zeros_like(twins[0][name]) for name in ("twin", "marks")}
-rows = [row | blank, row | blank, *twins]
+blank = [np.zeros((25, width), "float32") for width in (3, 2)]
+photo = UnlabeledGarment(image, mask, *blank)
+pair = paired_rows(photo, 64, np.random.default_rng(0), lambda view, rng: view)
+blank = {name: np.zeros_like(pair[0][name]) for name in ("matches", "landmark_uv")}
+rows = [row | blank, row | blank, *pair]
 batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 keras.utils.set_random_seed(0)
 if task == "read":

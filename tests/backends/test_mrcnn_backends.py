@@ -90,7 +90,7 @@ def test_training_lowers_the_losses(written, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_predictions_have_fixed_places(written, backend):
+def test_predictions_have_fixed_shapes(written, backend):
     _, report = written(backend)
     assert report["shapes"] == {
         "boxes": [2, 4, 4],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from compositor import clean_mask
 from data_tools.annotations import ATTRIBUTES, SHORT_SLEEVE_TOP, AnnotatedPhoto
-from mrcnn.coco import Piece, average_precision
+from mrcnn.coco import EncodedInstance, average_precision
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.evaluate import boundary_f, landmark_errors
 from tryon.segment import Segmenter, as_instances
@@ -39,7 +39,7 @@ class View:
     """
 
     image: NDArray[np.uint8]
-    tops: tuple[Piece, ...]
+    tops: tuple[EncodedInstance, ...]
     attributes: tuple[Mapping[str, int], ...]
 
 
@@ -63,9 +63,9 @@ class Result:
 
     name: str
     group: str
-    tops: tuple[Piece, ...]
-    finds: tuple[Piece, ...]
-    chosen: Piece | None
+    tops: tuple[EncodedInstance, ...]
+    finds: tuple[EncodedInstance, ...]
+    chosen: EncodedInstance | None
     truth: int | None
     iou: float
     boundary: float
@@ -130,7 +130,9 @@ def _close_look(photo: AnnotatedPhoto, share: float) -> Callable[[], NDArray[np.
 def read_view(photo: AnnotatedPhoto) -> View:
     """Read a photo with its short-sleeve tops."""
     tops = [g for g in photo.garments() if g.label == SHORT_SLEEVE_TOP]
-    pieces = tuple(Piece.of(top.mask, landmarks=top.landmarks) for top in tops)
+    pieces = tuple(
+        EncodedInstance.from_mask(top.mask, landmarks=top.landmarks) for top in tops
+    )
     return View(photo.image(), pieces, tuple(top.attributes for top in tops))
 
 
@@ -159,14 +161,14 @@ def close_up(view: View, share: float) -> View:
     return View(np.ascontiguousarray(view.image[window]), pieces, attributes)
 
 
-def _crop(piece: Piece, window: tuple[slice, slice]) -> Piece:
+def _crop(piece: EncodedInstance, window: tuple[slice, slice]) -> EncodedInstance:
     mask, points = piece.mask[window], piece.landmarks
     if points is not None:
         rows, columns = window
         points = points - np.array([columns.start, rows.start, 0], np.float32)
         inside = (points[:, :2] >= 0) & (points[:, :2] < mask.shape[::-1])
         points[~inside.all(axis=1)] = 0
-    return Piece.of(mask, landmarks=points)
+    return EncodedInstance.from_mask(mask, landmarks=points)
 
 
 def measure_view(segmenter: Segmenter, view: View) -> Result:
@@ -200,12 +202,14 @@ def measure_view(segmenter: Segmenter, view: View) -> Result:
     )
 
 
-def _piece_of(found: GarmentMask) -> Piece:
+def _piece_of(found: GarmentMask) -> EncodedInstance:
     instance = found.instance
-    return Piece.of(found.mask, None, instance.score, instance.landmarks)
+    return EncodedInstance.from_mask(found.mask, None, instance.score, instance.landmarks)
 
 
-def _errors(found: Piece | None, truth: Piece) -> NDArray[np.float64] | None:
+def _errors(
+    found: EncodedInstance | None, truth: EncodedInstance
+) -> NDArray[np.float64] | None:
     if found is None or found.landmarks is None or truth.landmarks is None:
         return None
     return landmark_errors(found.landmarks, truth.landmarks, truth.box)
@@ -213,7 +217,7 @@ def _errors(found: Piece | None, truth: Piece) -> NDArray[np.float64] | None:
 
 def tops_among(
     found: Detections, chosen: GarmentMask | None, threshold: float
-) -> tuple[Piece, ...]:
+) -> tuple[EncodedInstance, ...]:
     """Return the short-sleeve tops among finds.
 
     Args:
@@ -228,7 +232,9 @@ def tops_among(
             pieces.append(_piece_of(chosen))
         elif instance.label == SHORT_SLEEVE_TOP:
             mask = clean_mask(found.masks[i] >= threshold)
-            pieces.append(Piece.of(mask, None, instance.score, instance.landmarks))
+            pieces.append(
+                EncodedInstance.from_mask(mask, None, instance.score, instance.landmarks)
+            )
     return tuple(pieces)
 
 
@@ -278,7 +284,7 @@ def _precision(results: list[Result]) -> Figures:
     return values
 
 
-def _any_landmarks(photos: list[tuple[Piece, ...]]) -> bool:
+def _any_landmarks(photos: list[tuple[EncodedInstance, ...]]) -> bool:
     return any(piece.landmarks is not None for pieces in photos for piece in pieces)
 
 

@@ -192,7 +192,7 @@ def _look_at_one(
 ) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
     """Return the distances of a picture's places, and its row of a sheet."""
     rng = np.random.default_rng(0)
-    view = random_view(picture, model.config.image_size, rng, shake=0)
+    view = random_view(picture, model.config.image_size, rng, strength=0)
     row = pack_view(view)
     pred = model.network.predict_on_batch(row["views"][None])
     places, truth = np.asarray(pred["places"], np.float32)[0], row["gt_chart"]

@@ -9,7 +9,7 @@ import numpy as np
 from data_tools.annotations import AnnotatedPhoto
 from mrcnn.config import RefinerConfig
 from mrcnn.detections import mask_iou
-from mrcnn.refiner.data import RefinerBatches, Region, random_region, spoil_mask
+from mrcnn.refiner.data import RefinerBatches, Region, corrupt_mask, random_region
 from mrcnn.refiner.model import build_refiner
 from mrcnn.refiner.train import RefinerTrainer
 from mrcnn.runtime import Predictor
@@ -139,9 +139,9 @@ def judge_garments(model: RefinerTrainer, photo: AnnotatedPhoto) -> Iterator[Cas
     for index, garment in enumerate(photo.garments()):
         rng = np.random.default_rng(index)
         region = Region(image, garment.mask, None, garment.label)
-        view = random_region(region, size, rng, shake=0)
+        view = random_region(region, size, rng, strength=0)
         truth = np.asarray(view.mask)
-        hint = spoil_mask(truth, rng)
+        hint = corrupt_mask(truth, rng)
         views = np.dstack([view.image, 255 * hint]).astype(np.float32)
         logits = np.asarray(model.network.predict_on_batch(views[None])["masks"][0])
         guess = logits.repeat(2, 0).repeat(2, 1) > 0

@@ -125,7 +125,7 @@ def train(
         STEPS_PER_EPOCH,
         run.resume,
         settings={"data": _described(run.data, data)},
-        look=look,
+        evaluate=look,
         callbacks=(_StepCallback(on_step),),
     )
     board = open_board(trainee.model, run.out_dir)

@@ -25,7 +25,7 @@ def tiny_backbone():
     """Register the backbone "tiny"."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(backbone._BUILDERS, "tiny", build_tiny)
-        patch.setitem(backbone._FINEST, "tiny", "out1")
+        patch.setitem(backbone._C1_LAYERS, "tiny", "out1")
         patch.setitem(backbone._STAGE_ENDS, "tiny", ("out2", "out3", "out4", "out5"))
         yield
 

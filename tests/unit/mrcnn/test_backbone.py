@@ -83,5 +83,5 @@ def test_weights_of_the_whole_application_load(tmp_path, mobilenet):
     )
     whole.save_weights(tmp_path / "notop.weights.h5")
     backbones.load_imagenet(mobilenet, str(tmp_path / "notop.weights.h5"))
-    for mine, theirs in zip(mobilenet.weights, whole.weights, strict=True):
-        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+    for loaded, saved in zip(mobilenet.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(loaded.numpy(), saved.numpy())

@@ -78,7 +78,7 @@ def test_take_gathers_per_picture():
 
 
 def plain_nms(boxes, scores, threshold, count):
-    """Greedy suppression as textbooks have it."""
+    """Greedy suppression as in textbooks."""
     kept = []
     for i in np.argsort(-scores, kind="stable"):
         if scores[i] <= 0 or len(kept) == count:
@@ -93,12 +93,12 @@ def plain_nms(boxes, scores, threshold, count):
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.3, 0.6])
-def test_suppress_is_greedy_suppression(threshold):
+def test_nms_is_greedy(threshold):
     rng = np.random.default_rng(int(threshold * 10))
     boxes = np.stack([random_boxes(rng, 30, 40.0) for _ in range(2)])
     scores = rng.permutation(60).reshape(2, 30).astype(np.float32) / 60
     scores[:, ::7] = 0
-    index, kept = map(numpy, box_ops.suppress(boxes, scores, threshold, 12))
+    index, kept = map(numpy, box_ops.non_max_suppression(boxes, scores, threshold, 12))
     assert index.shape == kept.shape == (2, 12)
     for i in range(2):
         expected = plain_nms(boxes[i], scores[i], threshold, 12)
@@ -106,18 +106,19 @@ def test_suppress_is_greedy_suppression(threshold):
         np.testing.assert_allclose(kept[i][: len(expected)], scores[i][expected])
 
 
-def test_suppress_walks_a_chain():
-    """Each box strikes the next: every second one stays, however long the chain."""
+def test_nms_of_a_chain_of_overlaps():
+    """Each box overlaps the next: every second one is kept, however long the chain."""
     left = np.arange(20, dtype=np.float32) * 4
     boxes = np.stack([left, left * 0, left + 10, left * 0 + 10], -1)[None]
     scores = np.linspace(1, 0.1, 20, dtype=np.float32)[None]
-    index, kept = box_ops.suppress(boxes, scores, 0.4, 20)  # IoU 6 / 14 and 2 / 18
+    # IoU 6 / 14 with the next box, 2 / 18 with the one after it
+    index, kept = box_ops.non_max_suppression(boxes, scores, 0.4, 20)
     assert numpy(index)[0][numpy(kept)[0] > 0].tolist() == list(range(0, 20, 2))
 
 
-def test_suppress_of_nothing():
+def test_nms_of_padding_alone():
     boxes, scores = np.zeros((1, 5, 4), np.float32), np.zeros((1, 5), np.float32)
-    _, kept = box_ops.suppress(boxes, scores, 0.5, 3)
+    _, kept = box_ops.non_max_suppression(boxes, scores, 0.5, 3)
     np.testing.assert_array_equal(numpy(kept), np.zeros((1, 3)))
 
 

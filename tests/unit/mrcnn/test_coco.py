@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mrcnn.coco import LANDMARK_SIGMA, Piece, average_precision
+from mrcnn.coco import LANDMARK_SIGMA, EncodedInstance, average_precision
 
 
 def block(top, bottom, left, right, size=(100, 100)):
@@ -12,16 +12,19 @@ def block(top, bottom, left, right, size=(100, 100)):
     return mask
 
 
-def pieces(masks, scores=None):
+def instances(masks, scores=None):
     scores = scores or [[1.0] * len(row) for row in masks]
     return [
-        [Piece.of(mask, score=score) for mask, score in zip(row, s, strict=True)]
+        [
+            EncodedInstance.from_mask(mask, score=score)
+            for mask, score in zip(row, s, strict=True)
+        ]
         for row, s in zip(masks, scores, strict=True)
     ]
 
 
 def mask_ap(truth, found, scores):
-    return average_precision(pieces(truth), pieces(found, scores), "segm")
+    return average_precision(instances(truth), instances(found, scores), "segm")
 
 
 def test_ap_of_the_truth_is_one():
@@ -38,7 +41,7 @@ def test_ap_by_hand():
     assert found["AP"] == pytest.approx(0.7, abs=0.011)
 
 
-def test_a_better_scored_false_find_halves_ap():
+def test_a_false_positive_of_higher_score_halves_ap():
     truth = [[block(10, 50, 10, 50)], []]
     found = [[block(10, 50, 10, 50)], [block(60, 90, 60, 90)]]
     assert mask_ap(truth, found, [[0.5], [0.9]])["AP50"] == pytest.approx(0.5)
@@ -51,7 +54,7 @@ def test_a_miss_costs_recall():
     assert found["AP50"] == pytest.approx(0.5, abs=0.01)
 
 
-def test_nothing_found():
+def test_ap_without_detections_is_zero():
     found = mask_ap([[block(10, 50, 10, 50)]], [[]], [[]])
     assert found == {"AP": 0, "AP50": 0, "AP75": 0}
 
@@ -67,17 +70,17 @@ def test_nothing_is_printed(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_piece_keeps_mask_and_bounds():
-    piece = Piece.of(block(10, 50, 20, 90), score=0.5)
-    assert piece.box == (20, 10, 90, 50)
-    assert piece.score == 0.5
-    np.testing.assert_array_equal(piece.mask, block(10, 50, 20, 90))
+def test_encoding_keeps_mask_and_box():
+    instance = EncodedInstance.from_mask(block(10, 50, 20, 90), score=0.5)
+    assert instance.box == (20, 10, 90, 50)
+    assert instance.score == 0.5
+    np.testing.assert_array_equal(instance.mask, block(10, 50, 20, 90))
 
 
-def test_box_ap_looks_at_the_box_alone():
-    """The mask is a quarter of the box that the detector drew."""
-    truth = [[Piece.of(block(0, 40, 0, 40))]]
-    found = [[Piece.of(block(0, 20, 0, 20), box=(0, 0, 40, 40))]]
+def test_box_ap_depends_on_the_box_alone():
+    """The mask is a quarter of the detected box."""
+    truth = [[EncodedInstance.from_mask(block(0, 40, 0, 40))]]
+    found = [[EncodedInstance.from_mask(block(0, 20, 0, 20), box=(0, 0, 40, 40))]]
     assert average_precision(truth, found, "bbox")["AP"] == pytest.approx(1)
     assert average_precision(truth, found, "segm")["AP"] == 0
 
@@ -87,7 +90,9 @@ def marked(shift, score=1.0, v=2.0):
     grid = np.stack(np.meshgrid(np.arange(5), np.arange(5)), -1).reshape(-1, 2) * 8.0
     points = np.concatenate([grid + [shift, 0], np.full((25, 1), v)], axis=1)
     mask = block(0, 40, 0, 40)
-    return Piece.of(mask, score=score, landmarks=points.astype(np.float32))
+    return EncodedInstance.from_mask(
+        mask, score=score, landmarks=points.astype(np.float32)
+    )
 
 
 @pytest.mark.parametrize("similarity", [0.97, 0.72, 0.52, 0.4])
@@ -107,7 +112,7 @@ def test_landmarks_outside_the_photo_do_not_count():
 
 
 def test_photos_without_landmarks_are_left_out():
-    bare = Piece.of(block(0, 40, 0, 40))
+    bare = EncodedInstance.from_mask(block(0, 40, 0, 40))
     truth, found = [[marked(0)], [bare], []], [[marked(0)], [marked(0)], [marked(9)]]
     assert average_precision(truth, found, "keypoints")["AP"] == pytest.approx(1)
     none = average_precision([[bare]], [[marked(0)]], "keypoints")

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from mrcnn import CLASS_NAMES
-from mrcnn.config import MaskRCNNConfig
+from data_tools.annotations import CATEGORIES
+from mrcnn.config import MaskRCNNConfig, RefinerConfig
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_configs_do_not_change():
         MaskRCNNConfig().image_size = 64
 
 
-def test_class_names_are_deepfashion2s():
-    assert len(CLASS_NAMES) == 13
-    assert CLASS_NAMES[0] == "short sleeve top"
-    assert CLASS_NAMES[-1] == "sling dress"
+def test_classes_are_deepfashion2s_categories():
+    assert MaskRCNNConfig().num_classes == RefinerConfig().num_classes == len(CATEGORIES)
+    assert CATEGORIES[0] == "short sleeve top"
+    assert CATEGORIES[-1] == "sling dress"

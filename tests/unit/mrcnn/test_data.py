@@ -92,7 +92,7 @@ def test_large_photos_are_shrunk_before_they_are_sampled():
     assert view[16:48, 16:48].max() < 160
 
 
-def test_truth_in_fixed_places():
+def test_ground_truth_is_padded():
     masks = np.zeros((2, 32, 32), bool)
     masks[0, 4:10, 6:20] = True
     masks[1, 31, 31] = True
@@ -152,15 +152,15 @@ def test_another_epoch_has_other_views(train_config, shirts):
     assert not np.array_equal(before, made[0][0]["images"])
 
 
-def test_shares_decide_what_is_drawn(train_config, shirts):
-    drawn = []
+def test_weights_decide_what_is_sampled(train_config, shirts):
+    sampled = []
     made = TrainingBatches(
-        lambda i, rng: drawn.append(i) or shirts[i], (0, 3, 0, 1), 64, train_config, 1
+        lambda i, rng: sampled.append(i) or shirts[i], (0, 3, 0, 1), 64, train_config, 1
     )
     for index in range(20):
         made[index]
-    assert set(drawn) == {1, 3}
-    assert drawn.count(1) > drawn.count(3)
+    assert set(sampled) == {1, 3}
+    assert sampled.count(1) > sampled.count(3)
 
 
 def test_the_augmenter_changes_pixels_alone(train_config, shirts):

@@ -37,7 +37,7 @@ def test_weighted_mean():
     assert float(losses.weighted_mean(array(1, 2, 6), array(0, 0, 0))) == 0
 
 
-def test_rpn_class_loss_skips_what_was_not_drawn():
+def test_rpn_class_loss_skips_padding():
     value = losses.rpn_class_loss(array([0, 9]), array([1, 0]), array([1, 0]))
     assert float(value) == pytest.approx(np.log(2))
 
@@ -56,7 +56,7 @@ def test_class_loss():
     assert float(value) == pytest.approx((np.log(4) + 0.1 * 75) / 2)
 
 
-def test_class_loss_asks_nothing_of_a_garment_that_nobody_can_name():
+def test_class_loss_ignores_garments_of_unknown_class():
     logits = array([[0, 0, 0, 0], [0, 9, 0, 0]])
     value = losses.class_loss(logits, np.array([[2, -1]], np.int32), array([1, 1]))
     assert float(value) == pytest.approx(np.log(4))

@@ -28,7 +28,7 @@ def model(request, config, train_config):
     return made
 
 
-def test_predictions_have_fixed_places(model, shirts):
+def test_predictions_have_fixed_shapes(model, shirts):
     images = batch_of(shirts[:3])["images"]
     found = model.predict_on_batch(images)
     forms = {name: (value.shape, value.dtype.name) for name, value in found.items()}

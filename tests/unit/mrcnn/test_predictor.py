@@ -15,8 +15,8 @@ from mrcnn.runtime import KerasPredictor
 from mrcnn.windows import PAD_VALUE
 
 
-class FindsRed:
-    """Finds the box of all red pixels; the second place is empty, the third weak."""
+class DetectsRed:
+    """Detects the red pixels; the second row is padding, the third has a low score."""
 
     image_size = 128
 
@@ -65,7 +65,7 @@ def test_boxes_come_back_from_the_letterbox(size):
     np.testing.assert_allclose(
         frame.to_photo(inside), [[0, 0, width, height]], atol=within
     )
-    assert xs.min() >= 6  # a rim of 5 %
+    assert xs.min() >= 6  # a margin of 5 %
     assert ys.min() >= 6
     assert (canvas[0] == PAD_VALUE).all()
 
@@ -90,7 +90,7 @@ def test_a_full_mask_fills_its_box():
     assert not pasted[:8].any()
 
 
-def test_a_mask_is_pasted_where_it_was_cut():
+def test_a_mask_is_pasted_into_its_box():
     mask = np.zeros((4, 4), np.float32)
     mask[1, 2] = 1
     frame = Letterbox(1.0, (0.0, 0.0), (40, 40))
@@ -100,8 +100,8 @@ def test_a_mask_is_pasted_where_it_was_cut():
     assert (xs.min() + xs.max() + 1) / 2 == 25
 
 
-def test_a_mask_at_the_frame_is_whole_there():
-    """The network sees a rim, so a box may end beyond the photo."""
+def test_a_mask_at_the_photos_edge_is_complete():
+    """The input has a margin, so a box may end outside the photo."""
     frame = Letterbox(1.0, (10.0, 10.0), (30, 30))
     pasted = paste_mask(
         np.ones((7, 7), np.float32), np.array([0, 0, 30, 30], np.float32), frame
@@ -110,7 +110,7 @@ def test_a_mask_at_the_frame_is_whole_there():
     assert pasted[29, 29] == 0
 
 
-def test_an_empty_box_pastes_nothing_much():
+def test_an_empty_box_pastes_at_most_a_pixel():
     frame = Letterbox(1.0, (0.0, 0.0), (20, 20))
     pasted = paste_mask(np.ones((7, 7), np.float32), np.zeros(4, np.float32), frame)
     assert np.isfinite(pasted).all()
@@ -119,16 +119,16 @@ def test_an_empty_box_pastes_nothing_much():
 
 def test_detections_are_in_the_photos_pixels():
     image, mask = photo()
-    (found,) = detect(FindsRed(), image, 0.5)
+    (found,) = detect(DetectsRed(), image, 0.5)
     assert found.labels.tolist() == [2]
     assert found.scores.tolist() == pytest.approx([0.9])
     np.testing.assert_allclose(found.boxes, [[20, 30, 100, 90]], atol=2)
     assert mask_iou(found.masks[0] >= 0.5, mask) > 0.9
 
 
-def test_the_mirrored_look_finds_the_same_place():
+def test_the_mirrored_photo_has_the_same_detections():
     image, mask = photo()
-    predictor = FindsRed()
+    predictor = DetectsRed()
     plain, mirrored = detect(predictor, image, 0.5, mirror=True)
     np.testing.assert_array_equal(predictor.images[1], predictor.images[0][:, ::-1])
     np.testing.assert_allclose(mirrored.boxes, plain.boxes, atol=0.1)
@@ -139,9 +139,9 @@ def test_the_mirrored_look_finds_the_same_place():
 @pytest.mark.parametrize(
     ("threshold", "count"), [(0.0, 2), (0.2, 2), (0.5, 1), (0.95, 0)]
 )
-def test_the_threshold_drops_weak_ones_and_empty_places(threshold, count):
+def test_the_threshold_drops_low_scores_and_padding(threshold, count):
     image, _ = photo()
-    (found,) = detect(FindsRed(), image, threshold)
+    (found,) = detect(DetectsRed(), image, threshold)
     assert len(found) == count
     assert found.masks.shape == (count, *image.shape[:2])
 

@@ -1,4 +1,4 @@
-"""OpenVINO behind the seam: the same numbers, a cache that mends itself."""
+"""OpenVINO gives the numbers of Keras; its cache recovers from damage."""
 
 import hashlib
 import os
@@ -254,7 +254,9 @@ def test_a_damaged_compilation_is_made_again(tmp_path, pictures, compilations, d
 
 
 @needs_openvino
-def test_what_openvino_cannot_take_is_made_again(tmp_path, pictures, compilations):
+def test_a_network_openvino_cannot_import_is_compiled_again(
+    tmp_path, pictures, compilations
+):
     """A file that is whole, but of something else."""
     open_network(Builder(), SHAPE, "two", tmp_path)
     other = hashlib.sha256(b"?").digest() + b"?"
@@ -278,7 +280,7 @@ def test_another_processor_compiles_for_itself(
 
 @needs_openvino
 @pytest.mark.parametrize("error", [PermissionError("read-only"), RuntimeError("none")])
-def test_what_cannot_be_kept_is_compiled_every_time(
+def test_a_network_that_cannot_be_cached_is_compiled_every_time(
     tmp_path, pictures, compilations, openvino, monkeypatch, error
 ):
     """The cache may only be read, or the processor's networks cannot be exported."""
@@ -317,8 +319,8 @@ def test_a_network_is_converted_by_one_while_another_waits(tmp_path, monkeypatch
         entry.mkdir()
         made.append(entry)
 
-    monkeypatch.setattr(runtime, "_is_whole", lambda _: bool(made))
-    monkeypatch.setattr(runtime, "_fill", slow)
+    monkeypatch.setattr(runtime, "_is_intact", lambda _: bool(made))
+    monkeypatch.setattr(runtime, "_add_entry", slow)
     monkeypatch.setattr(runtime, "OpenVinoNetwork", lambda _: "opened")
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(open_network, Builder(), SHAPE, "k", tmp_path)
@@ -329,20 +331,20 @@ def test_a_network_is_converted_by_one_while_another_waits(tmp_path, monkeypatch
 
 
 @needs_openvino
-def test_the_oldest_networks_make_room(tmp_path, monkeypatch):
+def test_the_least_recently_used_networks_are_evicted(tmp_path, monkeypatch):
     monkeypatch.setattr(runtime, "_MAX_NETWORKS", 2)
-    (tmp_path / "mine").mkdir()
+    (tmp_path / "other").mkdir()
     for age, name in ((1, "network-old"), (2, "network-older")):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
     open_network(Builder(), SHAPE, "two", tmp_path)
     left = {path.name for path in entries(tmp_path)}
-    assert {"mine", "network-old"} < left
+    assert {"other", "network-old"} < left
     assert len(left) == 3
 
 
 @needs_openvino
-def test_a_network_in_use_does_not_make_room(tmp_path, monkeypatch):
+def test_a_recently_used_network_is_not_evicted(tmp_path, monkeypatch):
     monkeypatch.setattr(runtime, "_MAX_NETWORKS", 2)
     for name in ("used", "idle"):
         open_network(Builder(), SHAPE, name, tmp_path)

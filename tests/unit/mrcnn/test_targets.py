@@ -51,20 +51,20 @@ def test_a_box_without_label_is_no_garment(train_config):
     assert numpy(positive)[0].tolist() == [False, True]
 
 
-@pytest.mark.parametrize("there", [0, 1, 3, 9])
-def test_sample_draws_what_there_is(there):
+@pytest.mark.parametrize("available", [0, 1, 3, 9])
+def test_sample_takes_candidates_without_replacement(available):
     candidates = np.zeros((2, 12), bool)
-    candidates[:, :there] = True
+    candidates[:, :available] = True
     seed = keras.random.SeedGenerator(1)
     index, weight = map(numpy, targets.sample(candidates, 4, seed))
     assert index.shape == weight.shape == (2, 4)
     for row in range(2):
-        drawn = index[row][weight[row] > 0]
-        assert len(drawn) == len(set(drawn.tolist())) == min(4, there)
-        assert (drawn < there).all()
+        sampled = index[row][weight[row] > 0]
+        assert len(sampled) == len(set(sampled.tolist())) == min(4, available)
+        assert (sampled < available).all()
 
 
-def test_sample_draws_every_candidate_at_times():
+def test_sample_takes_every_candidate_at_times():
     seed = keras.random.SeedGenerator(1)
     candidates = np.ones((50, 6), bool)
     index, _ = targets.sample(candidates, 2, seed)
@@ -82,7 +82,7 @@ def test_rois_are_garments_first(train_config):
     rois = targets.sample_rois(proposals, GT_BOXES, GT_LABELS, train, seed)
     rois = {name: numpy(value)[0] for name, value in rois.items()}
     assert rois["boxes"].shape == (6, 4)
-    # Two proposals and the two garments themselves are positive: three are drawn.
+    # Two proposals and the two garments themselves are positive: three are sampled.
     assert rois["weights"].tolist() == [1, 1, 1, 1, 1, 0]
     assert (rois["labels"][:3] == GT_LABELS[0][rois["match"][:3]]).all()
     assert rois["labels"][3:].tolist() == [0, 0, 0]
@@ -120,7 +120,7 @@ def test_a_mask_cut_at_the_pictures_size_is_itself():
     np.testing.assert_array_equal(numpy(cut)[0, 0], masks[0, 0])
 
 
-def test_a_garment_that_nobody_can_name_is_found_all_the_same(train_config):
+def test_a_garment_of_unknown_class_is_detected_all_the_same(train_config):
     labels = np.where(GT_LABELS > 0, -1, 0)
     named = targets.match_anchors(GT_BOXES[0], GT_BOXES, GT_LABELS, train_config)
     found = targets.match_anchors(GT_BOXES[0], GT_BOXES, labels, train_config)

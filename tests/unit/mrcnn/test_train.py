@@ -78,12 +78,12 @@ def test_a_run_writes_its_log_and_weights(start, tmp_path, config, train_config)
     ]
     again = MaskRCNN(config, train_config)
     again.load_weights(tmp_path / "model.weights.h5")
-    for mine, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    for trained, loaded in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(trained, loaded)
 
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(start, tmp_path):
-    """Killed within a stage and between stages; weights, averages, log and draws."""
+    """Killed within a stage and between stages: same weights, averages and log."""
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     whole, rows = start(tmp_path / "whole", ema=0.5)
@@ -95,8 +95,8 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(start, tmp_path):
             model, more = start(tmp_path / "killed", ema=0.5)
         resumed += [next(more) for _ in range(count)]
     assert resumed == rows
-    for mine, theirs in zip(whole.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    for one, other in zip(whole.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
     logs = [(tmp_path / name / "log.csv").read_text() for name in ("whole", "killed")]
     assert logs[0] == logs[1]
 
@@ -139,18 +139,20 @@ def test_a_run_is_resumed_as_it_was(start, tmp_path):
         next(start(tmp_path, resume=True)[1])
 
 
-def test_averages_are_seen_and_put_back(start, tmp_path):
-    seen = []
-    model, rows = start(tmp_path, ema=0.9, steps_per_epoch=2, look=lambda _: look())
+def test_averages_are_evaluated_and_weights_restored(start, tmp_path):
+    averages = []
+    model, rows = start(tmp_path, ema=0.9, steps_per_epoch=2, evaluate=lambda _: copy())
 
-    def look():
-        seen.append([np.array(w) for w in model.get_weights()])
-        return {"looks": len(seen)}
+    def copy():
+        averages.append([np.array(w) for w in model.get_weights()])
+        return {"copies": len(averages)}
 
-    assert next(rows)["looks"] == 1
+    assert next(rows)["copies"] == 1
     after = model.get_weights()
-    assert not all(np.array_equal(a, b) for a, b in zip(seen[0], after, strict=True))
-    assert all(np.allclose(a, b, atol=0.1) for a, b in zip(seen[0], after, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(averages[0], after, strict=True))
+    assert all(
+        np.allclose(a, b, atol=0.1) for a, b in zip(averages[0], after, strict=True)
+    )
 
 
 def test_the_seed_decides_the_run(start, tmp_path):

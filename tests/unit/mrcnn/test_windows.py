@@ -5,25 +5,25 @@ import pytest
 
 from mrcnn.config import LANDMARK_NAMES
 from mrcnn.windows import (
-    MIRRORED,
+    MIRRORED_LANDMARKS,
     PAD_VALUE,
-    mask_bounds,
-    pick,
+    box_or_frame,
     resample,
+    resample_nearest,
     square_window,
     window_matrix,
 )
 
 
-def test_bounds_of_a_mask_are_exclusive_at_the_end():
+def test_the_box_of_a_mask_is_exclusive_at_the_end():
     mask = np.zeros((6, 8), np.float32)
     mask[2:4, 3:7] = 0.9
     mask[0, 0] = 0.4  # below a half: no garment
-    assert mask_bounds(mask).tolist() == [3, 2, 7, 4]
+    assert box_or_frame(mask).tolist() == [3, 2, 7, 4]
 
 
-def test_bounds_of_nothing_are_the_frame():
-    assert mask_bounds(np.zeros((6, 8))).tolist() == [0, 0, 8, 6]
+def test_the_box_of_an_empty_mask_is_the_frame():
+    assert box_or_frame(np.zeros((6, 8))).tolist() == [0, 0, 8, 6]
 
 
 def test_the_window_is_square_and_has_a_margin_on_every_side():
@@ -46,12 +46,13 @@ def test_beyond_the_photo_it_is_grey_and_planes_are_zero():
     assert (resample(np.full((8, 8), 200, np.uint8), matrix, 8)[:4] == 0).all()
 
 
-def test_indices_are_picked_and_never_mixed():
+def test_indices_are_never_mixed():
     indices = np.random.default_rng(0).choice([0, 3, 200], (9, 12)).astype(np.uint8)
     matrix = np.diag([0.5, 0.5, 1.0])
-    seen = pick(indices, matrix, 18)
-    np.testing.assert_array_equal(seen, indices.repeat(2, 0).repeat(2, 1)[:18, :18])
-    assert (pick(indices, np.diag([2.0, 2.0, 1.0]), 18)[:, 6:] == 0).all()
+    view = resample_nearest(indices, matrix, 18)
+    np.testing.assert_array_equal(view, indices.repeat(2, 0).repeat(2, 1)[:18, :18])
+    view = resample_nearest(indices, np.diag([2.0, 2.0, 1.0]), 18)
+    assert (view[:, 6:] == 0).all()
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0, 6.5])
@@ -59,7 +60,7 @@ def test_a_box_lies_in_the_middle_of_its_window(scale):
     side = int(40 * scale)
     image = np.zeros((4 * side, 4 * side), np.uint8)
     image[side : 2 * side, side : 2 * side] = 255
-    matrix = window_matrix(mask_bounds(image), 56)
+    matrix = window_matrix(box_or_frame(image), 56)
     view = resample(image, matrix, 56)
     inside = np.zeros((56, 56), bool)
     inside[8:48, 8:48] = True  # 56 / (1 + 2 * .2) = 40 pixels, 8 on each side
@@ -67,10 +68,10 @@ def test_a_box_lies_in_the_middle_of_its_window(scale):
     assert (view[~inside] < 100).mean() > 0.95
 
 
-def test_mirrored_landmarks_change_sides_twice_to_be_back():
-    assert sorted(MIRRORED) == list(range(25))
-    assert MIRRORED[MIRRORED].tolist() == list(range(25))
+def test_mirroring_landmarks_twice_is_the_identity():
+    assert sorted(MIRRORED_LANDMARKS) == list(range(25))
+    assert MIRRORED_LANDMARKS[MIRRORED_LANDMARKS].tolist() == list(range(25))
     other = {"left": "right", "right": "left"}
-    for name, index in zip(LANDMARK_NAMES, MIRRORED, strict=True):
+    for name, index in zip(LANDMARK_NAMES, MIRRORED_LANDMARKS, strict=True):
         words = [other.get(word, word) for word in name.split()]
         assert " ".join(words) == LANDMARK_NAMES[index]

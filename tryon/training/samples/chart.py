@@ -21,7 +21,7 @@ from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import designs
 from data_tools.paint.charts import canonical, read_cut, read_panels
 from mrcnn.chart.data import Change, Charted
-from mrcnn.windows import mask_bounds
+from mrcnn.windows import box_or_frame
 from tryon.training.samples.refiner import coarsen
 
 # How often a view gets each change.
@@ -194,7 +194,7 @@ def hide_part(
     view: Charted, pieces: Sequence[NDArray[np.uint8]], rng: np.random.Generator
 ) -> Charted:
     """Put an arm, a bag or hair in front of the garment."""
-    x1, y1, x2, y2 = (float(v) for v in mask_bounds(view.mask))
+    x1, y1, x2, y2 = (float(v) for v in box_or_frame(view.mask))
     alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng)
     image, masks = apply_occluder(view.image, view.mask[None], alpha, colours)
     return replace(view, image=image, mask=masks[0])

@@ -16,7 +16,7 @@ from data_tools.annotations import (
     Garment,
 )
 from data_tools.paint.charts import CANONICAL_LANDMARKS
-from mrcnn.chart.consistency import Uncharted, twin_rows
+from mrcnn.chart.consistency import UnlabeledGarment, paired_rows
 from mrcnn.chart.data import Change, Row
 from mrcnn.refiner.inference import refine
 from mrcnn.runtime import Predictor
@@ -81,7 +81,7 @@ def _landmarks(
 
 
 class TwinLoader:
-    """Draws two views of one top, see `mrcnn.chart_twins.twin_rows`.
+    """Draws two views of one top, see `mrcnn.chart.consistency.paired_rows`.
 
     Args:
         tops: of `find_tops`, at least one.
@@ -103,5 +103,7 @@ class TwinLoader:
         top = self.tops[int(rng.integers(len(self.tops)))]
         garment = _top_of(top.photo)
         assert garment is not None  # `find_tops` saw it
-        photo = Uncharted(top.photo.image(), garment.mask, top.landmarks, self.marks)
-        return twin_rows(photo, self.size, rng, self.change)
+        photo = UnlabeledGarment(
+            top.photo.image(), garment.mask, top.landmarks, self.marks
+        )
+        return paired_rows(photo, self.size, rng, self.change)

@@ -37,7 +37,7 @@ from mrcnn.detections import mask_iou
 from mrcnn.predictor import detect
 from mrcnn.refiner.data import NO_PART, Change, Region
 from mrcnn.runtime import Predictor
-from mrcnn.windows import mask_bounds
+from mrcnn.windows import box_or_frame
 from tryon.files import write_whole
 from tryon.segment import drop_nested
 from tryon.training.samples.class_swaps import LONG_TOP, EditableGarment, alter, bare_arms
@@ -330,7 +330,7 @@ def swallow(
     Returns:
         float32 (H, W) in [0, 1].
     """
-    x1, y1, x2, y2 = mask_bounds(mask)
+    x1, y1, x2, y2 = box_or_frame(mask)
     end = y2 + int((y2 - y1) * rng.uniform(0.15, 0.9))
     both = mask.astype(np.float32)
     both[y2 - 1 : end, x1:x2] = foreground[y2 - 1 : end, x1:x2]
@@ -384,7 +384,7 @@ def draw_panel(
     Returns:
         float32 (S, S) in {0, 1}.
     """
-    x1, y1, x2, y2 = mask_bounds(mask)
+    x1, y1, x2, y2 = box_or_frame(mask)
     ys, xs = np.mgrid[: len(mask), : len(mask)].astype(np.float32)
     across, down = (xs - x1) / (x2 - x1) - 0.5, (ys - y1) / (y2 - y1)
     down = down + rng.normal(0, 0.1) * across + rng.normal(0, 0.3) * across**2
@@ -410,7 +410,7 @@ def occlude(
     Landmarks that it hides become hidden ones, and half of the hints know of it.
     """
     assert view.mask is not None and view.hint is not None
-    x1, y1, x2, y2 = (float(v) for v in mask_bounds(view.mask))
+    x1, y1, x2, y2 = (float(v) for v in box_or_frame(view.mask))
     alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng, cuts)
     image, _ = apply_occluder(
         view.image, np.zeros((0, *alpha.shape), bool), alpha, colours

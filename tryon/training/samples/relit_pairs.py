@@ -23,7 +23,7 @@ from data_tools.annotations import AnnotatedPhoto
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import camera, designs
 from data_tools.paint.rendered_pairs import RenderedPair, pairs_of, read_truth
-from mrcnn.windows import mask_bounds
+from mrcnn.windows import box_or_frame
 from tryon.evaluation.baselines import true_places
 from tryon.frames import LIGHT_MARGIN, Frame, crop
 from tryon.transfer import to_fractions
@@ -286,7 +286,7 @@ def largest_top(photo: AnnotatedPhoto) -> NDArray[np.bool_] | None:
 
 def box_chart(mask: NDArray[np.bool_]) -> Array:
     """Return a chart (H, W, 2) on which a garment's box is the front panel."""
-    x1, y1, x2, y2 = (float(v) for v in mask_bounds(mask))
+    x1, y1, x2, y2 = (float(v) for v in box_or_frame(mask))
     v, u = np.indices(mask.shape, np.float32)
     chart = np.stack([(u - x1) / (x2 - x1) * 0.5, 1 - (v - y1) / (y2 - y1)], axis=-1)
     return np.asarray(np.clip(chart, 0, 1), np.float32)
@@ -364,7 +364,7 @@ def shaken_frame(
     mask: NDArray[np.bool_], size: int, margin: float, rng: np.random.Generator
 ) -> Frame:
     """Return a frame around a garment that is moved and scaled a little."""
-    x1, y1, x2, y2 = (int(v) for v in mask_bounds(mask))
+    x1, y1, x2, y2 = (int(v) for v in box_or_frame(mask))
     frame = Frame.around((x1, y1, x2, y2), size, margin)
     shift = rng.uniform(-0.05, 0.05, 2) * frame.side
     centre = frame.centre[0] + shift[0], frame.centre[1] + shift[1]

@@ -1,4 +1,4 @@
-"""The chart network: views, losses, and what is read back in the photo's pixels."""
+"""The chart network: views, losses, and predictions in the photo's pixels."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ TINY = ChartConfig(image_size=64, widths=(4, 8, 8, 8))
 
 
 def garment():
-    """A square whose red is its x on the chart and whose green is its y."""
+    """A square whose red is its u on the chart and whose green is its v."""
     image = np.zeros((100, 120, 3), np.uint8)
     mask = np.zeros((100, 120), bool)
     mask[30:70, 40:80] = True
@@ -26,7 +26,7 @@ def garment():
     return Charted(image, mask, chart, back, mask)
 
 
-def test_the_network_says_place_panel_and_error():
+def test_the_network_predicts_coordinates_panel_and_error():
     views = np.zeros((2, 64, 64, 4), np.float32)
     out = build_chart_network(TINY).predict_on_batch(views)
     assert out["places"].shape == (2, 16, 16, 2, 2)
@@ -49,8 +49,8 @@ def test_charts_move_with_the_picture(seed):
     assert view.back[deep].mean() == pytest.approx(0.15, abs=0.08)
 
 
-def test_in_the_mirror_x_still_runs_to_the_right():
-    """A mirrored top is a top: its chart is no mirrored chart."""
+def test_in_mirrored_views_u_still_runs_to_the_right():
+    """A mirrored top is a top: its chart is not mirrored."""
     red_runs_left = 0
     for seed in range(20):
         view = random_view(garment(), 64, np.random.default_rng(seed))
@@ -61,7 +61,7 @@ def test_in_the_mirror_x_still_runs_to_the_right():
     assert 4 < red_runs_left < 16
 
 
-def test_packing_reads_the_middles_of_cells():
+def test_packing_samples_the_centres_of_cells():
     chart = np.zeros((64, 64, 2), np.float32)
     chart[..., 0] = np.arange(64)
     mask = np.zeros((64, 64), bool)
@@ -75,7 +75,7 @@ def test_packing_reads_the_middles_of_cells():
     assert row["gt_chart"][0, 5:9, 2].tolist() == [0, 0, 1, 1]
 
 
-def test_batches_are_drawn_from_their_seed():
+def test_batches_depend_on_their_seed():
     def batches(seed):
         return ChartBatches(lambda index, rng: garment(), 3, 64, 2, 4, seed)
 
@@ -96,7 +96,7 @@ def numbers(losses):
     return {name: float(value) for name, value in losses.items()}
 
 
-def test_the_truth_loses_next_to_nothing():
+def test_the_loss_of_the_truth_is_nearly_zero():
     rng = np.random.default_rng(0)
     truth = np.concatenate([rng.random((1, 8, 8, 2)), rng.random((1, 8, 8, 2)) > 0.5], -1)
     truth = truth.astype(np.float32)
@@ -135,26 +135,26 @@ def test_the_trainer_learns_one_garment():
     assert history[-1]["place"][-1] < 0.9 * history[0]["place"][-1]
 
 
-class ReadsColours:
-    """A network that reads places off the colours, at the cells' middles."""
+class PredictsColors:
+    """A network whose coordinates are the colours at the cells' centres."""
 
     image_size = 64
 
     def __call__(self, views):
         cells = views[:, 2::4, 2::4]
-        places = cells[..., :2] / 255
-        # In the mirror image x runs the other way, as a trained network says.
-        places[1, ..., 0] = 1 - places[1, ..., 0]
+        uv = cells[..., :2] / 255
+        # In the mirrored view u runs the other way, as a trained network predicts.
+        uv[1, ..., 0] = 1 - uv[1, ..., 0]
         return {
-            "places": np.repeat(places[..., None, :], 2, axis=-2),
+            "places": np.repeat(uv[..., None, :], 2, axis=-2),
             "back": np.full(cells.shape[:3], -5.0),
             "scales": np.full(cells.shape[:3], 0.02),
         }
 
 
-def test_spots_are_read_in_the_photos_pixels():
+def test_points_are_in_the_photos_pixels():
     picture = garment()
-    chart = predict_chart(ReadsColours(), picture.image, picture.mask)
+    chart = predict_chart(PredictsColors(), picture.image, picture.mask)
     assert len(chart.points) > 80
     assert chart.points.shape == chart.uv.shape == (len(chart.back), 2)
     inside = (chart.uv > 0.08).all(1) & (chart.uv < 0.88).all(1)

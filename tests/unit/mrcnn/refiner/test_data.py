@@ -1,4 +1,4 @@
-"""The refiner's training views: what is known stays together under every window."""
+"""The refiner's training views: mask, landmarks and parts move with the image."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from mrcnn.refiner.data import (
     NO_PART,
     RefinerBatches,
     Region,
+    corrupt_mask,
     pack_region,
     random_region,
-    spoil_mask,
 )
-from mrcnn.windows import MIRRORED
+from mrcnn.windows import MIRRORED_LANDMARKS
 
 
 def region(label=1, landmarks=True):
@@ -27,15 +27,15 @@ def region(label=1, landmarks=True):
 
 
 def with_parts(label=1):
-    seen = region(label)
-    parts = np.where(seen.mask, np.uint8(5), np.uint8(1))
-    return Region(seen.image, seen.mask, None, label, seen.landmarks, None, parts)
+    bare = region(label)
+    parts = np.where(bare.mask, np.uint8(5), np.uint8(1))
+    return Region(bare.image, bare.mask, None, label, bare.landmarks, None, parts)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_parts_move_with_the_mask(seed):
     view = random_region(with_parts(), 64, np.random.default_rng(seed))
-    assert set(np.unique(view.parts)) <= {0, 1, 5}, "nothing comes between two parts"
+    assert set(np.unique(view.parts)) <= {0, 1, 5}, "parts are not interpolated"
     assert ((view.parts == 5) ^ (view.mask > 0.5)).mean() < 0.03
 
 
@@ -66,23 +66,23 @@ def test_left_stays_left_in_the_mirror():
         view = random_region(region(), 64, np.random.default_rng(seed))
         if view.landmarks[7, 2] and view.landmarks[23, 2]:
             assert view.landmarks[7, 0] < view.landmarks[23, 0]
-    assert MIRRORED[7] == 23
+    assert MIRRORED_LANDMARKS[7] == 23
 
 
-def test_without_shaking_the_window_is_the_one_of_use():
-    view = random_region(region(), 56, np.random.default_rng(0), shake=0)
+def test_without_jitter_the_window_is_that_of_inference():
+    view = random_region(region(), 56, np.random.default_rng(0), strength=0)
     expected = np.zeros((56, 56), bool)
     expected[8:48, 8:48] = True
     np.testing.assert_array_equal(view.mask > 0.5, expected)
 
 
-def test_the_window_lies_around_the_first_mask_as_in_use():
+def test_the_window_lies_around_the_detectors_mask_as_at_inference():
     hint = np.zeros((100, 120), np.float32)
     hint[10:90, 20:100] = 1
-    seen = region()
-    whole = Region(seen.image, seen.mask, hint, 1, seen.landmarks)
-    wide = random_region(whole, 56, np.random.default_rng(0), shake=0)
-    near = random_region(seen, 56, np.random.default_rng(0), shake=0)
+    small = region()
+    whole = Region(small.image, small.mask, hint, 1, small.landmarks)
+    wide = random_region(whole, 56, np.random.default_rng(0), strength=0)
+    near = random_region(small, 56, np.random.default_rng(0), strength=0)
     assert (wide.mask > 0.5).sum() == pytest.approx((near.mask > 0.5).sum() / 4, rel=0.1)
 
 
@@ -91,12 +91,12 @@ def test_a_region_needs_a_mask_or_a_hint():
         Region(np.zeros((4, 4, 3), np.uint8), None, None, 1)
 
 
-def test_spoilt_masks_are_off_but_mean_the_same_thing():
+def test_corrupted_masks_resemble_the_ground_truth():
     mask = np.zeros((64, 64), np.float32)
     mask[16:48, 16:48] = 1
     ious = []
     for seed in range(40):
-        hint = spoil_mask(mask, np.random.default_rng(seed))
+        hint = corrupt_mask(mask, np.random.default_rng(seed))
         assert hint.shape == mask.shape
         assert hint.dtype == np.float32
         assert 0 <= hint.min() <= hint.max() <= 1
@@ -106,7 +106,7 @@ def test_spoilt_masks_are_off_but_mean_the_same_thing():
     assert min(ious) < 0.8
 
 
-def test_packing_says_what_is_known():
+def test_packing_marks_what_is_known():
     hint = np.full((64, 64), 0.5, np.float32)
     view = Region(np.zeros((64, 64, 3), np.uint8), None, hint, -1)
     row = pack_region(view, 25)
@@ -117,7 +117,7 @@ def test_packing_says_what_is_known():
     assert row["gt_label"] == 0
 
 
-def test_parts_are_packed_by_their_cells_middle():
+def test_parts_are_packed_at_the_centres_of_cells():
     view = random_region(with_parts(), 64, np.random.default_rng(0))
     packed = pack_region(view, 25)["gt_parts"]
     assert packed.shape == (16, 16)
@@ -148,7 +148,7 @@ def test_batches_are_the_same_for_the_same_seed():
     assert len(make(0)) == 5
 
 
-def test_batches_augment_with_the_hint_at_hand():
+def test_views_have_hints_when_they_are_augmented():
     def augment(view, rng):
         assert view.hint is not None
         return Region(255 - view.image, view.mask, view.hint, 0)

@@ -1,4 +1,4 @@
-"""The refiner's shapes, its use on photos, and that training moves it."""
+"""The refiner's outputs, inference on photos, losses and training."""
 
 import keras
 import numpy as np
@@ -9,17 +9,17 @@ from mrcnn.config import OUTLINES, RefinerConfig, Stage, TrainConfig
 from mrcnn.predictor import build_network
 from mrcnn.refiner.data import NO_PART, RefinerBatches, Region
 from mrcnn.refiner.inference import refine
-from mrcnn.refiner.model import build_refiner, landmark_places, reading_part
+from mrcnn.refiner.model import build_refiner, inference_model, soft_argmax
 from mrcnn.refiner.train import RefinerTrainer, landmark_losses, mask_loss, part_loss
 from mrcnn.runtime import KerasPredictor
 from mrcnn.train import compile_stage
-from mrcnn.windows import MIRRORED
+from mrcnn.windows import MIRRORED_LANDMARKS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")
 
 
-class KnowsTheHint:
-    """Draws the hint again, sure of class 2, all landmarks a third from the left."""
+class CopiesTheHint:
+    """Predicts the hint as mask, class 2, all landmarks a third from the left."""
 
     image_size = 64
 
@@ -59,64 +59,66 @@ def test_outputs_have_the_promised_shapes(refiner_config):
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
-def test_the_finest_stage_has_stride_two(name):
-    backbone = build_backbone(name, 64, finest=True)
+def test_c1_has_stride_two(name):
+    backbone = build_backbone(name, 64, include_c1=True)
     assert [c.shape[1] for c in backbone.outputs] == [32, 16, 8, 4, 2]
 
 
-def test_a_sharp_heatmap_places_its_landmark_in_the_cells_middle():
+def test_soft_argmax_of_a_sharp_heatmap_is_the_cells_centre():
     heatmaps = np.full((1, 4, 8, 2), -50, np.float32)
     heatmaps[0, 1, 6, 0] = heatmaps[0, 3, 0, 1] = 50
-    places = keras.ops.convert_to_numpy(landmark_places(heatmaps))
+    places = keras.ops.convert_to_numpy(soft_argmax(heatmaps))
     expected = [[6.5 / 8, 1.5 / 4], [0.5 / 8, 3.5 / 4]]
     np.testing.assert_allclose(places[0], expected, atol=1e-5)
 
 
-def test_a_reading_lies_where_its_find_lay():
+def test_a_refinement_lies_where_its_detection_lay():
     image, mask = photo()
-    (reading,) = refine(KnowsTheHint(), image, mask[None])
-    assert reading.mask.shape == mask.shape
-    assert ((reading.mask > 0.5) ^ (mask > 0.5)).mean() < 0.02
-    assert reading.classes.argmax() == 2
+    (refined,) = refine(CopiesTheHint(), image, mask[None])
+    assert refined.mask.shape == mask.shape
+    assert ((refined.mask > 0.5) ^ (mask > 0.5)).mean() < 0.02
+    assert refined.classes.argmax() == 2
     # The window is 84 wide around (70, 50): a third is 28, so x = 70 - 42 + 28.
-    np.testing.assert_allclose(reading.landmarks[:, :2], [[56, 50]] * 25, atol=0.5)
+    np.testing.assert_allclose(refined.landmarks[:, :2], [[56, 50]] * 25, atol=0.5)
 
 
-def test_the_mirrored_look_is_turned_back_before_the_mean():
+def test_mirrored_predictions_are_mirrored_back_before_the_mean():
     image, mask = photo()
-    (reading,) = refine(KnowsTheHint(), image, mask[None], mirror=True)
-    assert ((reading.mask > 0.5) ^ (mask > 0.5)).mean() < 0.02
-    np.testing.assert_allclose(reading.landmarks[:, 0], 70, atol=0.5)  # 1/3 and 2/3
+    (refined,) = refine(CopiesTheHint(), image, mask[None], mirror=True)
+    assert ((refined.mask > 0.5) ^ (mask > 0.5)).mean() < 0.02
+    np.testing.assert_allclose(refined.landmarks[:, 0], 70, atol=0.5)  # 1/3 and 2/3
     one = 1 / (1 + np.exp(-np.linspace(-4, 4, 25)))
-    np.testing.assert_allclose(reading.landmarks[:, 2], (one + one[MIRRORED]) / 2, 1e-5)
+    np.testing.assert_allclose(
+        refined.landmarks[:, 2], (one + one[MIRRORED_LANDMARKS]) / 2, 1e-5
+    )
 
 
 def test_a_garment_cut_by_the_frame_reaches_the_frame():
     mask = np.zeros((60, 60), np.float32)
     mask[20:, 10:50] = 1
-    refiner = KnowsTheHint()
-    (reading,) = refine(refiner, np.full((60, 60, 3), 200, np.uint8), mask[None])
-    assert (reading.mask[-1, 15:45] > 0.5).all()
+    refiner = CopiesTheHint()
+    (refined,) = refine(refiner, np.full((60, 60, 3), 200, np.uint8), mask[None])
+    assert (refined.mask[-1, 15:45] > 0.5).all()
     assert (refiner.views[0, -1, :, :3] == 127).all(), "grey beyond the photo's edge"
 
 
-def test_beyond_the_view_of_a_find_there_is_no_garment():
-    def sees_cloth_everywhere(views):
-        return KnowsTheHint()(np.full_like(views, 255))
+def test_outside_the_view_there_is_no_garment():
+    def predicts_garment_everywhere(views):
+        return CopiesTheHint()(np.full_like(views, 255))
 
-    sees_cloth_everywhere.image_size = 64
+    predicts_garment_everywhere.image_size = 64
     image = np.full((400, 300, 3), 80, np.uint8)
     mask = np.zeros((400, 300), np.float32)
     mask[100:140, 200:240] = 1
-    (reading,) = refine(sees_cloth_everywhere, image, mask[None])
+    (refined,) = refine(predicts_garment_everywhere, image, mask[None])
     left, top, right, bottom = 192, 92, 248, 148  # a fifth more at each side
-    assert (reading.mask[100:140, 200:240] > 0.99).all()
-    reading.mask[top:bottom, left:right] = 0
-    assert not reading.mask.any()
+    assert (refined.mask[100:140, 200:240] > 0.99).all()
+    refined.mask[top:bottom, left:right] = 0
+    assert not refined.mask.any()
 
 
-def test_no_finds_no_readings():
-    assert refine(KnowsTheHint(), photo()[0], np.zeros((0, 90, 120), np.float32)) == []
+def test_without_detections_there_are_no_refinements():
+    assert refine(CopiesTheHint(), photo()[0], np.zeros((0, 90, 120), np.float32)) == []
 
 
 def test_keras_predictor_runs_a_refiner(refiner_config, tmp_path):
@@ -132,17 +134,17 @@ def test_keras_predictor_runs_a_refiner(refiner_config, tmp_path):
     assert refiner.image_size == 64
 
 
-def test_in_use_a_refiner_gives_what_is_read_alone(refiner_config):
+def test_at_inference_a_refiner_has_no_auxiliary_outputs(refiner_config):
     model = build_refiner(refiner_config)
     views = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 4)).astype(np.float32)
     whole = model.predict_on_batch(views)
-    read = reading_part(model).predict_on_batch(views)
+    read = inference_model(model).predict_on_batch(views)
     assert set(whole) - set(read) == {"heatmaps", "parts"}
     for name, values in read.items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-5, atol=1e-6)
 
 
-def test_config_from_json_refuses_what_it_does_not_know():
+def test_config_from_json_rejects_unknown_keys():
     config = RefinerConfig.from_dict({"image_size": 64, "widths": [4, 8, 8, 8, 8]})
     assert config.widths == (4, 8, 8, 8, 8)
     with pytest.raises(ValueError, match="got \\['depth'\\]"):
@@ -160,7 +162,7 @@ def test_mask_loss_is_small_for_the_truth_and_ignores_the_unknown():
     assert float(mask_loss(half_wrong, truth, one)) < 1e-3
 
 
-def test_a_wrong_pixel_at_the_outline_costs_more_than_one_far_away():
+def test_a_wrong_pixel_at_the_outline_costs_more():
     truth = np.zeros((1, 32, 32), np.float32)
     truth[:, 8:24, 8:24] = 1
     right = (truth * 2 - 1) * 6
@@ -200,8 +202,8 @@ def test_landmark_losses_count_only_points_inside():
     assert all(float(value) == 0 for value in nothing.values())
 
 
-def test_outlines_are_learned_beside_the_class(refiner_config, shirts):
-    """What names a garment stays to the bit; a later stage teaches it again."""
+def test_outlines_are_trained_without_changing_the_class(refiner_config, shirts):
+    """The class stays bit-identical; a later stage trains it again."""
     regions = [Region(s.image, s.masks[0], None, int(s.labels[0])) for s in shirts]
     batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 3)
     views = batches[0][0]["views"]

@@ -5,7 +5,7 @@ import pytest
 
 from data_tools.annotations import AnnotatedPhoto, Garment
 from data_tools.contact_sheet import DEFAULT
-from mrcnn.coco import Piece
+from mrcnn.coco import EncodedInstance
 from tryon.cli.evaluate import format_rows
 from tryon.evaluation.segmentation import (
     Result,
@@ -152,7 +152,7 @@ def result(iou=0.5, away=None, v=None, name="a", **attributes):
     if v is not None:
         points = np.zeros((len(v), 3), np.float32)
         points[:, 2] = v
-    top = Piece.of(SHIRT, landmarks=points)
+    top = EncodedInstance.from_mask(SHIRT, landmarks=points)
     return Result(
         name=name, group="shop", tops=(top,), finds=(), chosen=top, truth=0, iou=iou,
         boundary=0.5, errors=None if away is None else np.array(away),
@@ -184,7 +184,7 @@ def test_attributes_have_rows_of_their_own():
 
 def test_a_close_up_cuts_truth_and_landmarks():
     points = np.array([[30, 60, 2], [11, 41, 2]], np.float32)  # centre, corner
-    top = Piece.of(SHIRT, landmarks=points)
+    top = EncodedInstance.from_mask(SHIRT, landmarks=points)
     image = np.zeros((*SHIRT.shape, 3), np.uint8)
     chest = close_up(View(image, (top,), ({},)), 0.25)
     # An eighth of 40 pixels at each side: 15 to 45 across, 45 to 75 down.

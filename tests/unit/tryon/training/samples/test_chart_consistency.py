@@ -68,7 +68,7 @@ def test_twins_are_drawn_from_their_seed(photo, drawer):
     np.testing.assert_array_equal(one["views"], same["views"])
     assert not np.array_equal(one["views"], other["views"])
     assert one["views"].shape == (64, 64, 4)
-    found = [load(np.random.default_rng(seed))[0]["marks"] for seed in range(6)]
+    found = [load(np.random.default_rng(seed))[0]["landmark_uv"] for seed in range(6)]
     known = np.concatenate([marks[marks[..., 2] > 0] for marks in found])
     assert len(known) > 12
     near = np.abs(known[:, None, :2] - np.array(list(CANONICAL_LANDMARKS.values()))).max(

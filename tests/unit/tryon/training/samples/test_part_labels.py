@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data_tools.annotations import UNKNOWN, AnnotatedPhoto, Garment
-from mrcnn.config import CLASS_NAMES, PART_NAMES
+from data_tools.annotations import CATEGORIES, UNKNOWN, AnnotatedPhoto, Garment
+from mrcnn.config import PART_NAMES
 from mrcnn.refiner.data import NO_PART, Region
 from tryon.training.samples.class_swaps import EditableGarment, bare_arms, upper_half
 from tryon.training.samples.part_labels import (
@@ -56,7 +56,7 @@ def test_background_is_the_first_part_and_what_nobody_can_name_is_none():
 
 
 def test_every_class_has_a_part():
-    assert set(PART_OF) == {UNKNOWN, *range(1, len(CLASS_NAMES) + 1)}
+    assert set(PART_OF) == {UNKNOWN, *range(1, len(CATEGORIES) + 1)}
 
 
 @pytest.mark.parametrize("reader", ["read_accessories", "read_skin", "read_foreground"])
