@@ -22,16 +22,16 @@ from data_tools.paint import designs
 from tryon.light import shading_input
 from tryon.networks import load_network
 from tryon.training.samples.relit_pairs import (
-    LEAST_LIGHT,
     RelightableGarment,
+    RelitPairsConfig,
     find_renders,
     read_worn,
 )
 from tryon.training.samples.shading import (
     LitGarment,
+    crop_garment,
     find_plain_shop,
     find_plain_top,
-    look_at,
 )
 from tryon.zoo import load_card
 
@@ -89,7 +89,7 @@ def seen(
     """Look at each garment that there is."""
     for worn in found:
         if worn is not None:
-            yield look_at(worn, drawn, size, rng)
+            yield crop_garment(worn, drawn, size, rng)
 
 
 def painted(
@@ -127,8 +127,8 @@ def measure(
 def compare(logs: Plane, garment: LitGarment) -> tuple[float, float]:
     """Return the deviation from a garment's log light, and the correlation of slopes."""
     tone = garment.light.astype(np.float32).mean(axis=-1)
-    known = garment.mask & (tone > LEAST_LIGHT)
-    truth = np.log(np.maximum(tone, LEAST_LIGHT))
+    known = garment.mask & (tone > RelitPairsConfig.min_light)
+    truth = np.log(np.maximum(tone, RelitPairsConfig.min_light))
     mine, theirs = slopes(logs, known), slopes(truth, known)
     alike = np.corrcoef(mine, theirs)[0, 1] if mine.any() else 0.0
     return float((logs - truth)[known].std()), float(alike)

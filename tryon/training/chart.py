@@ -22,11 +22,11 @@ from tryon.training.run import Trainee, TrainingRun, build_trainee, one_line, tr
 from tryon.training.samples.chart import (
     ChartLoader,
     chart_augmenter,
+    consistency_augmenter,
     find_charted,
     read_charted,
-    twin_augmenter,
 )
-from tryon.training.samples.chart_consistency import TwinLoader, find_tops
+from tryon.training.samples.chart_consistency import ConsistencyPairLoader, find_tops
 from tryon.training.samples.photos import TrainingPhotos
 from tryon.zoo import ModelCard, shipped_card
 
@@ -112,7 +112,7 @@ def make_twins(
     size: int,
     pieces: Sequence[NDArray[np.uint8]],
     tell: Callable[[str], None],
-) -> TwinLoader | None:
+) -> ConsistencyPairLoader | None:
     """Find the tops of photos that take part without a chart; None without folders.
 
     Raises:
@@ -127,7 +127,7 @@ def make_twins(
             "expected photos with masks of short-sleeve tops in "
             + ", ".join(map(str, folders))
         )
-    return TwinLoader(tops, size, twin_augmenter(pieces))
+    return ConsistencyPairLoader(tops, size, consistency_augmenter(pieces))
 
 
 def _designs(stems: Sequence[Path]) -> list[Path]:

@@ -17,9 +17,9 @@ from tryon.files import write_image
 from tryon.training.run import Trainee, TrainingRun, build_trainee, one_line, train
 from tryon.training.samples.photos import TrainingPhotos, gather_photos
 from tryon.training.samples.refiner import (
-    Finds,
     RegionLoader,
-    look_for_regions,
+    TrainingRegions,
+    collect_regions,
     region_augmenter,
     region_shares,
 )
@@ -110,12 +110,12 @@ def find_regions(
     data: TrainingPhotos,
     tops: Sequence[AnnotatedPhoto],
     tell: Callable[[str], None],
-) -> Finds:
+) -> TrainingRegions:
     """Look for regions, or read those that a run before in this folder found."""
     path, photos = out_dir / FINDS, [*data.photos, *tops]
-    finds = Finds.load(path, photos)
+    finds = TrainingRegions.load(path, photos)
     if finds is None:
-        finds = look_for_regions(predictor(), data.photos, tops, tell)
+        finds = collect_regions(predictor(), data.photos, tops, tell)
         finds.save(path, photos)
     return finds
 

@@ -1,1 +1,1 @@
-"""Training samples of each network, drawn anew in every epoch."""
+"""Draw random training samples for each network, new ones in every epoch."""

@@ -1,11 +1,11 @@
-"""What the chart network is taught on: rendered garments, painted anew at every look.
+"""Draw training samples for the chart network: rendered tees, repainted at random.
 
-Every rendered picture of a tee knows its place (u, v) on the flat design for each pixel,
-so any design can be painted on it: the network meets more cloths than were rendered.
+A rendered picture of a tee has the (u, v) coordinates on the flat design for each pixel,
+so any design can be painted on it: the network sees more fabrics than were rendered.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,18 +16,47 @@ from scipy import ndimage
 
 from data_tools.augment.backdrops import swap_background
 from data_tools.augment.occluders import apply_occluder, draw_occluder
-from data_tools.augment.views import elastic_field, photometric_augmenter, remap
+from data_tools.augment.views import elastic_field, remap
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import designs
 from data_tools.paint.charts import canonical, read_cut, read_panels
 from mrcnn.chart.data import Change, Charted
 from mrcnn.windows import box_or_frame
-from tryon.training.samples.refiner import coarsen
+from tryon.training.samples.refiner import quality_augmenter
 
-# How often a view gets each change.
-PAINT, SWAP_BACKGROUND, BEND, OCCLUDE, COARSEN, SHAVE = 0.65, 0.6, 0.7, 0.35, 0.3, 0.3
-BEND_STRENGTH = 0.025  # share of the view
-FLOOR_LIGHT = 0.02  # linear; painted cloth is never darker
+
+@dataclass(frozen=True)
+class ChartSamplesConfig:
+    """How a rendered picture is repainted and its view changed.
+
+    Fields that end in `_probability` are the share of views that get the change; none of
+    these values was compared with others.
+    """
+
+    repaint_probability: float = 0.65  # another design is painted on the tee
+    background_probability: float = 0.6  # the background is swapped, where it is known
+    deform_probability: float = 0.7  # an elastic deformation
+    occlude_probability: float = 0.35  # an arm, a bag or hair in front
+    low_resolution_probability: float = 0.3
+    erode_probability: float = 0.3  # the mask is cut unevenly inside its outline
+    # Largest displacement of the deformation, share of the view's side, and the range of
+    # the random factor on it.
+    deform_strength: float = 0.025
+    deform_factor: tuple[float, float] = (0.3, 1.3)
+    # Linear light: lower bound of the mean light of a render and of its folds, so that
+    # painted cloth never turns black.
+    min_light: float = 0.02
+    fold_contrast: tuple[float, float] = (0.6, 1.4)  # exponents of the render's folds
+    light_grid: int = 6  # cells along a side of the random, smooth light field
+    light_sigma: float = 0.12  # log light: deviation between the cells of that field
+    exposure: tuple[float, float] = (0.5, 1.2)  # factors on the whole light
+    tint: tuple[float, float] = (0.9, 1.1)  # factors on each channel
+    edge_blur: float = 0.6  # pixels: radius of the blur of the painted cloth's edge
+    erode_grid: int = 8  # cells along a side of the random field of erosion depths
+    max_erosion: float = 0.02  # depth, share of the view's side
+
+
+DEFAULT = ChartSamplesConfig()
 
 
 def find_charted(folders: Sequence[Path], split: str) -> list[Path]:
@@ -55,133 +84,158 @@ def read_charted(stem: Path) -> Charted:
     """Read a rendered picture with its canonical chart.
 
     Returns:
-        The picture; x of its chart runs over the seen panel alone, 0 to 1, and on the
-        back the same way as on the front, so that both lie on top of each other.
+        The picture; x of its chart runs from 0 to 1 over the visible panel alone, and in
+        the same direction on the back as on the front, so that the two panels coincide.
 
     Raises:
         FileNotFoundError: when the garment has no shop picture, see `read_cut`.
     """
     with Image.open(stem.with_name(stem.name + ".jpg")) as picture:
         image = np.asarray(picture.convert("RGB"))
-    labels = _plane(stem, ".labels.png")
-    places, back = read_panels(stem)
-    places = canonical(places, read_cut(stem))
-    return Charted(image, labels == designs.TEE, places, back, labels > 0)
+    labels = _read_plane(stem, ".labels.png")
+    coordinates, back = read_panels(stem)
+    coordinates = canonical(coordinates, read_cut(stem))
+    return Charted(image, labels == designs.TEE, coordinates, back, labels > 0)
 
 
-def _plane(stem: Path, ending: str) -> NDArray[np.uint8]:
+def _read_plane(stem: Path, ending: str) -> NDArray[np.uint8]:
     with Image.open(stem.with_name(stem.name + ending)) as picture:
         return np.asarray(picture)
 
 
 class ChartLoader:
-    """Reads the rendered picture of an index, often in another cloth.
+    """Loads the rendered picture of an index, often with another design.
 
     Args:
-        stems: of `find_charted`.
-        designs: uint8 (h, w, 3) each, see `data_tools.paint`.
+        stems: paths without endings, of `find_charted`.
+        designs: uint8 (h, w, 3) each, RGB, see `data_tools.paint`.
+        config: how often and how a picture is repainted.
     """
 
-    def __init__(self, stems: Sequence[Path], designs: Sequence[NDArray[np.uint8]]):
-        self.stems, self.designs = stems, designs
+    def __init__(
+        self,
+        stems: Sequence[Path],
+        designs: Sequence[NDArray[np.uint8]],
+        config: ChartSamplesConfig = DEFAULT,
+    ):
+        self.stems, self.designs, self.config = stems, designs, config
         self._read = cache(self._read_one)
 
     def __call__(self, index: int, rng: np.random.Generator) -> Charted:
-        """Return the picture."""
-        charted, pattern, light = self._read(index)
-        if rng.random() > PAINT:
+        """Return the picture, repainted at random."""
+        charted, uv, light = self._read(index)
+        if rng.random() > self.config.repaint_probability:
             return charted
         design = self.designs[int(rng.integers(len(self.designs)))]
-        return replace(charted, image=repaint(charted, pattern, light, design, rng))
+        image = repaint(charted, uv, light, design, rng, self.config)
+        return replace(charted, image=image)
 
     def _read_one(self, index: int) -> tuple[Charted, designs.Array, designs.Array]:
         stem = self.stems[index]
         charted = read_charted(stem)
-        pattern = designs.read_chart(stem.with_name(stem.name + ".uv.png"))
+        uv = designs.read_chart(stem.with_name(stem.name + ".uv.png"))
         shade = stem.with_name(stem.name + ".shade.png")
         if not shade.exists():
-            return charted, pattern, np.ones(charted.mask.shape, np.float32)
-        return charted, pattern, designs.read_light(shade).astype(np.float32)
+            return charted, uv, np.ones(charted.mask.shape, np.float32)
+        return charted, uv, designs.read_light(shade).astype(np.float32)
 
 
 def repaint(
     charted: Charted,
-    pattern: NDArray[np.float32],
+    uv: NDArray[np.float32],
     light: NDArray[np.float32],
     design: NDArray[np.uint8],
     rng: np.random.Generator,
+    config: ChartSamplesConfig = DEFAULT,
 ) -> NDArray[np.uint8]:
-    """Paint a varied design on a rendered garment, under its light and a random one.
+    """Paint a randomly varied design on a rendered tee, under its folds and random light.
 
     Args:
-        charted: the picture.
-        pattern: (H, W, 2), u and v of its pixels on the flat design.
-        light: (H, W), linear.
-        design: uint8 (h, w, 3).
-        rng: source of chance.
+        charted: the picture, (H, W).
+        uv: float32 (H, W, 2), u and v of its pixels on the flat design, in [0, 1].
+        light: float32 (H, W), linear light on the tee.
+        design: uint8 (h, w, 3), RGB.
+        rng: random generator.
+        config: strength of the random light.
 
     Returns:
-        uint8 (H, W, 3).
+        uint8 (H, W, 3), RGB.
     """
     mask = charted.mask
-    level = max(float(light[mask].mean()) if mask.any() else 1.0, FLOOR_LIGHT)
-    folds = np.maximum(light / level, FLOOR_LIGHT) ** rng.uniform(0.6, 1.4)
-    coarse = rng.normal(0, 0.12, (6, 6))
-    zoom = (mask.shape[0] / 6, mask.shape[1] / 6)
-    room = np.exp(ndimage.zoom(coarse, zoom, order=1)) * rng.uniform(0.5, 1.2)
-    lit = (folds * room)[..., None] * rng.uniform(0.9, 1.1, 3)
-    cloth = designs.paint(designs.vary_design(design, rng), pattern, lit)
+    level = max(float(light[mask].mean()) if mask.any() else 1.0, config.min_light)
+    contrast = rng.uniform(*config.fold_contrast)
+    folds = np.maximum(light / level, config.min_light) ** contrast
+    cells = config.light_grid
+    coarse = rng.normal(0, config.light_sigma, (cells, cells))
+    zoom = (mask.shape[0] / cells, mask.shape[1] / cells)
+    scene_light = np.exp(ndimage.zoom(coarse, zoom, order=1))
+    scene_light = scene_light * rng.uniform(*config.exposure)
+    lit = (folds * scene_light)[..., None] * rng.uniform(*config.tint, 3)
+    cloth = designs.paint(designs.vary_design(design, rng), uv, lit)
     soft = Image.fromarray(mask.astype(np.uint8) * 255)
-    soft = soft.filter(ImageFilter.GaussianBlur(0.6))
-    share = np.asarray(soft, np.float32)[..., None] / 255
-    return np.rint(charted.image * (1 - share) + cloth * share).astype(np.uint8)
+    soft = soft.filter(ImageFilter.GaussianBlur(config.edge_blur))
+    alpha = np.asarray(soft, np.float32)[..., None] / 255
+    return np.rint(charted.image * (1 - alpha) + cloth * alpha).astype(np.uint8)
 
 
-def chart_augmenter(pieces: Sequence[NDArray[np.uint8]]) -> Change:
-    """Return what changes a view: background, bends, occluders, mask, resolution, light.
+def chart_augmenter(
+    pieces: Sequence[NDArray[np.uint8]], config: ChartSamplesConfig = DEFAULT
+) -> Change:
+    """Return a function that changes a view and its chart at random.
+
+    It may swap the background, deform the view, add occluders, erode the mask, and change
+    resolution and light.
 
     Args:
-        pieces: of photos without garments, of `cut_backdrops`; may be empty.
+        pieces: pieces of photos without garments, of `cut_backdrops`; may be empty.
+        config: probability and strength of each change.
     """
-    change_light = photometric_augmenter()
+    change_quality = quality_augmenter(config.low_resolution_probability)
 
     def change(view: Charted, rng: np.random.Generator) -> Charted:
         image = view.image
-        if view.foreground is not None and rng.random() < SWAP_BACKGROUND:
+        swap = config.background_probability
+        if view.foreground is not None and rng.random() < swap:
             image = swap_background(image, view.foreground, pieces, rng)
         view = replace(view, image=image)
-        if rng.random() < BEND:
-            view = bend_view(view, rng)
-        if rng.random() < OCCLUDE:
-            view = hide_part(view, pieces, rng)
-        if rng.random() < SHAVE:
-            view = replace(view, mask=shift_outline(view.mask, rng))
-        image = coarsen(view.image, rng) if rng.random() < COARSEN else view.image
-        return replace(view, image=change_light(image, rng))
+        if rng.random() < config.deform_probability:
+            view = deform_view(view, rng, config)
+        if rng.random() < config.occlude_probability:
+            view = occlude_view(view, pieces, rng)
+        if rng.random() < config.erode_probability:
+            view = replace(view, mask=erode_unevenly(view.mask, rng, config))
+        return replace(view, image=change_quality(view.image, rng))
 
     return change
 
 
-def twin_augmenter(pieces: Sequence[NDArray[np.uint8]]) -> Change:
-    """Return what changes a view of twins: occluders, resolution, light; nothing moves.
+def consistency_augmenter(
+    pieces: Sequence[NDArray[np.uint8]], config: ChartSamplesConfig = DEFAULT
+) -> Change:
+    """Return a function that changes a view for the consistency loss: nothing moves.
+
+    It may add occluders, and changes resolution and light.
 
     Args:
-        pieces: of photos without garments; may be empty.
+        pieces: pieces of photos without garments; may be empty.
+        config: probability of each change.
     """
-    change_light = photometric_augmenter()
+    change_quality = quality_augmenter(config.low_resolution_probability)
 
     def change(view: Charted, rng: np.random.Generator) -> Charted:
-        if rng.random() < OCCLUDE:
-            view = hide_part(view, pieces, rng)
-        image = coarsen(view.image, rng) if rng.random() < COARSEN else view.image
-        return replace(view, image=change_light(image, rng))
+        if rng.random() < config.occlude_probability:
+            view = occlude_view(view, pieces, rng)
+        return replace(view, image=change_quality(view.image, rng))
 
     return change
 
 
-def bend_view(view: Charted, rng: np.random.Generator) -> Charted:
-    """Bend a view smoothly, its chart with it: another body, another cut."""
-    field = elastic_field(len(view.image), BEND_STRENGTH * rng.uniform(0.3, 1.3), rng)
+def deform_view(
+    view: Charted, rng: np.random.Generator, config: ChartSamplesConfig = DEFAULT
+) -> Charted:
+    """Deform a view elastically, its chart with it, as for another body or cut."""
+    strength = config.deform_strength * rng.uniform(*config.deform_factor)
+    field = elastic_field(len(view.image), strength, rng)
     mask, back = (
         remap(plane.astype(np.uint8), field, nearest=True) > 0
         for plane in (view.mask, view.back)
@@ -190,19 +244,33 @@ def bend_view(view: Charted, rng: np.random.Generator) -> Charted:
     return Charted(remap(view.image, field), mask, chart, back)
 
 
-def hide_part(
+def occlude_view(
     view: Charted, pieces: Sequence[NDArray[np.uint8]], rng: np.random.Generator
 ) -> Charted:
-    """Put an arm, a bag or hair in front of the garment."""
+    """Draw an arm, a bag or hair in front of the garment and cut its mask there."""
     x1, y1, x2, y2 = (float(v) for v in box_or_frame(view.mask))
-    alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng)
-    image, masks = apply_occluder(view.image, view.mask[None], alpha, colours)
+    alpha, colors = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng)
+    image, masks = apply_occluder(view.image, view.mask[None], alpha, colors)
     return replace(view, image=image, mask=masks[0])
 
 
-def shift_outline(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Cut a mask a little inside its outline, unevenly, as a network's may be."""
-    size = len(mask)
-    noise = ndimage.zoom(rng.uniform(0, 0.02 * size, (8, 8)), size / 8, order=1)
+def erode_unevenly(
+    mask: NDArray[np.bool_],
+    rng: np.random.Generator,
+    config: ChartSamplesConfig = DEFAULT,
+) -> NDArray[np.bool_]:
+    """Erode a mask by a random, smoothly varying depth, as predicted masks often are.
+
+    Args:
+        mask: bool (S, S); at the frame's edge it is not eroded.
+        rng: random generator.
+        config: depth and scale of the erosion.
+
+    Returns:
+        bool (S, S), a subset of the mask.
+    """
+    size, cells = len(mask), config.erode_grid
+    depths = rng.uniform(0, config.max_erosion * size, (cells, cells))
+    depths = ndimage.zoom(depths, size / cells, order=1)
     inside = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
-    return mask & (inside > noise[:size, :size])
+    return mask & (inside > depths[:size, :size])

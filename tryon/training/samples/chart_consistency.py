@@ -1,6 +1,7 @@
-"""Short-sleeve tops in photos, for the chart network: their places are not known.
+"""Draw pairs of views of real tops for the chart network's consistency loss.
 
-What such photos teach all the same: `mrcnn.chart_twins`.
+No ground-truth chart coordinates exist for these photos; `mrcnn.chart.consistency` says
+what the network learns from them nevertheless.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,17 +22,26 @@ from mrcnn.chart.data import Change, Row
 from mrcnn.refiner.inference import refine
 from mrcnn.runtime import Predictor
 
-LEAST_AREA = 4000  # pixels of a top: of smaller ones nothing can be read
-LANDMARKS = 25
+LANDMARKS = 25  # of a short-sleeve top in DeepFashion2
+
+
+@dataclass(frozen=True)
+class ConsistencyConfig:
+    """Which tops are used."""
+
+    min_area: int = 4000  # pixels of a top's mask: smaller ones show too little detail
+
+
+DEFAULT = ConsistencyConfig()
 
 
 @dataclass(frozen=True)
 class Top:
-    """A top in a photo.
+    """A short-sleeve top in a photo.
 
     Attributes:
-        photo: where it is seen.
-        landmarks: float32 (25, 3), x and y in pixels, and how surely it is seen.
+        photo: the photo that shows it.
+        landmarks: float32 (25, 3), x and y in pixels and visibility in [0, 1].
     """
 
     photo: AnnotatedPhoto
@@ -41,68 +51,78 @@ class Top:
 def find_tops(
     photos: Sequence[AnnotatedPhoto],
     refiner: Predictor,
-    tell: Callable[[str], None] = lambda name: None,
+    on_photo: Callable[[str], None] = lambda name: None,
+    config: ConsistencyConfig = DEFAULT,
 ) -> list[Top]:
-    """Return the photos that show a short-sleeve top, and the landmarks on it.
+    """Return the short-sleeve tops of the photos that show one, with their landmarks.
 
     Args:
-        photos: with masks; landmarks that nobody marked are read.
-        refiner: reads them.
-        tell: called with every photo's name.
+        photos: with masks; the refiner predicts landmarks that are not annotated.
+        refiner: the network that predicts them.
+        on_photo: called with every photo's name.
+        config: minimum size of a top.
     """
     tops = []
     for photo in photos:
-        tell(photo.image_path.name)
+        on_photo(photo.image_path.name)
         try:
-            garment = _top_of(photo)
+            garment = _largest_top(photo, config)
             if garment is not None:
                 tops.append(Top(photo, _landmarks(photo, garment, refiner)))
         except BadPhotoError:
-            continue  # the reader of the folder has named it
+            continue  # `read_folder` has already reported it
     return tops
 
 
-def _top_of(photo: AnnotatedPhoto) -> Garment | None:
-    """Return the largest short-sleeve top of a photo, or None."""
+def _largest_top(photo: AnnotatedPhoto, config: ConsistencyConfig) -> Garment | None:
+    """Return the largest short-sleeve top of a photo; None without a large enough one."""
     tops = [g for g in photo.garments() if g.label == SHORT_SLEEVE_TOP]
-    large = [g for g in tops if g.mask.sum() > LEAST_AREA]
+    large = [g for g in tops if g.mask.sum() > config.min_area]
     return max(large, key=lambda g: np.count_nonzero(g.mask), default=None)
 
 
 def _landmarks(
     photo: AnnotatedPhoto, garment: Garment, refiner: Predictor
 ) -> NDArray[np.float32]:
+    """Return a top's annotated or predicted landmarks, see `Top`."""
     if garment.landmarks is not None:
         x, y, v = garment.landmarks.T
         return np.stack([x, y, v == 2], axis=-1).astype(np.float32)
     mask = garment.mask.astype(np.float32)
-    (reading,) = refine(refiner, photo.image(), mask[None], mirror=True)
-    return reading.landmarks
+    (refinement,) = refine(refiner, photo.image(), mask[None], mirror=True)
+    return refinement.landmarks
 
 
-class TwinLoader:
-    """Draws two views of one top, see `mrcnn.chart.consistency.paired_rows`.
+class ConsistencyPairLoader:
+    """Draws two views of one top, see `mrcnn.chart.consistency`.
 
     Args:
         tops: of `find_tops`, at least one.
-        size: height and width of a view.
-        change: changes a view, and moves nothing in it.
+        size: height and width of a view, pixels.
+        change: changes a view without moving anything in it.
+        config: as it was given to `find_tops`.
     """
 
-    def __init__(self, tops: Sequence[Top], size: int, change: Change):
-        self.tops, self.size, self.change = tops, size, change
+    def __init__(
+        self,
+        tops: Sequence[Top],
+        size: int,
+        change: Change,
+        config: ConsistencyConfig = DEFAULT,
+    ):
+        self.tops, self.size, self.change, self.config = tops, size, change, config
         self.marks = np.full((LANDMARKS, 2), np.nan, np.float32)
         self.marks[list(CANONICAL_LANDMARKS)] = list(CANONICAL_LANDMARKS.values())
 
     def __call__(self, rng: np.random.Generator) -> tuple[Row, Row]:
-        """Return the rows of both views.
+        """Return the batch rows of both views.
 
         Raises:
-            BadPhotoError: when the photo cannot be read any more.
+            BadPhotoError: when the photo can no longer be read.
         """
         top = self.tops[int(rng.integers(len(self.tops)))]
-        garment = _top_of(top.photo)
-        assert garment is not None  # `find_tops` saw it
+        garment = _largest_top(top.photo, self.config)
+        assert garment is not None  # `find_tops` selected the photo for it
         photo = UnlabeledGarment(
             top.photo.image(), garment.mask, top.landmarks, self.marks
         )

@@ -1,4 +1,4 @@
-"""What each pixel of a street photo shows: the truth of the refiner's parts."""
+"""Read the ground-truth part label of each pixel of a photo, for the refiner."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from mrcnn.config import PART_NAMES
 from mrcnn.refiner.data import NO_PART
 
 SKIN, TOP, OUTWEAR, LOWER, DRESS, ACCESSORY, OTHER = range(1, len(PART_NAMES))
-# DeepFashion2's labels -> parts.
+# Category id of DeepFashion2 -> part label.
 PART_OF = {
     UNKNOWN: NO_PART,
     **dict.fromkeys((1, 2, 5, 6), TOP),
@@ -23,16 +23,18 @@ def read_parts(
     garments: list[Garment] | None = None,
     foreground: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8] | None:
-    """Return where skin, cloth and bags are.
+    """Return the part label of each pixel: skin, garment, accessory, other, background.
+
+    Where they overlap, skin lies over garments and garments over accessories.
 
     Args:
-        photo: whose skin and accessories are read.
-        garments: of the photo, where they are read already.
-        foreground: the same.
+        photo: an annotated photo.
+        garments: its garments, if they were read before; None reads them.
+        foreground: bool (H, W), its foreground, likewise.
 
     Returns:
-        uint8 (H, W), indices of `PART_NAMES`; None where skin or accessories are not
-        known.
+        uint8 (H, W), indices of `PART_NAMES`; None when the photo's skin, foreground or
+        accessories are not annotated.
     """
     if photo.read_accessories is None or photo.read_skin is None:
         return None

@@ -1,4 +1,4 @@
-"""Shirts of real photos, cut out: what the discriminator takes for real."""
+"""Cut tops out of photos, as the discriminator's real examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,22 @@ from numpy.typing import NDArray
 from cyclegan.data import to_model_range
 from data_tools.annotations import AnnotatedPhoto
 from tryon.frames import LIGHT_MARGIN, crop
-from tryon.training.samples.relit_pairs import LEAST_AREA, TOPS, shaken_frame
+from tryon.training.samples.relit_pairs import (
+    RelitPairsConfig,
+    jittered_frame,
+    largest_top,
+)
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class RealCutout:
-    """A worn top in its photo, seen through a frame.
+    """A square crop of a photo around a worn top.
 
     Attributes:
-        image: uint8 (S, S, 3).
-        mask: bool (S, S).
+        image: uint8 (S, S, 3), RGB.
+        mask: bool (S, S), the top.
     """
 
     image: NDArray[np.uint8]
@@ -28,40 +32,43 @@ class RealCutout:
 
 
 def find_cutouts(
-    photos: Sequence[AnnotatedPhoto], size: int, seed: int
+    photos: Sequence[AnnotatedPhoto],
+    size: int,
+    seed: int,
+    min_area: int = RelitPairsConfig.min_area,
 ) -> list[RealCutout]:
     """Cut the largest top out of every photo of people.
 
     Args:
         photos: with the masks of their garments; those without a large top are left out.
-        size: S, of the frames.
-        seed: of the frames' places.
+        size: S, side of the crops in pixels.
+        seed: of the crops' random position and scale.
+        min_area: pixels of the smallest mask that is taken.
     """
     rng = np.random.default_rng(seed)
     cutouts = []
     for photo in photos:
-        masks = [g.mask for g in photo.garments() if g.label in TOPS]
-        mask = max(masks, key=np.count_nonzero, default=None)
-        if mask is None or mask.sum() < LEAST_AREA:
+        mask = largest_top(photo)
+        if mask is None or mask.sum() < min_area:
             continue
-        frame = shaken_frame(mask, size, LIGHT_MARGIN, rng)
+        frame = jittered_frame(mask, size, LIGHT_MARGIN, rng)
         image = np.rint(crop(frame, photo.image(), 0.0)).astype(np.uint8)
-        seen = crop(frame, mask[..., None], 0.0)[..., 0] > 0.5
-        cutouts.append(RealCutout(image, seen))
+        visible = crop(frame, mask[..., None], 0.0)[..., 0] > 0.5
+        cutouts.append(RealCutout(image, visible))
     return cutouts
 
 
 def draw_cutout(
     cutouts: Sequence[RealCutout], rng: np.random.Generator
 ) -> dict[str, Array]:
-    """Draw one, mirrored half of the time, for `UniversalTrainer`.
+    """Draw one at random for `UniversalTrainer`, mirrored half of the time.
 
     Returns:
         real float32 (S, S, 3) in [-1, 1]; real_mask float32 (S, S, 1).
     """
     chosen = cutouts[int(rng.integers(len(cutouts)))]
-    turn = slice(None, None, -1 if rng.random() < 0.5 else 1)
+    columns = slice(None, None, -1 if rng.random() < 0.5 else 1)
     return {
-        "real": to_model_range(chosen.image[:, turn]),
-        "real_mask": chosen.mask[:, turn, None].astype(np.float32),
+        "real": to_model_range(chosen.image[:, columns]),
+        "real_mask": chosen.mask[:, columns, None].astype(np.float32),
     }

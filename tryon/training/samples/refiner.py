@@ -1,12 +1,12 @@
-"""What the refiner is taught on: garments, and what Mask R-CNN takes for garments.
+"""Draw training samples for the refiner: garments, and false proposals as negatives.
 
-The finds of Mask R-CNN on the training photos are looked up once, before training, and
-kept in the run's folder: real first masks, and real mistakes to learn from.
+Mask R-CNN runs on the training photos once, before training. Its detections are kept in
+the run's folder: they give real first-stage masks, and real mistakes to learn from.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -40,59 +40,142 @@ from mrcnn.runtime import Predictor
 from mrcnn.windows import box_or_frame
 from tryon.files import write_whole
 from tryon.segment import drop_nested
-from tryon.training.samples.class_swaps import LONG_TOP, EditableGarment, alter, bare_arms
+from tryon.training.samples.class_swaps import (
+    LONG_TOP,
+    EditableGarment,
+    shorten_top_sleeves,
+    swap_class,
+)
 from tryon.training.samples.part_labels import read_parts
 
 _log = logging.getLogger(__name__)
-FIND_SCORE = 0.15  # of Mask R-CNN's finds that are taught
-TOP_SCORE = 0.3  # and of the find that is taken for the top of a photo without masks
-SAME, OTHER = 0.45, 0.25  # IoU with a garment: from here it is that one, below it is none
-SHRINK = 3  # finds are kept at a third of the photo's size
-HALF = 0.5  # how often a find's own mask is the hint, and not a spoilt truth
-COLUMNS = 4  # of the table of finds: the fields of `Candidate` that are numbers
-# How often a view gets each change.
-SWAP_BACKGROUND, RECOLOUR, OCCLUDE, COARSEN = 0.4, 0.2, 0.4, 0.25
-PANEL = 0.5  # how often another cloth is that of a panel alone
-SWALLOW = 0.12  # how often a spoilt first mask takes in what hangs below
-CELLS = 28  # a side of the grid of such a mask
-BACKDROPS, CUT_OUTS = 150, 300
-LOWER = (7, 8, 9)  # shorts, trousers, skirts
-SHORTENED_SHARE = 0.1  # of the draws: long-sleeve tops that become short-sleeve ones
-# Of a photo's looks: the top counts, what else is seen must only be told from it.
-LOWER_SHARE, NOTHING_SHARE = 0.5, 0.4
+LOWER = (7, 8, 9)  # category ids of shorts, trousers and skirts
+COLUMNS = 4  # of the saved table: the fields of `Candidate` that are numbers
+
+
+@dataclass(frozen=True)
+class ProposalConfig:
+    """Which detections of Mask R-CNN become training regions, and how they are stored."""
+
+    score_threshold: float = 0.15  # minimum score of a detection that is trained on
+    # Minimum score of the detection that counts as the top in a photo without masks.
+    top_threshold: float = 0.3
+    overlap_threshold: float = 0.8  # of two detections nested so far, the better is kept
+    # IoU with the best-matching garment: from positive_iou on the detection is that
+    # garment, below negative_iou it is a negative, in between it is left out.
+    positive_iou: float = 0.45
+    negative_iou: float = 0.25
+    downscale: int = 3  # masks are stored at the photo's size divided by this
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How often regions are drawn.
+
+    A photo's share is split among its regions by weight. A top weighs 1; other regions
+    weigh less, since they must only be told apart from it.
+    """
+
+    lower_weight: float = 0.5  # of shorts, trousers and skirts
+    negative_weight: float = 0.4  # of false proposals and accessories
+    # Share of the draws, beside those of all photos together: long-sleeve tops that are
+    # altered to short sleeves.
+    shortened_share: float = 0.1
+
+
+@dataclass(frozen=True)
+class HintConfig:
+    """Which first-stage mask (the hint) a garment comes with.
+
+    Without a hint, `mrcnn.refiner.data` corrupts the true mask instead.
+    """
+
+    corrupt_probability: float = 0.5  # the proposal's own mask is not used
+    # Probability that a corrupted mask takes in what hangs below the garment, how far
+    # down, as a share of the garment's height, and its resolution: cells along the longer
+    # side, as of a Mask R-CNN mask.
+    below_probability: float = 0.12
+    below_height: tuple[float, float] = (0.15, 0.9)
+    below_cells: int = 28
+
+
+@dataclass(frozen=True)
+class RecolorConfig:
+    """Which other cloth a garment is given."""
+
+    panel_probability: float = 0.5  # only a panel of the garment gets the new cloth
+    invert_probability: float = 0.5  # all but the drawn panel gets it
+    # Draws below the first are a color of the surroundings, below the second a random
+    # plain color, above it a texture.
+    surroundings: float = 0.35
+    plain: float = 0.65
+    plain_range: tuple[int, int] = (10, 245)  # grey levels of a plain color's channels
+    # Shading of the old cloth, relative to its median, that the new one takes over; so
+    # many grey levels are added before, or dark cloth would have too strong a shading.
+    shading_range: tuple[float, float] = (0.3, 1.8)
+    shading_offset: int = 20
+
+
+@dataclass(frozen=True)
+class RefinerSamplesConfig:
+    """Settings of the refiner's training samples.
+
+    Fields that end in `_probability` are the share of views that get the change.
+    """
+
+    background_probability: float = 0.4  # the background is swapped, where it is known
+    recolor_probability: float = 0.2  # the garment gets another cloth
+    occlude_probability: float = 0.4  # something is drawn in front
+    low_resolution_probability: float = 0.25
+    backdrops: int = 150  # pieces of photos cut out for new backgrounds
+    cut_outs: int = 300  # occluders cut out of photos
+    # Probability that the hint, too, is cut where something is drawn in front.
+    occlude_hint_probability: float = 0.5
+    proposals: ProposalConfig = field(default_factory=ProposalConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    hints: HintConfig = field(default_factory=HintConfig)
+    cloth: RecolorConfig = field(default_factory=RecolorConfig)
+
+
+DEFAULT = RefinerSamplesConfig()
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One region to teach.
+    """One region to train on.
 
     Attributes:
         photo: index of its photo.
-        garment: index among the photo's garments; None for what is none of them.
-        label: the garment's, -1 when that is unknown, 0 for none of them.
-        find: name of Mask R-CNN's first mask among the finds; "" for none.
-        shortened: whether the garment has long sleeves and is to be seen in short ones,
-            which `label` tells of.
+        garment: index among the photo's garments; None for a region that is none.
+        label: category id of the garment, -1 when it is unknown, 0 for no garment.
+        proposal: name of its first-stage mask among the stored ones; "" for none.
+        shortened: whether the garment has long sleeves that are to be shortened; `label`
+            is then the category afterwards.
     """
 
     photo: int
     garment: int | None
     label: int
-    find: str = ""
+    proposal: str = ""
     shortened: bool = False
 
 
 @dataclass(frozen=True)
-class Finds:
-    """Candidates of all photos, and the first masks, uint8, by name."""
+class TrainingRegions:
+    """The regions of all photos.
+
+    Attributes:
+        candidates: one for each region.
+        masks: uint8 (h, w), 0..255, downscaled first-stage masks by name.
+    """
 
     candidates: list[Candidate]
     masks: dict[str, NDArray[np.uint8]]
 
     def save(self, path: Path, photos: Sequence[AnnotatedPhoto]) -> None:
-        """Write them to an .npz file, with the names of the photos they belong to."""
+        """Write them to an .npz file, with the paths of the photos they belong to."""
         rows = [astuple(candidate) for candidate in self.candidates]
-        table = [(p, -1 if g is None else g, k, s) for p, g, k, _, s in rows]
+        table = [(p, -1 if g is None else g, label, s) for p, g, label, _, s in rows]
         arrays = {"table": np.array(table), "names": np.array([row[3] for row in rows])}
         arrays |= self.masks | {"photos": _names(photos)}
 
@@ -102,8 +185,14 @@ class Finds:
         write_whole(path, write)
 
     @classmethod
-    def load(cls, path: Path, photos: Sequence[AnnotatedPhoto]) -> "Finds | None":
-        """Read what `save` wrote; None when there is nothing, or of other photos."""
+    def load(
+        cls, path: Path, photos: Sequence[AnnotatedPhoto]
+    ) -> "TrainingRegions | None":
+        """Read the file that `save` wrote.
+
+        Returns:
+            None when there is none, or one of other photos or of an earlier version.
+        """
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as file:
@@ -114,8 +203,8 @@ class Finds:
         if table.shape[1:] != (COLUMNS,):  # of an earlier version
             return None
         candidates = [
-            Candidate(int(p), None if g < 0 else int(g), int(k), str(name), bool(s))
-            for (p, g, k, s), name in zip(table, names, strict=True)
+            Candidate(int(p), None if g < 0 else int(g), int(label), str(name), bool(s))
+            for (p, g, label, s), name in zip(table, names, strict=True)
         ]
         return cls(candidates, masks)
 
@@ -124,133 +213,163 @@ def _names(photos: Sequence[AnnotatedPhoto]) -> NDArray[np.str_]:
     return np.array([str(photo.image_path) for photo in photos], np.str_)
 
 
-def look_for_regions(
+def collect_regions(
     predictor: Predictor,
     photos: Sequence[AnnotatedPhoto],
     tops: Sequence[AnnotatedPhoto],
-    tell: Callable[[str], None],
-) -> Finds:
-    """Find what to teach in every photo.
+    on_photo: Callable[[str], None],
+    config: ProposalConfig = DEFAULT.proposals,
+) -> TrainingRegions:
+    """Collect the regions of all photos: annotated garments, accessories, proposals.
 
     Args:
         predictor: a trained Mask R-CNN.
-        photos: with their garments; whatever else is found there is none.
+        photos: annotated; a proposal that matches no garment is a negative.
         tops: photos that show a short-sleeve top, without masks; their indices follow.
-        tell: called with every photo's name.
+        on_photo: called with every photo's name.
+        config: which proposals are used.
     """
-    finds = Finds([], {})
+    regions = TrainingRegions([], {})
     for index, photo in enumerate([*photos, *tops]):
-        tell(photo.image_path.name)
+        on_photo(photo.image_path.name)
         try:
             if index < len(photos):
-                _add_photo(finds, predictor, index, photo)
+                _add_photo(regions, predictor, index, photo, config)
             else:
-                _add_top(finds, predictor, index, photo)
+                _add_top(regions, predictor, index, photo, config)
         except BadPhotoError as error:
             _log.warning("left out a bad file: %s", error)
-    return finds
+    return regions
 
 
 def _add_photo(
-    finds: Finds, predictor: Predictor, index: int, photo: AnnotatedPhoto
+    regions: TrainingRegions,
+    predictor: Predictor,
+    index: int,
+    photo: AnnotatedPhoto,
+    config: ProposalConfig,
 ) -> None:
+    """Add the garments, accessories and proposals of an annotated photo."""
     garments = photo.garments()
-    finds.candidates.extend(
-        Candidate(index, place, _class_of(garment))
-        for place, garment in enumerate(garments)
+    candidates = regions.candidates
+    candidates.extend(
+        Candidate(index, number, _class_of(garment))
+        for number, garment in enumerate(garments)
     )
-    finds.candidates.extend(
-        Candidate(index, place, SHORT_SLEEVE_TOP, shortened=True)
-        for place, garment in enumerate(garments)
+    candidates.extend(
+        Candidate(index, number, SHORT_SLEEVE_TOP, shortened=True)
+        for number, garment in enumerate(garments)
         if garment.label == LONG_TOP and _can_shorten(photo, garments, garment)
     )
-    finds.candidates.extend(
-        Candidate(index, None, 0, _keep(finds, mask.astype(np.float32)))
+    candidates.extend(
+        Candidate(index, None, 0, _store(regions, mask.astype(np.float32), config))
         for mask in photo.accessories()
     )
-    for mask, _ in _look(predictor, photo.image()):
+    for mask, _ in _propose(predictor, photo.image(), config):
         ious = [mask_iou(mask >= 0.5, garment.mask) for garment in garments]
         best = int(np.argmax(ious)) if ious else -1
-        if ious and ious[best] >= SAME:
-            name = _keep(finds, mask)
-            finds.candidates.append(
-                Candidate(index, best, _class_of(garments[best]), name)
-            )
-        elif not ious or ious[best] < OTHER:
-            finds.candidates.append(Candidate(index, None, 0, _keep(finds, mask)))
+        if ious and ious[best] >= config.positive_iou:
+            label, name = _class_of(garments[best]), _store(regions, mask, config)
+            candidates.append(Candidate(index, best, label, name))
+        elif not ious or ious[best] < config.negative_iou:
+            candidates.append(Candidate(index, None, 0, _store(regions, mask, config)))
 
 
 def _can_shorten(
     photo: AnnotatedPhoto, garments: Sequence[Garment], garment: Garment
 ) -> bool:
-    worn = EditableGarment(photo.image(), garment.mask, None, photo.skin)
+    editable = EditableGarment(photo.image(), garment.mask, None, photo.skin)
     rng = np.random.default_rng(0)
-    return bare_arms(worn, garments, SHORT_SLEEVE_TOP, rng) is not None
+    return shorten_top_sleeves(editable, garments, SHORT_SLEEVE_TOP, rng) is not None
 
 
 def _class_of(garment: Garment) -> int:
-    """Return a garment's label as `Region` knows it, where 0 is no garment at all."""
+    """Return a garment's label as in `Region`, where 0 means that there is no garment."""
     return garment.label or UNNAMED
 
 
 def _add_top(
-    finds: Finds, predictor: Predictor, index: int, photo: AnnotatedPhoto
+    regions: TrainingRegions,
+    predictor: Predictor,
+    index: int,
+    photo: AnnotatedPhoto,
+    config: ProposalConfig,
 ) -> None:
-    for mask, score in _look(predictor, photo.image())[:1]:
-        if score >= TOP_SCORE:
-            name = _keep(finds, mask)
-            finds.candidates.append(Candidate(index, None, SHORT_SLEEVE_TOP, name))
+    """Add the best proposal of a photo without masks, if its score is high enough."""
+    for mask, score in _propose(predictor, photo.image(), config)[:1]:
+        if score >= config.top_threshold:
+            name = _store(regions, mask, config)
+            regions.candidates.append(Candidate(index, None, SHORT_SLEEVE_TOP, name))
 
 
-def _look(
-    predictor: Predictor, image: NDArray[np.uint8]
+def _propose(
+    predictor: Predictor, image: NDArray[np.uint8], config: ProposalConfig
 ) -> list[tuple[NDArray[np.float32], float]]:
-    found = drop_nested(detect(predictor, image, FIND_SCORE)[0], 0.8)
-    return list(zip(found.masks, found.scores.tolist(), strict=True))
+    """Return the masks (H, W) in [0, 1] and scores of Mask R-CNN's detections."""
+    detections = detect(predictor, image, config.score_threshold)[0]
+    detections = drop_nested(detections, config.overlap_threshold)
+    return list(zip(detections.masks, detections.scores.tolist(), strict=True))
 
 
-def _keep(finds: Finds, mask: NDArray[np.float32]) -> str:
-    height, width = (max(1, side // SHRINK) for side in mask.shape)
+def _store(
+    regions: TrainingRegions, mask: NDArray[np.float32], config: ProposalConfig
+) -> str:
+    """Store a downscaled first-stage mask; returns its name."""
+    height, width = (max(1, side // config.downscale) for side in mask.shape)
     small = Image.fromarray(mask).resize((width, height), Image.Resampling.BOX)
-    name = f"find-{len(finds.masks):06d}"
-    finds.masks[name] = np.rint(np.asarray(small) * 255).astype(np.uint8)
+    name = f"find-{len(regions.masks):06d}"  # as in the files of earlier runs
+    regions.masks[name] = np.rint(np.asarray(small) * 255).astype(np.uint8)
     return name
 
 
 def region_shares(
-    candidates: Sequence[Candidate], photo_shares: Sequence[float]
+    candidates: Sequence[Candidate],
+    photo_shares: Sequence[float],
+    config: SamplingConfig = DEFAULT.sampling,
 ) -> list[float]:
     """Return how often each candidate is drawn: a part of its photo's share.
 
-    Shortened ones have a share of their own, or the few would hardly be seen.
+    Shortened ones have a share of their own: there are few, and they would hardly ever
+    be drawn.
+
+    Args:
+        candidates: of `TrainingRegions`.
+        photo_shares: how often each photo is drawn, by index.
+        config: weights of the kinds of regions.
     """
     shortened = np.array([candidate.shortened for candidate in candidates])
-    own = SHORTENED_SHARE * sum(photo_shares) / max(int(shortened.sum()), 1)
-    weights = np.array([_weight(candidate) for candidate in candidates])
-    places = [candidate.photo for candidate in candidates]
-    totals = np.bincount(places, weights, minlength=len(photo_shares))
-    parts = np.asarray(photo_shares)[places] * weights / totals[places]
+    own = config.shortened_share * sum(photo_shares) / max(int(shortened.sum()), 1)
+    weights = np.array([_weight(candidate, config) for candidate in candidates])
+    photos = [candidate.photo for candidate in candidates]
+    totals = np.bincount(photos, weights, minlength=len(photo_shares))
+    parts = np.asarray(photo_shares)[photos] * weights / totals[photos]
     return np.where(shortened, own, parts).tolist()
 
 
-def _weight(candidate: Candidate) -> float:
+def _weight(candidate: Candidate, config: SamplingConfig) -> float:
     if candidate.shortened:
         return 0.0
     if candidate.label == 0:
-        return NOTHING_SHARE
-    return LOWER_SHARE if candidate.label in LOWER else 1.0
+        return config.negative_weight
+    return config.lower_weight if candidate.label in LOWER else 1.0
 
 
 class RegionLoader:
-    """Reads the region of an index, see `Candidate`.
+    """Loads the region of an index, see `Candidate`.
 
     Args:
-        photos: by the candidates' indices.
-        finds: the candidates.
+        photos: by the candidates' photo indices.
+        regions: the candidates and their first-stage masks.
+        config: which first-stage mask a garment comes with.
     """
 
-    def __init__(self, photos: Sequence[AnnotatedPhoto], finds: Finds):
-        self.photos, self.finds = photos, finds
+    def __init__(
+        self,
+        photos: Sequence[AnnotatedPhoto],
+        regions: TrainingRegions,
+        config: HintConfig = DEFAULT.hints,
+    ):
+        self.photos, self.regions, self.config = photos, regions, config
 
     def __call__(self, index: int, rng: np.random.Generator) -> Region:
         """Return the region.
@@ -258,145 +377,210 @@ class RegionLoader:
         Raises:
             BadPhotoError: when its photo cannot be read.
         """
-        candidate = self.finds.candidates[index]
+        candidate = self.regions.candidates[index]
         photo = self.photos[candidate.photo]
         image = photo.image()
-        hint: NDArray[np.float32] | None = None
-        if candidate.find:
-            small = Image.fromarray(self.finds.masks[candidate.find])
-            hint = np.asarray(small.resize(image.shape[1::-1]), np.float32) / np.float32(
-                255
-            )
+        hint = self._read_hint(candidate, image.shape[:2])
         if candidate.garment is None:
             parts = read_parts(photo)
             return Region(image, None, hint, candidate.label, parts=parts)
+        return self._load_garment(candidate, photo, image, hint, rng)
+
+    def _load_garment(
+        self,
+        candidate: Candidate,
+        photo: AnnotatedPhoto,
+        image: NDArray[np.uint8],
+        hint: NDArray[np.float32] | None,
+        rng: np.random.Generator,
+    ) -> Region:
+        """Return an annotated garment's region, altered to another class at times."""
         garments, foreground = photo.garments(), photo.foreground()
+        assert candidate.garment is not None
         garment, label = garments[candidate.garment], candidate.label
         parts = read_parts(photo, garments, foreground)
-        worn = EditableGarment(image, garment.mask, foreground, photo.skin, parts)
+        editable = EditableGarment(image, garment.mask, foreground, photo.skin, parts)
         if candidate.shortened:
-            altered = bare_arms(worn, garments, label, rng)
+            altered = shorten_top_sleeves(editable, garments, label, rng)
             label = _class_of(garment)
         else:
-            altered = alter(worn, garments, label, rng)
+            altered = swap_class(editable, garments, label, rng)
         if altered is not None:
             return altered
-        if rng.random() < HALF:
+        if rng.random() < self.config.corrupt_probability:
             hint = None
-        if hint is None and foreground is not None and rng.random() < SWALLOW:
-            hint = swallow(garment.mask, foreground, rng)
-        # Other classes have landmarks of their own, which the refiner does not know.
+        extend = self.config.below_probability
+        if hint is None and foreground is not None and rng.random() < extend:
+            hint = extend_mask_below(garment.mask, foreground, rng, self.config)
+        # Other classes have other landmarks, which the refiner does not predict.
         points = garment.landmarks if label == SHORT_SLEEVE_TOP else None
         return Region(image, garment.mask, hint, label, points, foreground, parts)
 
+    def _read_hint(
+        self, candidate: Candidate, shape: tuple[int, int]
+    ) -> NDArray[np.float32] | None:
+        """Return a candidate's first-stage mask (H, W) in [0, 1] at its photo's size."""
+        if not candidate.proposal:
+            return None
+        small = Image.fromarray(self.regions.masks[candidate.proposal])
+        return np.asarray(small.resize(shape[::-1]), np.float32) / np.float32(255)
 
-def region_augmenter(photos: Sequence[AnnotatedPhoto], seed: int) -> Change:
-    """Return what changes a view: background, occluders, resolution, light.
 
-    Surfaces are cut out of the photos first, which takes seconds.
+def region_augmenter(
+    photos: Sequence[AnnotatedPhoto],
+    seed: int,
+    config: RefinerSamplesConfig = DEFAULT,
+) -> Change:
+    """Return a function that changes a view at random.
+
+    It may swap the background, give the garment another cloth and add occluders, and it
+    changes resolution and light. Backgrounds and occluders are cut out of the photos
+    first, which takes seconds.
+
+    Args:
+        photos: whose pieces are used.
+        seed: of the choice of pieces.
+        config: probability of each change.
     """
     rng = np.random.default_rng(seed)
     pieces, cuts = (
-        cut_backdrops(photos, BACKDROPS, rng),
-        cut_occluders(photos, CUT_OUTS, rng),
+        cut_backdrops(photos, config.backdrops, rng),
+        cut_occluders(photos, config.cut_outs, rng),
     )
-    change_light = photometric_augmenter()
+    change_quality = quality_augmenter(config.low_resolution_probability)
 
     def change(view: Region, rng: np.random.Generator) -> Region:
         image = view.image
-        if view.foreground is not None and rng.random() < SWAP_BACKGROUND:
+        swap = config.background_probability
+        if view.foreground is not None and rng.random() < swap:
             image = swap_background(image, view.foreground > 0.5, pieces, rng)
         view = replace(view, image=image)
-        if view.mask is not None and rng.random() < RECOLOUR:
-            view = recolour(view, pieces, rng)
-        if view.mask is not None and rng.random() < OCCLUDE:
-            view = occlude(view, pieces, rng, cuts)
-        image = coarsen(view.image, rng) if rng.random() < COARSEN else view.image
-        return replace(view, image=change_light(image, rng))
+        if view.mask is not None and rng.random() < config.recolor_probability:
+            view = recolor(view, pieces, rng, config.cloth)
+        if view.mask is not None and rng.random() < config.occlude_probability:
+            view = occlude(view, pieces, rng, cuts, config)
+        return replace(view, image=change_quality(view.image, rng))
 
     return change
 
 
-def swallow(
-    mask: NDArray[np.bool_], foreground: NDArray[np.bool_], rng: np.random.Generator
+def quality_augmenter(
+    low_resolution_probability: float,
+) -> Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]:
+    """Return a function that changes an image's resolution at times, and its light.
+
+    Args:
+        low_resolution_probability: share of images whose resolution is reduced.
+    """
+    change_light = photometric_augmenter()
+
+    def change(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        if rng.random() < low_resolution_probability:
+            image = reduce_resolution(image, rng)
+        return change_light(image, rng)
+
+    return change
+
+
+def extend_mask_below(
+    mask: NDArray[np.bool_],
+    foreground: NDArray[np.bool_],
+    rng: np.random.Generator,
+    config: HintConfig = DEFAULT.hints,
 ) -> NDArray[np.float32]:
-    """Return a coarse first mask that takes a skirt or an apron for part of the garment.
+    """Return a coarse first-stage mask that includes the skirt or apron below a garment.
 
     Args:
         mask: bool (H, W), the garment.
-        foreground: bool (H, W), whatever is worn or held.
-        rng: source of chance.
+        foreground: bool (H, W), everything that is worn or held.
+        rng: random generator.
+        config: how far down the mask reaches, and its resolution.
 
     Returns:
         float32 (H, W) in [0, 1].
     """
     x1, y1, x2, y2 = box_or_frame(mask)
-    end = y2 + int((y2 - y1) * rng.uniform(0.15, 0.9))
+    end = y2 + int((y2 - y1) * rng.uniform(*config.below_height))
     both = mask.astype(np.float32)
     both[y2 - 1 : end, x1:x2] = foreground[y2 - 1 : end, x1:x2]
     picture = Image.fromarray(both)
-    step = max(x2 - x1, end - y1) / CELLS
+    step = max(x2 - x1, end - y1) / config.below_cells
     grid = tuple(max(1, round(side / step)) for side in picture.size)
     coarse = picture.resize(grid, Image.Resampling.BOX)
     return np.asarray(coarse.resize(picture.size, Image.Resampling.BILINEAR))
 
 
-def recolour(
-    view: Region, pieces: Sequence[NDArray[np.uint8]], rng: np.random.Generator
+def recolor(
+    view: Region,
+    pieces: Sequence[NDArray[np.uint8]],
+    rng: np.random.Generator,
+    config: RecolorConfig = DEFAULT.cloth,
 ) -> Region:
-    """Give the garment another cloth, its folds kept: plain, patterned or a neighbour's.
+    """Give the garment another cloth under its own folds: plain, textured or camouflaged.
 
-    A garment of its neighbour's colour teaches outlines that no colour shows. Half of the
-    time a panel of it alone is changed, as of a raglan tee or a jersey.
+    With a color of its surroundings, the network cannot find the outline by color alone.
+    At times only a panel changes, as of a raglan tee or a jersey.
+
+    Args:
+        view: with a mask.
+        pieces: textures, uint8 (h, w, 3) each; may be empty.
+        rng: random generator.
+        config: which cloth, and how often on a panel alone.
     """
     assert view.mask is not None
     size, solid = len(view.image), view.mask > 0.5
     if not solid.any():
         return view
-    grey = view.image.mean(axis=2, dtype=np.float32) + 20
-    folds = np.clip(grey / np.median(grey[solid]), 0.3, 1.8)[..., None]
+    grey = view.image.mean(axis=2, dtype=np.float32) + config.shading_offset
+    folds = np.clip(grey / np.median(grey[solid]), *config.shading_range)[..., None]
     ys, xs = np.nonzero(~solid)
     kind = rng.random()
-    if kind < 0.35 and len(ys):
+    if kind < config.surroundings and len(ys):
         cloth = view.image[ys, xs][rng.integers(len(ys))].astype(np.float32)
-    elif kind < 0.65:
-        cloth = rng.uniform(10, 245, 3).astype(np.float32)
+    elif kind < config.plain:
+        cloth = rng.uniform(*config.plain_range, 3).astype(np.float32)
     else:
         cloth = draw_backdrop(size, pieces, rng).astype(np.float32)
     alpha = view.mask[..., None]
-    if rng.random() < PANEL:
-        alpha = alpha * draw_panel(view.mask, rng)[..., None]
+    if rng.random() < config.panel_probability:
+        alpha = alpha * draw_panel(view.mask, rng, config)[..., None]
     image = view.image * (1 - alpha) + np.clip(cloth * folds, 0, 255) * alpha
     return replace(view, image=np.rint(image).astype(np.uint8))
 
 
 def draw_panel(
-    mask: NDArray[np.float32], rng: np.random.Generator
+    mask: NDArray[np.float32],
+    rng: np.random.Generator,
+    config: RecolorConfig = DEFAULT.cloth,
 ) -> NDArray[np.float32]:
-    """Draw where a garment might be sewn of another cloth than the rest.
+    """Draw a panel of a garment that might be sewn of another cloth than the rest.
 
-    Both sides, both sleeves, the shoulders, the lower part, one half, or all but these.
+    It is both sides, both raglan sleeves, the shoulders, the lower part or one half, or
+    the complement of one of these.
 
     Args:
         mask: float32 (S, S), not empty.
-        rng: source of chance.
+        rng: random generator.
+        config: how often the complement is drawn.
 
     Returns:
         float32 (S, S) in {0, 1}.
     """
     x1, y1, x2, y2 = box_or_frame(mask)
     ys, xs = np.mgrid[: len(mask), : len(mask)].astype(np.float32)
+    # Signed distance from the middle, share of the width; height below the top, share.
     across, down = (xs - x1) / (x2 - x1) - 0.5, (ys - y1) / (y2 - y1)
     down = down + rng.normal(0, 0.1) * across + rng.normal(0, 0.3) * across**2
     aside = np.abs(across) + rng.normal(0, 0.06) * np.cos(np.pi * down)
     panel = (
-        aside > rng.uniform(0.15, 0.38),
+        aside > rng.uniform(0.15, 0.38),  # sides
         aside > rng.uniform(0.05, 0.2) + rng.uniform(0.2, 0.7) * down,  # raglan
-        down < rng.uniform(0.15, 0.45),
-        down > rng.uniform(0.45, 0.85),
-        across > rng.normal(0, 0.05),
+        down < rng.uniform(0.15, 0.45),  # shoulders
+        down > rng.uniform(0.45, 0.85),  # lower part
+        across > rng.normal(0, 0.05),  # one half
     )[rng.integers(5)]
-    return (panel ^ (rng.random() < HALF)).astype(np.float32)
+    inverted = rng.random() < config.invert_probability
+    return (panel ^ inverted).astype(np.float32)
 
 
 def occlude(
@@ -404,16 +588,24 @@ def occlude(
     pieces: Sequence[NDArray[np.uint8]],
     rng: np.random.Generator,
     cuts: Sequence[CutOut] = (),
+    config: RefinerSamplesConfig = DEFAULT,
 ) -> Region:
-    """Put something in front of the garment; what it hides is no garment any more.
+    """Draw an occluder in front of the garment and cut the true mask where it lies.
 
-    Landmarks that it hides become hidden ones, and half of the hints know of it.
+    Landmarks below it become hidden ones; the hint is cut as well at times.
+
+    Args:
+        view: with mask and hint.
+        pieces: textures of drawn occluders, uint8 (h, w, 3) each; may be empty.
+        rng: random generator.
+        cuts: occluders cut out of photos.
+        config: how often the hint is cut.
     """
     assert view.mask is not None and view.hint is not None
     x1, y1, x2, y2 = (float(v) for v in box_or_frame(view.mask))
-    alpha, colours = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng, cuts)
+    alpha, colors = draw_occluder(len(view.image), (x1, y1, x2, y2), pieces, rng, cuts)
     image, _ = apply_occluder(
-        view.image, np.zeros((0, *alpha.shape), bool), alpha, colours
+        view.image, np.zeros((0, *alpha.shape), bool), alpha, colors
     )
     points = view.landmarks
     if points is not None:
@@ -421,7 +613,8 @@ def occlude(
         xs, ys = np.clip(points[:, :2].astype(int), 0, len(alpha) - 1).T
         points[(alpha[ys, xs] > 0.5) & (points[:, 2] > 1), 2] = 1
     clear = 1 - alpha
-    hint = view.hint * clear if rng.random() < HALF else view.hint
+    cut_hint = rng.random() < config.occlude_hint_probability
+    hint = view.hint * clear if cut_hint else view.hint
     parts = view.parts
     if parts is not None:
         parts = np.where(alpha > 0.5, np.uint8(NO_PART), parts)
@@ -435,8 +628,10 @@ def occlude(
     )
 
 
-def coarsen(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Make a view look as if its photo had fewer pixels; same shape."""
+def reduce_resolution(
+    image: NDArray[np.uint8], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Shrink a square image (S, S, 3) to 25 to 70 percent and enlarge it again."""
     size = len(image)
     small = int(size * rng.uniform(0.25, 0.7))
     picture = Image.fromarray(image).resize((small, small), Image.Resampling.BOX)

@@ -1,10 +1,10 @@
-"""Pairs that the universal generator is taught on: who wears what, and in which light.
+"""Make training pairs for the universal generator: a worn shirt and a shop picture.
 
-Each is a worn shirt in its photo and a shop picture, warped onto the shirt. The light on
-the shirt is known, with its colour and level: any design painted in it is what the user
-would look like. Three kinds: rendered people whose photo in the shop's very tee exists;
-rendered people with any shop picture; and photos of people in plain light tops, whose
-colours are nearly their light.
+The shop picture is warped onto the shirt. The light on the shirt is known, with its color
+and level: a design painted in that light shows how the shirt would look with it. There
+are three kinds: rendered people who were rendered in the shop's tee as well; rendered
+people with any shop picture; and photos of people in plain, nearly white tops, whose
+colors are almost those of the light.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,37 +30,64 @@ from tryon.transfer import to_fractions
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
-LEAST_TONE, MOST_TONE = 8, 247  # of channels that can tell the light
-LEAST_LIGHT = 0.02  # linear
-LEAST_DYE = 40  # of a design's channel that tells the light's colour
-MOST_TINT = 0.5  # log of a channel's light over the mean of all
-SPOTS = 1500  # pixels of a render that tell its light
-LEAST_SPOTS = 200  # pixels that tell a channel's light
-TOPS = (1, 2)  # categories whose plain ones are painted in photos
-PLAIN_LIGHT, PLAIN_CHROMA, PLAIN_SPREAD = 0.25, 0.15, 0.4
-MOST_LIGHT = 60.0  # what float16 and the eye can do with
-WHITE = 0.8  # reflectance of white cotton
-LEAST_AREA = 6000  # pixels of such a top
-TRUE_LOOKS = 8  # pairs of a photo and the shop's tee that it was taken in as well
-PHOTO_LOOKS = 8  # times as many as of a render: they are few, and other cameras saw them
+TOPS = (1, 2)  # category ids of short- and long-sleeve tops
+
+
+@dataclass(frozen=True)
+class RelitPairsConfig:
+    """How light is estimated, which tops are used, and how many pairs are made."""
+
+    # Linear light, 1 leaves a design as it is: darker pixels say nothing reliable about
+    # it, and brighter ones are clipped, to fit into float16.
+    min_light: float = 0.02
+    max_light: float = 60.0
+    # Grey levels between which a photo's channel is neither black nor saturated, and the
+    # design's at least min_dye: only such pixels are used to estimate the light.
+    min_tone: int = 8
+    max_tone: int = 247
+    min_dye: int = 40
+    # Largest difference of a channel's log light to that of all channels.
+    max_tint: float = 0.5
+    max_fit_pixels: int = 1500  # pixels of a render that its camera is fitted to
+    min_fit_pixels: int = 200  # minimum number for a channel's own level
+    # A nearly white top in a photo: minimum median of its light, largest difference of
+    # its channels over their mean, and largest deviation of its log light.
+    white_min_light: float = 0.25
+    white_max_chroma: float = 0.15
+    white_max_deviation: float = 0.4
+    white_reflectance: float = 0.8  # of white cotton
+    min_area: int = 6000  # pixels of a top in a photo
+    true_pairs: int = 8  # pairs of each photo that exists in the shop's tee as well
+    # Pairs of a photo, as a multiple of a render's: there are few photos, and they were
+    # taken with various cameras.
+    photo_factor: int = 8
+    erosion: int = 3  # pixels: light is measured so far inside a shirt's outline
+    fit_erosion: int = 4  # pixels: the same where a camera is fitted to renders
+    # Shift of a frame, share of its side, and its scale, both random.
+    frame_shift: float = 0.05
+    frame_scale: tuple[float, float] = (0.9, 1.15)
+
+
+DEFAULT = RelitPairsConfig()
 
 
 @dataclass(frozen=True)
 class PaintedPair:
-    """A worn shirt and a shop picture, seen through one frame; arrays (S, S, ...).
+    """A worn shirt and a shop picture in one frame of side S; arrays (S, S, ...).
 
     Attributes:
         photo: uint8, 3 channels, the user's photo; 0 outside it.
         mask: bool, the shirt.
-        chart: float16, u and v of the shirt on its own design.
+        chart: float16, u and v of the shirt on its own design, in [0, 1].
         light: float16, 3 channels, linear: design x light is the photo.
-        filmed: whether that is so for the camera of the renders, see `designs.paint`.
-        shop: uint8, 3 channels, the shop picture as warped.
+        filmed: whether the photo has the tone curve of the renders' camera, see
+            `designs.paint`.
+        shop: uint8, 3 channels, the warped shop picture.
         shop_chart: float16, u and v of the shop's tee on its design, warped.
-        places: float16, x and y in the shop picture, shares.
+        coordinates: float16, x and y in the shop picture, shares of its width and height.
         valid: bool, where the warp hits the shop's tee.
-        own_design: the flat design of the shirt, uint8 (h, w, 3).
-        shop_design: that of the shop's tee.
+        own_design: uint8 (h, w, 3), the flat design of the shirt.
+        shop_design: uint8 (h, w, 3), that of the shop's tee.
         truth: uint8, the photo of the user in the shop's tee; None where there is none.
     """
 
@@ -70,7 +97,7 @@ class PaintedPair:
     light: NDArray[np.float16]
     shop: Picture
     shop_chart: NDArray[np.float16]
-    places: NDArray[np.float16]
+    coordinates: NDArray[np.float16]
     valid: NDArray[np.bool_]
     own_design: Picture
     shop_design: Picture
@@ -82,7 +109,7 @@ class PaintedPair:
 class RelightableGarment:
     """A garment in its photo whose light is known: any design can be painted on it.
 
-    Arrays are (H, W, ...); the fields are those of `PaintedPair`, before its frame.
+    Arrays are (H, W, ...), of the whole photo; the fields are those of `PaintedPair`.
     """
 
     photo: Picture
@@ -95,7 +122,14 @@ class RelightableGarment:
 
 @dataclass(frozen=True)
 class ShopTee:
-    """A rendered shop picture, (h, w, ...), with its flat design."""
+    """A rendered shop picture with its flat design.
+
+    Attributes:
+        image: uint8 (h, w, 3), RGB.
+        mask: bool (h, w), the tee.
+        chart: float32 (h, w, 2), u and v on the design, extended beyond the mask.
+        design: uint8 (H, W, 3), RGB.
+    """
 
     image: Picture
     mask: NDArray[np.bool_]
@@ -104,7 +138,7 @@ class ShopTee:
 
 
 def find_renders(folders: Sequence[Path], split: str) -> list[Path]:
-    """Return the worn renders' stems (without ending) of a split, sorted."""
+    """Return the paths of a split's worn renders, without endings, sorted."""
     stems = []
     for folder in folders:
         for light in sorted(folder.glob("p*.shade.png")):
@@ -118,39 +152,42 @@ def make_pairs(
     stems: Sequence[Path],
     photos: Sequence[AnnotatedPhoto],
     size: int,
-    looks: int,
+    views: int,
     seed: int,
+    config: RelitPairsConfig = DEFAULT,
 ) -> Iterator[PaintedPair]:
     """Pair every worn shirt with shop pictures.
 
     Args:
         stems: of `find_renders`.
-        photos: of people, with the masks of their garments; those in plain light tops
-            are taken.
-        size: of the frames.
-        looks: pairs per worn shirt; a render's first is its own tee.
-        seed: of the choice.
+        photos: of people, with the masks of their garments; those in plain, nearly white
+            tops are used.
+        size: S, side of the frames in pixels.
+        views: pairs per worn shirt; a render's first is with its own tee.
+        seed: of the shop pictures and the frames.
+        config: which tops are used, and how many pairs are made.
 
     Yields:
-        The pairs; renders without a visible tee are passed over.
+        The pairs; renders without a visible tee give none.
     """
     rng = np.random.default_rng(seed)
-    for pair in _true_pairs(stems) * TRUE_LOOKS:
-        yield _make_true_pair(pair, size, rng)
+    for pair in _true_pairs(stems) * config.true_pairs:
+        yield _make_true_pair(pair, size, rng, config)
     for stem in stems:
-        worn = read_filmed(stem)
-        for number in range(looks if worn.mask.any() else 0):
+        worn = read_worn_filmic(stem, config)
+        for number in range(views if worn.mask.any() else 0):
             shop = stem if number == 0 else stems[int(rng.integers(len(stems)))]
-            yield make_pair(worn, read_shop(shop), size, rng)
+            yield make_pair(worn, read_shop(shop), size, rng, config)
     for photo in photos:
-        plain = find_white_top(photo)
-        for _ in range(PHOTO_LOOKS * looks):
-            if plain is not None:
+        white = find_white_top(photo, config)
+        for _ in range(config.photo_factor * views):
+            if white is not None:
                 shop = stems[int(rng.integers(len(stems)))]
-                yield make_pair(plain, read_shop(shop), size, rng)
+                yield make_pair(white, read_shop(shop), size, rng, config)
 
 
 def _true_pairs(stems: Sequence[Path]) -> list[RenderedPair]:
+    """Return the pairs of people who were rendered in a second tee, C, as well."""
     people = sorted({(s.parent, s.name.split("_")[0]) for s in stems})
     both = [
         (folder, name) for folder, name in people if (folder / f"{name}_C.jpg").exists()
@@ -158,53 +195,57 @@ def _true_pairs(stems: Sequence[Path]) -> list[RenderedPair]:
     return [pair for folder, name in both for pair in pairs_of(folder, name)]
 
 
-def read_filmed(stem: Path) -> RelightableGarment:
-    """Read a worn render with the light on its shirt, as its own camera saw it.
+def read_worn_filmic(
+    stem: Path, config: RelitPairsConfig = DEFAULT
+) -> RelightableGarment:
+    """Read a worn render, its light estimated with the tone curve of the renders' camera.
 
-    The light's level is told by all pictures of the person in that folder.
+    The level of the light is fitted to all pictures of the person in that folder.
     """
-    worn = _read_unlevelled(stem)
-    level = _person_levels(stem.parent, stem.name.split("_")[0])[stem.name]
+    worn = _read_worn_relative(stem)
+    level = _person_levels(stem.parent, stem.name.split("_")[0], config)[stem.name]
     return replace(worn, light=worn.light * level, filmed=True)
 
 
 @cache
-def _person_levels(folder: Path, person: str) -> dict[str, Array]:
+def _person_levels(
+    folder: Path, person: str, config: RelitPairsConfig
+) -> dict[str, Array]:
     """Return the level of light, (3,), of each worn picture of a person."""
     ending = ".shade.png"
-    found = sorted(folder.glob(f"{person}_?{ending}"))
-    names = [path.name.removesuffix(ending) for path in found]
-    looks = [_lit_pixels(_read_unlevelled(folder / name)) for name in names]
-    return dict(zip(names, camera.fit_levels(looks), strict=True))
+    paths = sorted(folder.glob(f"{person}_?{ending}"))
+    names = [path.name.removesuffix(ending) for path in paths]
+    pixels = [_lit_pixels(_read_worn_relative(folder / name), config) for name in names]
+    return dict(zip(names, camera.fit_levels(pixels), strict=True))
 
 
-def _lit_pixels(worn: RelightableGarment) -> camera.LitPixels:
-    """Return pixels of a worn render's tee, its design and photo without their grain."""
+def _lit_pixels(worn: RelightableGarment, config: RelitPairsConfig) -> camera.LitPixels:
+    """Return pixels of a worn render's tee; design and photo are smoothed before."""
     flat = designs.paint(worn.design, worn.chart, np.ones_like(worn.light))
     dye, photo = (
         ndimage.gaussian_filter(plane.astype(np.float32), (1, 1, 0))
         for plane in (flat, worn.photo)
     )
     light = worn.light[..., 0]
-    inner = ndimage.binary_erosion(worn.mask, iterations=4) & (light > LEAST_LIGHT)
-    spots = np.flatnonzero(inner)
-    spots = spots[:: -(-len(spots) // SPOTS) or 1]
+    inner = ndimage.binary_erosion(worn.mask, iterations=config.fit_erosion)
+    indices = np.flatnonzero(inner & (light > config.min_light))
+    indices = indices[:: -(-len(indices) // config.max_fit_pixels) or 1]
     return camera.LitPixels(
-        camera.reflectance(dye).reshape(-1, 3)[spots],
-        light.ravel()[spots],
-        photo.reshape(-1, 3)[spots] / 255,
+        camera.reflectance(dye).reshape(-1, 3)[indices],
+        light.ravel()[indices],
+        photo.reshape(-1, 3)[indices] / 255,
     )
 
 
-def read_worn(stem: Path) -> RelightableGarment:
-    """Read a worn render with the light on its shirt, as a power of colours tells it."""
-    worn = _read_unlevelled(stem)
-    colours = designs.paint(worn.design, worn.chart, np.ones_like(worn.light))
-    level = light_level(worn.photo, colours, worn.light, worn.mask)
+def read_worn(stem: Path, config: RelitPairsConfig = DEFAULT) -> RelightableGarment:
+    """Read a worn render, its light estimated with a gamma of 2.2."""
+    worn = _read_worn_relative(stem)
+    colors = designs.paint(worn.design, worn.chart, np.ones_like(worn.light))
+    level = estimate_light_level(worn.photo, colors, worn.light, worn.mask, config)
     return replace(worn, light=worn.light * level)
 
 
-def _read_unlevelled(stem: Path) -> RelightableGarment:
+def _read_worn_relative(stem: Path) -> RelightableGarment:
     """Read a worn render; its light (H, W, 1) is known up to level and tint."""
     return RelightableGarment(
         _read(stem, ".jpg"),
@@ -215,35 +256,42 @@ def _read_unlevelled(stem: Path) -> RelightableGarment:
     )
 
 
-def light_level(
-    photo: Picture, colours: Array, light: Array, mask: NDArray[np.bool_]
+def estimate_light_level(
+    photo: Picture,
+    colors: Array,
+    light: Array,
+    mask: NDArray[np.bool_],
+    config: RelitPairsConfig = DEFAULT,
 ) -> Array:
-    """Measure the level and the tint of the light from a shirt of known colours.
+    """Estimate the level and tint of the light on a shirt of known colors.
 
     Args:
-        photo: uint8 (H, W, 3).
-        colours: (H, W, 3), 0..255, the design under white light.
-        light: (H, W, 1), linear, any scale.
+        photo: uint8 (H, W, 3), RGB.
+        colors: float32 (H, W, 3), 0..255, the design under white light.
+        light: float32 (H, W, 1), linear, any scale.
         mask: bool (H, W), the shirt.
+        config: which pixels are used.
 
     Returns:
-        float32 (3,): light x these is the light in the photo; 1 where nothing tells.
+        float32 (3,): light x this is the light in the photo; 1 with too few such pixels.
     """
-    inner = ndimage.binary_erosion(mask, iterations=3)[..., None]
-    known = inner & (photo > LEAST_TONE) & (photo < MOST_TONE) & (light > LEAST_LIGHT)
-    known &= (colours > LEAST_DYE) & (colours < MOST_TONE)
-    lit = (np.maximum(colours, 1) / 255) ** designs.GAMMA * np.maximum(light, 1e-3)
-    ratio = designs.GAMMA * np.log(np.maximum(photo, 1) / 255) - np.log(lit)
-    if known.sum() < LEAST_SPOTS:
+    inner = ndimage.binary_erosion(mask, iterations=config.erosion)[..., None]
+    known = inner & (photo > config.min_tone) & (photo < config.max_tone)
+    known = known & (light > config.min_light)
+    known &= (colors > config.min_dye) & (colors < config.max_tone)
+    lit = (np.maximum(colors, 1) / 255) ** designs.GAMMA * np.maximum(light, 1e-3)
+    log_ratio = designs.GAMMA * np.log(np.maximum(photo, 1) / 255) - np.log(lit)
+    if known.sum() < config.min_fit_pixels:
         return np.ones(3, np.float32)
-    mean = float(np.median(ratio[known]))
+    middle = float(np.median(log_ratio[known]))
     levels = [
-        float(np.median(ratio[..., c][known[..., c]]))
-        if known[..., c].sum() >= LEAST_SPOTS
-        else mean
+        float(np.median(log_ratio[..., c][known[..., c]]))
+        if known[..., c].sum() >= config.min_fit_pixels
+        else middle
         for c in range(3)
     ]
-    return np.exp(np.clip(levels, mean - MOST_TINT, mean + MOST_TINT)).astype(np.float32)
+    low, high = middle - config.max_tint, middle + config.max_tint
+    return np.exp(np.clip(levels, low, high)).astype(np.float32)
 
 
 def read_shop(stem: Path) -> ShopTee:
@@ -255,27 +303,39 @@ def read_shop(stem: Path) -> ShopTee:
     return ShopTee(_read(shop, ".jpg"), mask, chart, design)
 
 
-def find_white_top(photo: AnnotatedPhoto) -> RelightableGarment | None:
-    """Take a plain, nearly white top of a photo as its own light; None without one.
+def find_white_top(
+    photo: AnnotatedPhoto, config: RelitPairsConfig = DEFAULT
+) -> RelightableGarment | None:
+    """Return the largest top of a photo with its light, if it is plain and nearly white.
 
-    Its colours over those of white cotton are its light, level and tint included. Its
-    chart is its box.
+    Its colors, divided by the reflectance of white cotton, are its light, level and tint
+    included. Its bounding box serves as chart.
     """
     mask = largest_top(photo)
     if mask is None:
         return None
-    inner = ndimage.binary_erosion(mask, iterations=3)
-    if inner.sum() < LEAST_AREA:
+    inner = ndimage.binary_erosion(mask, iterations=config.erosion)
+    if inner.sum() < config.min_area:
         return None
     image = photo.image()
-    light = to_linear(image) / WHITE
-    tone = light[inner].mean(axis=1)
-    chroma = np.ptp(light[inner].mean(axis=0)) / max(float(tone.mean()), 1e-3)
-    spread = float(np.std(np.log(np.maximum(tone, 1e-3))))
-    if np.median(tone) < PLAIN_LIGHT or chroma > PLAIN_CHROMA or spread > PLAIN_SPREAD:
+    light = to_linear(image) / config.white_reflectance
+    if not _is_white(light[inner], config):
         return None
-    white = np.full((*designs.TEXTURE_SIZE, 3), 255 * WHITE ** (1 / designs.GAMMA))
+    level = 255 * config.white_reflectance ** (1 / designs.GAMMA)
+    white = np.full((*designs.TEXTURE_SIZE, 3), level)
     return RelightableGarment(image, mask, box_chart(mask), light, white.astype(np.uint8))
+
+
+def _is_white(light: Array, config: RelitPairsConfig) -> bool:
+    """Tell whether linear colors (N, 3) of a top are bright, neutral and even."""
+    tone = light.mean(axis=1)
+    chroma = np.ptp(light.mean(axis=0)) / max(float(tone.mean()), 1e-3)
+    deviation = float(np.std(np.log(np.maximum(tone, 1e-3))))
+    return not (
+        np.median(tone) < config.white_min_light
+        or chroma > config.white_max_chroma
+        or deviation > config.white_max_deviation
+    )
 
 
 def largest_top(photo: AnnotatedPhoto) -> NDArray[np.bool_] | None:
@@ -285,7 +345,7 @@ def largest_top(photo: AnnotatedPhoto) -> NDArray[np.bool_] | None:
 
 
 def box_chart(mask: NDArray[np.bool_]) -> Array:
-    """Return a chart (H, W, 2) on which a garment's box is the front panel."""
+    """Return a chart (H, W, 2) that maps a garment's bounding box to the front panel."""
     x1, y1, x2, y2 = (float(v) for v in box_or_frame(mask))
     v, u = np.indices(mask.shape, np.float32)
     chart = np.stack([(u - x1) / (x2 - x1) * 0.5, 1 - (v - y1) / (y2 - y1)], axis=-1)
@@ -293,48 +353,62 @@ def box_chart(mask: NDArray[np.bool_]) -> Array:
 
 
 def make_pair(
-    worn: RelightableGarment, shop: ShopTee, size: int, rng: np.random.Generator
+    worn: RelightableGarment,
+    shop: ShopTee,
+    size: int,
+    rng: np.random.Generator,
+    config: RelitPairsConfig = DEFAULT,
 ) -> PaintedPair:
-    """Warp a shop tee onto a worn shirt by the outlines.
+    """Warp a shop tee onto a worn shirt, by the outlines of both.
 
     Args:
         worn: the shirt.
         shop: the tee.
-        size: of the frame.
-        rng: moves the frame a little.
+        size: S, side of the frame in pixels.
+        rng: random generator that shifts and scales the frame.
+        config: range of shift and scale.
     """
-    frame = shaken_frame(worn.mask, size, LIGHT_MARGIN, rng)
-    spots = fit_warp(shop.mask, worn.mask).coordinates(*frame.raster)
-    return _look(worn, shop, spots, frame)
+    frame = jittered_frame(worn.mask, size, LIGHT_MARGIN, rng, config)
+    coordinates = fit_warp(shop.mask, worn.mask).coordinates(*frame.raster)
+    return _crop_pair(worn, shop, coordinates, frame, config)
 
 
 def _make_true_pair(
-    pair: RenderedPair, size: int, rng: np.random.Generator
+    pair: RenderedPair, size: int, rng: np.random.Generator, config: RelitPairsConfig
 ) -> PaintedPair:
-    """Lay the shop's tee where it truly lies, with the photo of the person in it."""
-    worn = read_filmed(pair.folder / pair.user)
+    """Warp the shop's tee by the true correspondence, and add the true photo."""
+    worn = read_worn_filmic(pair.folder / pair.user, config)
     shop = read_shop(pair.folder / pair.shop.removesuffix("_shop"))
-    frame = shaken_frame(worn.mask, size, LIGHT_MARGIN, rng)
-    spots = read_nearest(true_places(read_truth(pair)), frame)
+    frame = jittered_frame(worn.mask, size, LIGHT_MARGIN, rng, config)
+    coordinates = sample_nearest(true_places(read_truth(pair)), frame)
     truth = np.rint(crop(frame, _read(pair.folder / pair.truth, ".jpg"), 0.0))
-    return replace(_look(worn, shop, spots, frame), truth=truth.astype(np.uint8))
+    made = _crop_pair(worn, shop, coordinates, frame, config)
+    return replace(made, truth=truth.astype(np.uint8))
 
 
-def _look(
-    worn: RelightableGarment, shop: ShopTee, spots: Array, frame: Frame
+def _crop_pair(
+    worn: RelightableGarment,
+    shop: ShopTee,
+    coordinates: Array,
+    frame: Frame,
+    config: RelitPairsConfig,
 ) -> PaintedPair:
-    """Look at both through a frame; spots (S, S, 2) are x and y in the shop picture."""
+    """Crop the photo to a frame, and sample the shop picture at coordinates (S, S, 2).
+
+    The coordinates are x and y in the shop picture, in pixels.
+    """
     height, width = shop.mask.shape
-    column = np.clip(np.rint(spots[..., 0]), 0, width - 1).astype(np.intp)
-    row = np.clip(np.rint(spots[..., 1]), 0, height - 1).astype(np.intp)
+    column = np.clip(np.rint(coordinates[..., 0]), 0, width - 1).astype(np.intp)
+    row = np.clip(np.rint(coordinates[..., 1]), 0, height - 1).astype(np.intp)
+    light = np.clip(crop(frame, worn.light, 0.0), 0, config.max_light)
     return PaintedPair(
         photo=np.rint(crop(frame, worn.photo, 0.0)).astype(np.uint8),
         mask=crop(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
-        chart=read_nearest(worn.chart, frame).astype(np.float16),
-        light=np.clip(crop(frame, worn.light, 0.0), 0, MOST_LIGHT).astype(np.float16),
+        chart=sample_nearest(worn.chart, frame).astype(np.float16),
+        light=light.astype(np.float16),
         shop=shop.image[row, column],
         shop_chart=shop.chart[row, column].astype(np.float16),
-        places=to_fractions(spots, shop.mask.shape).astype(np.float16),
+        coordinates=to_fractions(coordinates, shop.mask.shape).astype(np.float16),
         valid=shop.mask[row, column],
         own_design=worn.design,
         shop_design=shop.design,
@@ -342,11 +416,11 @@ def _look(
     )
 
 
-def read_nearest(plane: Array, frame: Frame) -> Array:
-    """Read an array (h, w, C) through a frame without mixing its values."""
+def sample_nearest(plane: Array, frame: Frame) -> Array:
+    """Crop an array (h, w, C) to a frame by nearest-neighbour sampling."""
     index = [
-        np.clip(np.rint(places), 0, count - 1).astype(np.intp)
-        for places, count in zip(frame.raster, plane.shape[:2], strict=True)
+        np.clip(np.rint(positions), 0, count - 1).astype(np.intp)
+        for positions, count in zip(frame.raster, plane.shape[:2], strict=True)
     ]
     return plane[np.ix_(*index)]
 
@@ -360,12 +434,24 @@ def _read(stem: Path, ending: str) -> Picture:
         return np.asarray(picture.convert("RGB"))
 
 
-def shaken_frame(
-    mask: NDArray[np.bool_], size: int, margin: float, rng: np.random.Generator
+def jittered_frame(
+    mask: NDArray[np.bool_],
+    size: int,
+    margin: float,
+    rng: np.random.Generator,
+    config: RelitPairsConfig = DEFAULT,
 ) -> Frame:
-    """Return a frame around a garment that is moved and scaled a little."""
+    """Return a frame around a garment, shifted and scaled at random.
+
+    Args:
+        mask: bool (H, W), the garment.
+        size: side of the frame's raster, pixels.
+        margin: see `Frame.around`.
+        rng: random generator.
+        config: range of shift and scale.
+    """
     x1, y1, x2, y2 = (int(v) for v in box_or_frame(mask))
     frame = Frame.around((x1, y1, x2, y2), size, margin)
-    shift = rng.uniform(-0.05, 0.05, 2) * frame.side
-    centre = frame.centre[0] + shift[0], frame.centre[1] + shift[1]
-    return Frame(centre, frame.side * rng.uniform(0.9, 1.15), size)
+    shift = rng.uniform(-config.frame_shift, config.frame_shift, 2) * frame.side
+    center = frame.centre[0] + shift[0], frame.centre[1] + shift[1]
+    return Frame(center, frame.side * rng.uniform(*config.frame_scale), size)

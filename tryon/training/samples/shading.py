@@ -1,9 +1,9 @@
-"""What the shading network is taught on: garments whose light is known.
+"""Draw training samples for the shading network: garments whose light is known.
 
-Three kinds: worn renders with their shading pass; shop pictures, rendered or real, of
-plain tees; and photos of people in plain tops. A plain garment is nearly its own light,
-whatever its colour. In that light any other design can be painted on it, and the truth
-stays the same: what the network must not see is the design.
+There are three kinds: worn renders with their shading pass; shop pictures, rendered or
+real, of plain tees; and photos of people in plain tops. On a plain garment all variation
+is shading, whatever its color. Another design can be painted on it in that light, and the
+ground truth stays the same: the network must not take the design for shading.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,45 +24,90 @@ from data_tools.paint import designs
 from tryon.frames import FRAME_MARGIN, crop
 from tryon.light import shading_input
 from tryon.training.samples.relit_pairs import (
-    LEAST_AREA,
-    LEAST_LIGHT,
-    MOST_LIGHT,
     RelightableGarment,
+    RelitPairsConfig,
     box_chart,
+    jittered_frame,
     largest_top,
-    read_nearest,
     read_shop,
     read_worn,
-    shaken_frame,
+    sample_nearest,
 )
-from tryon.training.samples.universal import change_contrast
+from tryon.training.samples.universal import change_contrast, mirror_sample
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 READERS = 4  # threads that read pictures
-LEAST_CLOTH = 0.06  # linear: a darker channel tells no light
-LOCAL = 12.0  # pixels: prints and seams differ from what lies within it, folds less
-PRINT_TINT, PRINT_TONE = 0.2, 0.3  # log steps from the cloth's colour that may be print
-MOST_TINTED, MOST_DARK = 0.01, 0.018  # share of the garment; creases are dark as well
-MOST_SPREAD = 0.42  # deviation of log light; more is two-coloured cloth
-MOST_STEP = 0.42  # 99th percentile of log steps from the surroundings
-CLOTH_LEVEL = 0.6  # mean linear light of a plain garment's light
-# How often a sample shows the garment as it is, and pastes a photo on it.
-AS_IT_IS, PHOTO_PRINT = 0.2, 0.2
-ROUGH_MASK, COMPRESSED, BLURRED = 0.7, 0.5, 0.3
-MOST_SHIFT = 3  # pixels that a mask may be off
+
+
+@dataclass(frozen=True)
+class PlainGarmentConfig:
+    """When a garment counts as plain, so that its variation is its light."""
+
+    min_area: int = RelitPairsConfig.min_area  # pixels inside the eroded mask
+    erosion: int = 4  # pixels that the outline's surroundings are left out
+    # Linear: with a darker channel the cloth's color does not give the light.
+    min_cloth: float = 0.06
+    # Range of the linear light, relative to the cloth's color.
+    min_light: float = RelitPairsConfig.min_light
+    max_light: float = RelitPairsConfig.max_light
+    # Pixels: sigma of the surroundings that a pixel is compared with. Prints and seams
+    # differ from them, folds less so.
+    local_sigma: float = 12.0
+    smoothing: int = 3  # pixels: side of the mean filter on both differences
+    # Steps of log light beyond which a pixel may be print: of a channel from the mean of
+    # all, and down from the surroundings; and the largest shares of the garment that may
+    # be so. Creases are dark as well.
+    print_tint: float = 0.2
+    print_tone: float = 0.3
+    max_tinted: float = 0.01
+    max_dark: float = 0.018
+    max_deviation: float = 0.42  # of log light; two-colored cloth exceeds it
+    max_step: float = 0.42  # 99th percentile of steps of log light from the surroundings
+    level: float = 0.6  # mean linear light that a plain garment is given
+
+
+@dataclass(frozen=True)
+class ShadingSamplesConfig:
+    """How a garment of known light is repainted and photographed.
+
+    Probabilities are shares of the samples; ranges are those of uniform draws.
+    """
+
+    unchanged_probability: float = 0.2  # the garment is not repainted
+    photo_print_probability: float = 0.2  # a piece of a photo is printed on the design
+    rough_mask_probability: float = 0.7
+    blur_probability: float = 0.3
+    compress_probability: float = 0.5
+    mirror_probability: float = 0.5
+    fold_contrast: tuple[float, float] = (0.6, 1.5)  # exponents of the light
+    exposure: tuple[float, float] = (0.5, 1.4)  # factors on the light
+    tint: tuple[float, float] = (0.85, 1.15)  # factors on each channel
+    # Size of a printed photo: share of the front panel's height and width.
+    print_size: tuple[float, float] = (0.2, 0.7)
+    max_mask_shift: int = 3  # pixels that a mask is shifted, and grown or shrunk
+    haze: tuple[float, float] = (0, 12)  # grey level of black
+    blur_sigma: tuple[float, float] = (0.4, 1.2)  # pixels
+    noise_sigma: tuple[float, float] = (0, 4)  # grey levels
+    jpeg_quality: tuple[int, int] = (40, 95)  # the upper end excluded
+    # Linear light: where it is darker, it is not known well enough for the loss.
+    min_light: float = RelitPairsConfig.min_light
+
+
+PLAIN = PlainGarmentConfig()
+DEFAULT = ShadingSamplesConfig()
 
 
 @dataclass(frozen=True)
 class LitGarment:
-    """A garment of known light, seen through a frame; arrays (S, S, ...).
+    """A crop around a garment whose light is known; arrays (S, S, ...).
 
     Attributes:
-        photo: uint8, 3 channels.
+        photo: uint8, 3 channels, RGB.
         mask: bool, the garment.
-        chart: float16, u and v on a design.
+        chart: float16, u and v on a design, in [0, 1].
         light: float16, 3 channels, linear.
-        drawn: whether the chart is a garment's own, and not its box.
+        drawn: whether the chart comes from a render; else it is the bounding box.
     """
 
     photo: Picture
@@ -76,43 +121,43 @@ def light_garments(
     stems: Sequence[Path],
     photos: Iterable[AnnotatedPhoto],
     size: int,
-    looks: int,
+    views: int,
     seed: int,
 ) -> Iterator[LitGarment]:
-    """Read all garments whose light is known.
+    """Read all garments whose light is known, in several crops each.
 
     Args:
-        stems: of worn renders, see `painted_pairs.find_renders`.
-        photos: with the masks of their garments; those of plain tops are taken.
-        size: of the frames, pixels.
-        looks: frames of each garment.
-        seed: shakes the frames.
+        stems: of worn renders, see `relit_pairs.find_renders`.
+        photos: with the masks of their garments; plain tops are used.
+        size: S, side of the crops in pixels.
+        views: crops of each garment.
+        seed: of the crops' random shift and scale.
 
     Yields:
-        The garments; those that are not seen are passed over.
+        The crops; pictures without a visible garment of known light give none.
     """
 
-    finders: list[tuple[Callable[[], RelightableGarment | None], bool]] = [
-        (partial(find, stem), True)
+    readers: list[tuple[Callable[[], RelightableGarment | None], bool]] = [
+        (partial(read, stem), True)
         for stem in stems
-        for find in (read_worn, find_plain_shop)
+        for read in (read_worn, find_plain_shop)
     ]
-    finders += [(partial(find_plain_top, photo), False) for photo in photos]
+    readers += [(partial(find_plain_top, photo), False) for photo in photos]
 
-    def read(place: int) -> list[LitGarment]:
-        find, drawn = finders[place]
-        worn, rng = find(), np.random.default_rng([seed, place])
+    def crop_views(index: int) -> list[LitGarment]:
+        read, drawn = readers[index]
+        worn, rng = read(), np.random.default_rng([seed, index])
         if worn is None or not worn.mask.any():
             return []
-        return [look_at(worn, drawn, size, rng) for _ in range(looks)]
+        return [crop_garment(worn, drawn, size, rng) for _ in range(views)]
 
     with ThreadPoolExecutor(max_workers=READERS) as pool:
-        for garments in pool.map(read, range(len(finders))):
+        for garments in pool.map(crop_views, range(len(readers))):
             yield from garments
 
 
 def find_plain_shop(stem: Path) -> RelightableGarment | None:
-    """Take the rendered shop picture of a worn render's tee, if it is plain."""
+    """Return the tee in the rendered shop picture of a worn render, if it is plain."""
     shop = read_shop(stem)
     light = plain_light(shop.image, shop.mask)
     if light is None:
@@ -121,10 +166,10 @@ def find_plain_shop(stem: Path) -> RelightableGarment | None:
 
 
 def find_plain_top(photo: AnnotatedPhoto) -> RelightableGarment | None:
-    """Take the largest top of a photo, if it is of one colour, as its own light.
+    """Return the largest top of a photo with its light, if it is of one color.
 
-    Its colours over their median are its light, of a fixed mean level. Its chart is its
-    box.
+    Its colors, divided by their median, are its light, at a fixed mean level. Its
+    bounding box serves as chart.
     """
     mask = largest_top(photo)
     if mask is None:
@@ -137,115 +182,171 @@ def find_plain_top(photo: AnnotatedPhoto) -> RelightableGarment | None:
     return RelightableGarment(image, mask, box_chart(mask), light, white)
 
 
-def plain_light(image: Picture, mask: NDArray[np.bool_]) -> Array | None:
-    """Return the light on a garment of one colour, whichever that is.
+def plain_light(
+    image: Picture, mask: NDArray[np.bool_], config: PlainGarmentConfig = PLAIN
+) -> Array | None:
+    """Return the light on a garment of one color, whichever that is.
 
     Args:
-        image: uint8 (H, W, 3).
-        mask: bool (H, W).
+        image: uint8 (H, W, 3), RGB.
+        mask: bool (H, W), the garment.
+        config: what counts as plain.
 
     Returns:
-        float32 (H, W, 3), linear, of mean `CLOTH_LEVEL`; None when the garment is
+        float32 (H, W, 3), linear, of mean `config.level`; None when the garment is
         small, dark or not plain.
     """
-    inner = ndimage.binary_erosion(mask, iterations=4)
-    if inner.sum() < LEAST_AREA:
+    inner = ndimage.binary_erosion(mask, iterations=config.erosion)
+    if inner.sum() < config.min_area:
         return None
     light = to_linear(image)
     cloth = np.median(light[inner], axis=0)
-    if cloth.min() < LEAST_CLOTH:
+    if cloth.min() < config.min_cloth:
         return None
-    logs = np.log(np.clip(light / cloth, LEAST_LIGHT, MOST_LIGHT))
+    logs = np.log(np.clip(light / cloth, config.min_light, config.max_light))
     tone = logs.mean(axis=-1)
-    if tone[inner].std() > MOST_SPREAD or not _is_plain(logs, tone, inner):
+    if tone[inner].std() > config.max_deviation:
         return None
-    return np.asarray(light / cloth * CLOTH_LEVEL, np.float32)
+    if not _is_plain(logs, tone, inner, config):
+        return None
+    return np.asarray(light / cloth * config.level, np.float32)
 
 
-def _is_plain(logs: Array, tone: Array, inner: NDArray[np.bool_]) -> bool:
-    """Tell whether log light (H, W, 3) of mean `tone` (H, W) shows no print."""
-    tint = ndimage.uniform_filter(np.abs(logs - tone[..., None]).max(axis=-1), 3)
-    weight = ndimage.gaussian_filter(inner.astype(np.float32), LOCAL)
-    around = ndimage.gaussian_filter(np.where(inner, tone, 0), LOCAL)
-    step = ndimage.uniform_filter(tone - around / np.maximum(weight, 1e-3), 3)
-    core = ndimage.binary_erosion(inner, iterations=4)
+def _is_plain(
+    logs: Array, tone: Array, inner: NDArray[np.bool_], config: PlainGarmentConfig
+) -> bool:
+    """Tell whether a garment shows no print.
+
+    Args:
+        logs: (H, W, 3), log light.
+        tone: (H, W), its mean over the channels.
+        inner: bool (H, W), the garment without its outline.
+        config: what counts as plain.
+    """
+    smooth, sigma = config.smoothing, config.local_sigma
+    tint = ndimage.uniform_filter(np.abs(logs - tone[..., None]).max(axis=-1), smooth)
+    weight = ndimage.gaussian_filter(inner.astype(np.float32), sigma)
+    local = ndimage.gaussian_filter(np.where(inner, tone, 0), sigma)
+    step = ndimage.uniform_filter(tone - local / np.maximum(weight, 1e-3), smooth)
+    core = ndimage.binary_erosion(inner, iterations=config.erosion)
     if not core.any():
         return False
     return bool(
-        (tint[core] > PRINT_TINT).mean() < MOST_TINTED
-        and (step[core] < -PRINT_TONE).mean() < MOST_DARK
-        and np.quantile(np.abs(step[core]), 0.99) < MOST_STEP
+        (tint[core] > config.print_tint).mean() < config.max_tinted
+        and (step[core] < -config.print_tone).mean() < config.max_dark
+        and np.quantile(np.abs(step[core]), 0.99) < config.max_step
     )
 
 
-def look_at(
-    worn: RelightableGarment, drawn: bool, size: int, rng: np.random.Generator
+def crop_garment(
+    worn: RelightableGarment,
+    drawn: bool,
+    size: int,
+    rng: np.random.Generator,
+    max_light: float = RelitPairsConfig.max_light,
 ) -> LitGarment:
-    """Look at a garment through a frame that is a little off."""
-    frame = shaken_frame(worn.mask, size, FRAME_MARGIN, rng)
-    light = np.clip(crop(frame, worn.light, 0.0), 0, MOST_LIGHT)
+    """Crop a photo to a randomly shifted and scaled frame around its garment.
+
+    Args:
+        worn: the garment in its photo.
+        drawn: see `LitGarment`.
+        size: S, side of the crop in pixels.
+        rng: random generator.
+        max_light: linear light that is clipped, to fit into float16.
+    """
+    frame = jittered_frame(worn.mask, size, FRAME_MARGIN, rng)
+    light = np.clip(crop(frame, worn.light, 0.0), 0, max_light)
     return LitGarment(
         photo=np.rint(crop(frame, worn.photo, 0.0)).astype(np.uint8),
         mask=crop(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
-        chart=read_nearest(worn.chart, frame).astype(np.float16),
+        chart=sample_nearest(worn.chart, frame).astype(np.float16),
         light=light.astype(np.float16),
         drawn=drawn,
     )
 
 
 def shading_sample(
-    garment: LitGarment, design: Picture, scene: Picture, rng: np.random.Generator
+    garment: LitGarment,
+    design: Picture,
+    scene: Picture,
+    rng: np.random.Generator,
+    config: ShadingSamplesConfig = DEFAULT,
 ) -> dict[str, Array]:
     """Draw one sample for `ShadingTrainer`.
 
     Args:
-        garment: its light is the truth.
-        design: uint8 (h, w, 3), painted on it, unless it is left as it is.
+        garment: its light is the ground truth.
+        design: uint8 (h, w, 3), RGB, painted on the garment, unless that stays unchanged.
         scene: uint8 (S, S, 3), any photo; a piece of it is printed on the design at
             times.
-        rng: source of chance.
+        rng: random generator.
+        config: how the garment is repainted and photographed.
 
     Returns:
         See `ShadingTrainer.train_step`; float32 (S, S, C).
     """
     light, photo = garment.light.astype(np.float32), garment.photo.astype(np.float32)
-    if rng.random() > AS_IT_IS:
-        light = change_contrast(light, garment.mask, rng.uniform(0.6, 1.5))
-        if rng.random() < PHOTO_PRINT:
-            design = print_photo(design, scene, rng)
-        chart = garment.chart.astype(np.float32)
-        chart = chart if garment.drawn else bend_chart(chart, rng)
-        room = rng.uniform(0.5, 1.4) * rng.uniform(0.85, 1.15, 3)
-        photo = designs.paint(design, chart, light * room.astype(np.float32))
-    mask = rough_mask(garment.mask, rng) if rng.random() < ROUGH_MASK else garment.mask
-    seen = spoil(np.where(garment.mask[..., None], photo, garment.photo), rng)
+    mask = garment.mask
+    if rng.random() > config.unchanged_probability:
+        light = change_contrast(light, mask, rng.uniform(*config.fold_contrast))
+        photo = _repaint(garment, light, design, scene, rng, config)
+    if rng.random() < config.rough_mask_probability:
+        mask = perturb_mask(mask, rng, config)
+    picture = np.where(garment.mask[..., None], photo, garment.photo)
+    picture = degrade_photo(picture, rng, config)
     tone = light.mean(axis=-1, keepdims=True)
-    known = garment.mask & mask & (tone[..., 0] > LEAST_LIGHT)
-    view = shading_input(seen, mask)
+    known = garment.mask & mask & (tone[..., 0] > config.min_light)
+    view = shading_input(picture, mask)
     sample = {
         "view": view[..., :3],
         "mask": view[..., 3:],
-        "log_light": np.log(np.maximum(tone, LEAST_LIGHT)),
+        "log_light": np.log(np.maximum(tone, config.min_light)),
         "known": known[..., None].astype(np.float32),
     }
-    return _mirror(sample) if rng.random() < 0.5 else sample
+    return mirror_sample(sample) if rng.random() < config.mirror_probability else sample
 
 
-def bend_chart(chart: Array, rng: np.random.Generator) -> Array:
-    """Turn, stretch and bend the chart (H, W, 2) of a garment that has its box alone."""
-    turn, scale = rng.normal(0, 0.12), rng.uniform(0.5, 1.3, 2)
-    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    centre = np.array([0.25, 0.5])  # of the front panel
-    moved = (chart - centre) @ (matrix * scale) + centre
-    waves = rng.uniform(2, 9, 2), rng.uniform(0, 6, 2), rng.uniform(0, 0.015, 2)
-    bent = moved + waves[2] * np.sin(moved[..., ::-1] * waves[0] * 6 + waves[1])
+def _repaint(
+    garment: LitGarment,
+    light: Array,
+    design: Picture,
+    scene: Picture,
+    rng: np.random.Generator,
+    config: ShadingSamplesConfig,
+) -> Array:
+    """Paint a design on a garment in its light, under a random exposure and tint."""
+    if rng.random() < config.photo_print_probability:
+        design = print_photo(design, scene, rng, config)
+    chart = garment.chart.astype(np.float32)
+    chart = chart if garment.drawn else deform_chart(chart, rng)
+    gain = rng.uniform(*config.exposure) * rng.uniform(*config.tint, 3)
+    return designs.paint(design, chart, light * gain.astype(np.float32))
+
+
+def deform_chart(chart: Array, rng: np.random.Generator) -> Array:
+    """Rotate, scale and bend a chart (H, W, 2) that is just a garment's bounding box."""
+    angle, scale = rng.normal(0, 0.12), rng.uniform(0.5, 1.3, 2)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    center = np.array([0.25, 0.5])  # of the front panel
+    moved = (chart - center) @ (matrix * scale) + center
+    # Along each axis; the amplitude is a share of the design.
+    frequency, phase = rng.uniform(2, 9, 2), rng.uniform(0, 6, 2)
+    amplitude = rng.uniform(0, 0.015, 2)
+    bent = moved + amplitude * np.sin(moved[..., ::-1] * frequency * 6 + phase)
     return np.clip(bent, 0, 1).astype(np.float32)
 
 
-def print_photo(design: Picture, scene: Picture, rng: np.random.Generator) -> Picture:
-    """Print a piece of a photo on the front panel of a design."""
+def print_photo(
+    design: Picture,
+    scene: Picture,
+    rng: np.random.Generator,
+    config: ShadingSamplesConfig = DEFAULT,
+) -> Picture:
+    """Print a random piece of a photo on the front panel (left half) of a design."""
     height, width = design.shape[:2]
-    tall, wide = (int(s * rng.uniform(0.2, 0.7)) for s in (height, width // 2))
+    tall, wide = (
+        int(side * rng.uniform(*config.print_size)) for side in (height, width // 2)
+    )
     top = int(rng.integers(0, height - tall))
     left = int(rng.integers(0, width // 2 - wide))
     side = scene.shape[0] // 2
@@ -257,39 +358,45 @@ def print_photo(design: Picture, scene: Picture, rng: np.random.Generator) -> Pi
     return printed
 
 
-def rough_mask(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Shift, grow or shrink a mask by a few pixels."""
-    moved = np.roll(mask, rng.integers(-MOST_SHIFT, MOST_SHIFT + 1, 2), (0, 1))
-    steps = int(rng.integers(-MOST_SHIFT, MOST_SHIFT + 1))
+def perturb_mask(
+    mask: NDArray[np.bool_],
+    rng: np.random.Generator,
+    config: ShadingSamplesConfig = DEFAULT,
+) -> NDArray[np.bool_]:
+    """Shift a mask (S, S) by a few pixels, and dilate or erode it."""
+    limit = config.max_mask_shift
+    moved = np.roll(mask, rng.integers(-limit, limit + 1, 2), (0, 1))
+    steps = int(rng.integers(-limit, limit + 1))
     if steps > 0:
         return ndimage.binary_dilation(moved, iterations=steps)
     return ndimage.binary_erosion(moved, iterations=-steps) if steps else moved
 
 
-def spoil(photo: Array, rng: np.random.Generator) -> Picture:
-    """Do to a photo what cameras do: haze, blur, noise, few grey levels, JPEG.
+def degrade_photo(
+    photo: Array, rng: np.random.Generator, config: ShadingSamplesConfig = DEFAULT
+) -> Picture:
+    """Degrade a photo as cameras do: haze, blur, noise, quantization, JPEG.
 
     Args:
-        photo: (S, S, 3), 0..255.
-        rng: source of chance.
+        photo: float32 (S, S, 3), 0..255.
+        rng: random generator.
+        config: probability and strength of each.
 
     Returns:
         uint8 (S, S, 3).
     """
-    lift = np.float32(rng.uniform(0, 12))
-    seen = lift + photo * (255 - lift) / 255
-    if rng.random() < BLURRED:
-        seen = ndimage.gaussian_filter(seen, (*[rng.uniform(0.4, 1.2)] * 2, 0))
-    noise = rng.standard_normal(seen.shape, np.float32)
-    seen = np.clip(seen + np.float32(rng.uniform(0, 4)) * noise, 0, 255)
-    picture = np.rint(seen).astype(np.uint8)
-    if rng.random() > COMPRESSED:
+    black = np.float32(rng.uniform(*config.haze))
+    degraded = black + photo * (255 - black) / 255
+    if rng.random() < config.blur_probability:
+        sigma = rng.uniform(*config.blur_sigma)
+        degraded = ndimage.gaussian_filter(degraded, (sigma, sigma, 0))
+    noise = rng.standard_normal(degraded.shape, np.float32)
+    strength = np.float32(rng.uniform(*config.noise_sigma))
+    picture = np.rint(np.clip(degraded + strength * noise, 0, 255)).astype(np.uint8)
+    if rng.random() > config.compress_probability:
         return picture
     file = BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=int(rng.integers(40, 95)))
-    with Image.open(file) as again:
-        return np.asarray(again)
-
-
-def _mirror(sample: dict[str, Array]) -> dict[str, Array]:
-    return {key: plane[:, ::-1].copy() for key, plane in sample.items()}
+    quality = int(rng.integers(*config.jpeg_quality))
+    Image.fromarray(picture).save(file, "JPEG", quality=quality)
+    with Image.open(file) as compressed:
+        return np.asarray(compressed)

@@ -1,9 +1,10 @@
-"""Samples that the universal generator is taught on, painted anew at every look.
+"""Draw training samples for the universal generator: pairs repainted with random designs.
 
-From a `painted_pairs.PaintedPair`, whose light is known, comes what the network sees, and
-what it should make of it, in ever other designs.
+The light of a `relit_pairs.PaintedPair` is known, so that both the network's input and
+its target can be painted with any design.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,51 @@ from scipy import ndimage
 from cyclegan.data import to_model_range
 from data_tools.paint import designs
 from tryon.light import paint_plain
-from tryon.training.samples.relit_pairs import LEAST_LIGHT, PaintedPair
+from tryon.training.samples.relit_pairs import PaintedPair, RelitPairsConfig
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
-# How often a sample shows the user's photo as it is, the shop's, and the true photo.
-OWN_PHOTO, SHOP_PHOTO, TRUE_PHOTO = 0.5, 0.6, 0.6
-# Cameras meter: most photos are about as bright as the light on the user is. Some are
-# not, and some are taken in the dark.
-EXPOSURE, TINT = (0.85, 1.15), (0.88, 1.12)
-ODD, ODD_EXPOSURE = 0.4, (0.12, 1.3)
-PLAIN = 0.8  # how often the network sees the shirt as plain cloth
-MISREAD, SHRUNK = 0.15, (0.6, 1.05)  # log light: spread of errors; how much is seen
+
+
+@dataclass(frozen=True)
+class UniversalSamplesConfig:
+    """How a pair is repainted.
+
+    Probabilities are shares of the samples; ranges are those of uniform draws.
+    """
+
+    own_photo_probability: float = 0.5  # the user's photo is not repainted
+    shop_photo_probability: float = 0.6  # the shop picture is not repainted
+    true_photo_probability: float = 0.6  # the true photo is the target, where it exists
+    plain_probability: float = 0.8  # the shirt in the input is plain cloth
+    mirror_probability: float = 0.5
+    # Factors on the linear light of the whole photo. Cameras meter, so most photos are
+    # normally exposed; odd ones may have been taken in the dark.
+    exposure: tuple[float, float] = (0.85, 1.15)
+    odd_probability: float = 0.4
+    odd_exposure: tuple[float, float] = (0.12, 1.3)
+    tint: tuple[float, float] = (0.88, 1.12)  # factors on each channel
+    fold_contrast: tuple[float, float] = (0.7, 1.4)  # exponents of a repainted shirt's
+    noise_sigma: float = 2.0  # grey levels of noise on a repainted shirt
+    # Errors of the shading network: a smooth error of log light, its deviation and the
+    # cells along a side of its grid, and a factor on the log light.
+    light_error_sigma: float = 0.15
+    light_error_grid: int = 8
+    light_factor: tuple[float, float] = (0.6, 1.05)
+    # Light in the shop: deviation of a smooth field of log light and the cells along a
+    # side of its grid; factors on all of it and on each channel.
+    shop_light_sigma: float = 0.1
+    shop_light_grid: int = 6
+    shop_light: tuple[float, float] = (0.8, 1.3)
+    shop_tint: tuple[float, float] = (0.95, 1.05)
+    shop_exposure: tuple[float, float] = (0.9, 1.15)  # of a shop picture as it is
+    min_light: float = (
+        RelitPairsConfig.min_light
+    )  # linear: lower bound before a logarithm
+
+
+DEFAULT = UniversalSamplesConfig()
+COORDINATES = "places_a", "places_b"  # keys of a sample that hold x and y
 
 
 def paint_sample(
@@ -32,127 +66,178 @@ def paint_sample(
     design_a: Picture,
     design_b: Picture,
     rng: np.random.Generator,
+    config: UniversalSamplesConfig = DEFAULT,
 ) -> dict[str, Array]:
     """Draw one sample for `UniversalTrainer` from a pair.
 
     The shirt is seen as in the photo, or in design A. The shop's tee is seen as in its
-    picture, or in design B, flatly lit, a little over-exposed at times. The truth is the
-    true photo where there is one, else the tee's design in the shirt's light. The whole
-    of the user's photo is made brighter or darker and tinted, and the truth with it. As
-    in use the network mostly sees the shirt as plain cloth under a light that is a
-    little wrong (`spoil_light`); `photo` is what the camera saw.
+    picture, or in design B under flat light, slightly overexposed at times. The target is
+    the true photo where there is one, else the tee's design in the shirt's light. User
+    photo and target get the same random exposure and tint. As in inference, the input
+    mostly shows the shirt as plain cloth, under a light with errors
+    (`perturb_log_light`); `photo` has the print.
 
     Args:
         pair: the shirt and the shop's tee.
-        design_a: uint8 (h, w, 3).
-        design_b: the same.
-        rng: source of chance.
+        design_a: uint8 (h, w, 3), RGB.
+        design_b: likewise.
+        rng: random generator.
+        config: how the pair is repainted.
 
     Returns:
         photo, view, warped_b, truth_b, warped_a float32 (S, S, 3) in [-1, 1]; mask,
-        valid_b, valid_a float32 (S, S, 1); places_a, places_b float32 (S, S, 2) in
-        [-1, 1].
+        valid_b, valid_a float32 (S, S, 1) in {0, 1}; places_a, places_b float32 (S, S, 2)
+        in [-1, 1], x and y in the own design and in the shop picture.
     """
-    flat = _shop_light(pair.mask.shape, rng)
+    flat = _shop_light(pair.mask.shape, rng, config)
     light = pair.light.astype(np.float32)
-    given = pair.truth is not None and rng.random() < TRUE_PHOTO
-    repaint = not given and rng.random() > OWN_PHOTO
+    use_truth = pair.truth is not None and rng.random() < config.true_photo_probability
+    repaint = not use_truth and rng.random() > config.own_photo_probability
     if repaint:
-        light = change_contrast(light, pair.mask, rng.uniform(0.7, 1.4))
+        contrast = rng.uniform(*config.fold_contrast)
+        light = change_contrast(light, pair.mask, contrast, config)
     own = design_a if repaint else pair.own_design
-    exemplar, truth = _wear(pair, light, given, design_b, flat, rng)
-    stops = np.log(ODD_EXPOSURE if rng.random() < ODD else EXPOSURE)
-    exposure = np.exp(rng.uniform(*stops))
-    room = (exposure * rng.uniform(*TINT, 3)) ** (1 / designs.GAMMA)
-    photo = _repaint(pair, own, light, rng) * room if repaint else pair.photo * room
+    exemplar, target = _draw_target(pair, light, use_truth, design_b, flat, rng, config)
+    gain = _draw_gain(rng, config)
+    photo = (_repaint(pair, own, light, rng, config) if repaint else pair.photo) * gain
     photo = np.clip(photo, 0, 255)
-    logs = spoil_light(light, pair.mask, rng)
+    log_light = perturb_log_light(light, pair.mask, rng, config)
+    plain = rng.random() < config.plain_probability
     planes: dict[str, NDArray[Any]] = {
         "photo": photo,
-        "view": paint_plain(photo, pair.mask, logs) if rng.random() < PLAIN else photo,
+        "view": paint_plain(photo, pair.mask, log_light) if plain else photo,
         "warped_a": designs.paint(own, pair.chart.astype(np.float32), flat),
         "warped_b": exemplar,
-        "truth_b": truth * room,
+        "truth_b": target * gain,
     }
+    sample = _pack(pair, planes)
+    return mirror_sample(sample) if rng.random() < config.mirror_probability else sample
+
+
+def _draw_gain(
+    rng: np.random.Generator, config: UniversalSamplesConfig
+) -> NDArray[np.floating]:
+    """Draw a photo's exposure and tint: factors (3,) on gamma-encoded channels."""
+    odd = rng.random() < config.odd_probability
+    log_range = np.log(config.odd_exposure if odd else config.exposure)
+    exposure = np.exp(rng.uniform(*log_range))
+    return np.asarray((exposure * rng.uniform(*config.tint, 3)) ** (1 / designs.GAMMA))
+
+
+def _pack(pair: PaintedPair, planes: dict[str, NDArray[Any]]) -> dict[str, Array]:
+    """Return a sample of pictures in 0..255, with masks and coordinates of their pair."""
     mask = pair.mask[..., None].astype(np.float32)
     sample = {key: to_model_range(np.clip(v, 0, 255)) for key, v in planes.items()}
     sample["truth_b"] = np.where(mask > 0, sample["truth_b"], np.float32(0))
     sample |= {"mask": mask, "valid_a": mask}
     sample["valid_b"] = pair.valid[..., None].astype(np.float32)
     sample["places_a"] = pair.chart.astype(np.float32) * 2 - 1
-    sample["places_b"] = np.clip(pair.places.astype(np.float32) * 2 - 1, -1, 1)
-    return _mirror(sample) if rng.random() < 0.5 else sample
+    sample["places_b"] = np.clip(pair.coordinates.astype(np.float32) * 2 - 1, -1, 1)
+    return sample
 
 
-def spoil_light(light: Array, mask: NDArray[np.bool_], rng: np.random.Generator) -> Array:
-    """Return the light on a shirt as the shading network might read it.
+def perturb_log_light(
+    light: Array,
+    mask: NDArray[np.bool_],
+    rng: np.random.Generator,
+    config: UniversalSamplesConfig = DEFAULT,
+) -> Array:
+    """Return the light on a shirt with errors like those of the shading network.
 
     Args:
-        light: (S, S, 3), linear.
+        light: float32 (S, S, 3), linear.
         mask: bool (S, S), the shirt.
-        rng: source of chance.
+        rng: random generator.
+        config: size of the errors.
 
     Returns:
-        float32 (S, S, 1), its log, 0 on average over the shirt.
+        float32 (S, S, 1), log light, 0 on average over the shirt.
     """
-    logs = np.log(np.maximum(light.mean(axis=-1), LEAST_LIGHT))
-    coarse = rng.normal(0, MISREAD, (8, 8))
-    logs = logs * rng.uniform(*SHRUNK) + ndimage.zoom(coarse, len(mask) / 8, order=1)
-    level = logs[mask].mean() if mask.any() else 0.0
-    return (logs - level)[..., None].astype(np.float32)
+    log_light = np.log(np.maximum(light.mean(axis=-1), config.min_light))
+    cells = config.light_error_grid
+    coarse = rng.normal(0, config.light_error_sigma, (cells, cells))
+    log_light = log_light * rng.uniform(*config.light_factor)
+    log_light = log_light + ndimage.zoom(coarse, len(mask) / cells, order=1)
+    level = log_light[mask].mean() if mask.any() else 0.0
+    return (log_light - level)[..., None].astype(np.float32)
 
 
-def _wear(
+def _draw_target(
     pair: PaintedPair,
     light: Array,
-    given: bool,
+    use_truth: bool,
     design: Picture,
     flat: Array,
     rng: np.random.Generator,
+    config: UniversalSamplesConfig,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the shop's tee as warped, and as worn."""
-    if given:
+    """Return the warped shop's tee, and the tee as worn, (S, S, 3) in 0..255 each."""
+    if use_truth:
         assert pair.truth is not None
         return pair.shop, pair.truth
     chart = pair.shop_chart.astype(np.float32)
-    if rng.random() < SHOP_PHOTO:
-        exposure = rng.uniform(0.9, 1.15) ** (1 / designs.GAMMA)
-        return pair.shop * exposure, _worn(pair, pair.shop_design, chart, light)
-    return designs.paint(design, chart, flat), _worn(pair, design, chart, light)
+    if rng.random() < config.shop_photo_probability:
+        exposure = rng.uniform(*config.shop_exposure) ** (1 / designs.GAMMA)
+        return pair.shop * exposure, _paint_worn(pair, pair.shop_design, chart, light)
+    return designs.paint(design, chart, flat), _paint_worn(pair, design, chart, light)
 
 
-def _worn(pair: PaintedPair, design: Picture, chart: Array, light: Array) -> Array:
-    """Paint a design as the camera of the pair's photo would see it worn."""
+def _paint_worn(pair: PaintedPair, design: Picture, chart: Array, light: Array) -> Array:
+    """Paint a design with the tone curve of the camera of the pair's photo."""
     return designs.paint(design, chart, light, pair.filmed)
 
 
 def _repaint(
-    pair: PaintedPair, design: Picture, light: Array, rng: np.random.Generator
+    pair: PaintedPair,
+    design: Picture,
+    light: Array,
+    rng: np.random.Generator,
+    config: UniversalSamplesConfig,
 ) -> Array:
     """Give the shirt in the photo another design."""
-    shirt = _worn(pair, design, pair.chart.astype(np.float32), light)
-    shirt += rng.normal(0, 2.0, shirt.shape).astype(np.float32)
+    shirt = _paint_worn(pair, design, pair.chart.astype(np.float32), light)
+    shirt += rng.normal(0, config.noise_sigma, shirt.shape).astype(np.float32)
     return np.where(pair.mask[..., None], shirt, pair.photo)
 
 
-def change_contrast(light: Array, mask: NDArray[np.bool_], power: float) -> Array:
-    """Make folds deeper or shallower without changing the level of the light."""
-    light = np.maximum(light, LEAST_LIGHT)
+def change_contrast(
+    light: Array,
+    mask: NDArray[np.bool_],
+    power: float,
+    config: UniversalSamplesConfig = DEFAULT,
+) -> Array:
+    """Make folds deeper or shallower without changing the level of the light.
+
+    Args:
+        light: float32 (S, S, 3), linear.
+        mask: bool (S, S), the garment.
+        power: exponent on the light; above 1 folds become deeper.
+        config: lower bound of the light.
+
+    Returns:
+        float32 (S, S, 3).
+    """
+    light = np.maximum(light, config.min_light)
     level = light[mask].mean() if mask.any() else np.float32(1)
     return np.asarray((light / level) ** power * level, np.float32)
 
 
-def _shop_light(shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    coarse = rng.normal(0, 0.1, (6, 6))
-    zoom = (shape[0] / 6, shape[1] / 6)
+def _shop_light(
+    shape: tuple[int, int], rng: np.random.Generator, config: UniversalSamplesConfig
+) -> Array:
+    """Draw the almost flat linear light of a shop picture, float32 (*shape, 3)."""
+    cells = config.shop_light_grid
+    coarse = rng.normal(0, config.shop_light_sigma, (cells, cells))
+    zoom = (shape[0] / cells, shape[1] / cells)
     field = np.exp(ndimage.zoom(coarse, zoom, order=1))[..., None]
-    lit = field * rng.uniform(0.8, 1.3) * rng.uniform(0.95, 1.05, 3)
+    lit = field * rng.uniform(*config.shop_light) * rng.uniform(*config.shop_tint, 3)
     return lit.astype(np.float32)
 
 
-def _mirror(sample: dict[str, Array]) -> dict[str, Array]:
-    """Swap left and right; places go along: they lie in the same picture, mirrored."""
+def mirror_sample(sample: dict[str, Array]) -> dict[str, Array]:
+    """Mirror all planes of a sample, and the x of its coordinates in [-1, 1]."""
     flipped = {key: plane[:, ::-1].copy() for key, plane in sample.items()}
-    for key in ("places_a", "places_b"):
-        flipped[key][..., 0] *= -1
+    for key in COORDINATES:
+        if key in flipped:
+            flipped[key][..., 0] *= -1
     return flipped

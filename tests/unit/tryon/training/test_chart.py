@@ -19,13 +19,13 @@ from tryon.training.chart import take_features, train_chart
 from tryon.training.run import TrainingRun
 from tryon.training.samples.chart import (
     ChartLoader,
-    bend_view,
     chart_augmenter,
+    deform_view,
+    erode_unevenly,
     find_charted,
-    hide_part,
+    occlude_view,
     read_charted,
     repaint,
-    shift_outline,
 )
 from tryon.training.samples.photos import DataChoice, DataPart
 from tryon.zoo import load_card
@@ -144,7 +144,7 @@ def view():
 
 def test_a_bend_takes_the_chart_along():
     before = view()
-    after = bend_view(before, np.random.default_rng(4))
+    after = deform_view(before, np.random.default_rng(4))
     assert not np.array_equal(after.image, before.image)
     off = np.abs(after.image[..., 0] / 255 - after.chart[..., 0])[after.mask]
     assert off.max() < 0.03
@@ -154,7 +154,7 @@ def test_a_bend_takes_the_chart_along():
 def test_what_is_hidden_is_no_garment():
     before, cut = view(), 0
     for seed in range(8):
-        after = hide_part(before, [], np.random.default_rng(seed))
+        after = occlude_view(before, [], np.random.default_rng(seed))
         gone = before.mask & ~after.mask
         assert not (after.mask & ~before.mask).any()
         same = (after.image == before.image).all(-1)
@@ -165,11 +165,11 @@ def test_what_is_hidden_is_no_garment():
 
 def test_outlines_move_inwards_alone():
     mask = view().mask
-    moved = shift_outline(mask, np.random.default_rng(1))
+    moved = erode_unevenly(mask, np.random.default_rng(1))
     assert not (moved & ~mask).any()
     assert 0.85 < moved.sum() / mask.sum() < 1
     whole = np.ones((64, 64), bool)
-    assert shift_outline(whole, np.random.default_rng(1)).all(), "the frame is no edge"
+    assert erode_unevenly(whole, np.random.default_rng(1)).all(), "the frame is no edge"
 
 
 def test_the_augmenter_is_seeded():

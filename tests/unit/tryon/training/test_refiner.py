@@ -17,29 +17,28 @@ from tryon.training.refiner import train_refiner
 from tryon.training.run import TrainingRun
 from tryon.training.samples.photos import DataChoice, DataPart
 from tryon.training.samples.refiner import (
+    DEFAULT,
     LOWER,
-    LOWER_SHARE,
-    NOTHING_SHARE,
-    SHORTENED_SHARE,
     Candidate,
-    Finds,
     RegionLoader,
-    coarsen,
+    TrainingRegions,
+    collect_regions,
     draw_panel,
-    look_for_regions,
+    extend_mask_below,
     occlude,
-    recolour,
+    recolor,
+    reduce_resolution,
     region_augmenter,
     region_shares,
-    swallow,
 )
 from tryon.zoo import load_card
 
+SAMPLING = DEFAULT.sampling
 TINY = RefinerConfig(image_size=64, widths=(4, 4, 8, 8, 8), class_width=8)
 
 
-class FindsRedAndBlue:
-    """Finds the box of all red pixels and that of all blue ones, with full masks."""
+class DetectsRedAndBlue:
+    """Detects the box of all red pixels and that of all blue ones, with full masks."""
 
     image_size = 128
 
@@ -79,14 +78,14 @@ def photo(tmp_path):
 
 
 def test_regions_are_garments_their_finds_and_false_finds(photo):
-    finds = look_for_regions(FindsRedAndBlue(), [photo], [photo], lambda name: None)
-    garment, found, false, weak = finds.candidates
+    regions = collect_regions(DetectsRedAndBlue(), [photo], [photo], lambda name: None)
+    garment, found, false, weak = regions.candidates
     assert garment == Candidate(0, 0, 1)
     assert (found.garment, found.label) == (0, 1)
     assert (false.garment, false.label) == (None, 0)
     assert (weak.photo, weak.garment, weak.label) == (1, None, 1)
-    assert finds.masks[found.find].shape == (30, 40)
-    load = RegionLoader([photo, photo], finds)
+    assert regions.masks[found.proposal].shape == (30, 40)
+    load = RegionLoader([photo, photo], regions)
     region = load(2, np.random.default_rng(0))
     assert region.mask is None
     assert region.hint[50, 95] > 0.9, "the blue thing"
@@ -103,7 +102,9 @@ def test_landmarks_of_other_classes_are_not_taught(photo):
         Garment(2, mask, np.ones((33, 3), np.float32)),
     ]
     photo = dataclasses.replace(photo, read_garments=lambda: garments)
-    load = RegionLoader([photo], Finds([Candidate(0, 0, 1), Candidate(0, 1, 2)], {}))
+    load = RegionLoader(
+        [photo], TrainingRegions([Candidate(0, 0, 1), Candidate(0, 1, 2)], {})
+    )
     rng = np.random.default_rng(0)
     assert load(0, rng).landmarks.shape == (25, 3)
     assert load(1, rng).landmarks is None
@@ -114,7 +115,7 @@ def test_tops_with_bare_arms_are_taught_with_other_sleeves(photo):
     skin = np.zeros_like(mask)
     skin[30:72, 4:10] = skin[30:72, 50:56] = True  # from the sides, not from the hem
     photo = dataclasses.replace(photo, read_skin=lambda: skin)
-    load = RegionLoader([photo], Finds([Candidate(0, 0, 1)], {}))
+    load = RegionLoader([photo], TrainingRegions([Candidate(0, 0, 1)], {}))
     rng = np.random.default_rng(0)
     regions = [load(0, rng) for _ in range(60)]
     long = [region for region in regions if region.label == 2]
@@ -138,48 +139,50 @@ def in_long_sleeves(photo):
 
 def test_long_sleeves_are_taught_as_short_ones_too(photo):
     photo = in_long_sleeves(photo)
-    finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
+    regions = collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None)
     shortened = Candidate(0, 0, 1, shortened=True)
-    assert shortened in finds.candidates
-    assert Candidate(0, 0, 2) in finds.candidates
-    load = RegionLoader([photo], finds)
-    index = finds.candidates.index(shortened)
+    assert shortened in regions.candidates
+    assert Candidate(0, 0, 2) in regions.candidates
+    load = RegionLoader([photo], regions)
+    index = regions.candidates.index(shortened)
     region = load(index, np.random.default_rng(0))
     assert region.label == 1
     assert region.mask[20:28, 11:15].all()
     assert not region.mask[45:52, 11:15].any()
-    shares = region_shares(finds.candidates, [1.0])
-    assert shares[index] == pytest.approx(SHORTENED_SHARE)
-    assert sum(shares) == pytest.approx(1 + SHORTENED_SHARE)
+    shares = region_shares(regions.candidates, [1.0])
+    assert shares[index] == pytest.approx(SAMPLING.shortened_share)
+    assert sum(shares) == pytest.approx(1 + SAMPLING.shortened_share)
 
 
 def test_a_sleeve_that_cannot_be_shortened_stays_long(photo):
     candidates = [Candidate(0, 0, 1, shortened=True)]
     photo = dataclasses.replace(photo, read_garments=lambda: [Garment(2, picture()[1])])
-    region = RegionLoader([photo], Finds(candidates, {}))(0, np.random.default_rng(0))
+    region = RegionLoader([photo], TrainingRegions(candidates, {}))(
+        0, np.random.default_rng(0)
+    )
     assert region.label == 2
 
 
 def test_finds_come_back_from_their_file(photo, tmp_path):
     photo = in_long_sleeves(photo)
-    finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
-    finds.save(tmp_path / "finds.npz", [photo])
-    again = Finds.load(tmp_path / "finds.npz", [photo])
-    assert again.candidates == finds.candidates
-    assert again.masks.keys() == finds.masks.keys()
-    for name, mask in finds.masks.items():
+    regions = collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None)
+    regions.save(tmp_path / "finds.npz", [photo])
+    again = TrainingRegions.load(tmp_path / "finds.npz", [photo])
+    assert again.candidates == regions.candidates
+    assert again.masks.keys() == regions.masks.keys()
+    for name, mask in regions.masks.items():
         np.testing.assert_array_equal(again.masks[name], mask)
 
 
 def test_finds_of_other_photos_are_not_taken(photo, tmp_path):
     path = tmp_path / "finds.npz"
-    assert Finds.load(path, [photo]) is None
-    look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None).save(
+    assert TrainingRegions.load(path, [photo]) is None
+    collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None).save(
         path, [photo]
     )
     other = dataclasses.replace(photo, image_path=tmp_path / "two.png")
-    assert Finds.load(path, [other]) is None
-    assert Finds.load(path, [photo, other]) is None
+    assert TrainingRegions.load(path, [other]) is None
+    assert TrainingRegions.load(path, [photo, other]) is None
 
 
 def test_finds_of_an_earlier_version_are_not_taken(photo, tmp_path):
@@ -187,13 +190,13 @@ def test_finds_of_an_earlier_version_are_not_taken(photo, tmp_path):
     names = np.array([str(photo.image_path)])
     table = np.zeros((1, 3), int)
     np.savez(path, table=table, names=np.array([""]), photos=names)
-    assert Finds.load(path, [photo]) is None
+    assert TrainingRegions.load(path, [photo]) is None
 
 
 def test_bad_photos_teach_nothing(photo, caplog):
     photo.image_path.write_bytes(b"no picture")
-    finds = look_for_regions(FindsRedAndBlue(), [], [photo], lambda name: None)
-    assert finds.candidates == []
+    regions = collect_regions(DetectsRedAndBlue(), [], [photo], lambda name: None)
+    assert regions.candidates == []
     assert "one.png" in caplog.text
 
 
@@ -204,9 +207,14 @@ def test_a_photos_share_is_split_among_its_regions():
         Candidate(1, None, 0),
         Candidate(1, 1, LOWER[0]),
     ]
-    total = 1 + NOTHING_SHARE + LOWER_SHARE
+    total = 1 + SAMPLING.negative_weight + SAMPLING.lower_weight
     assert region_shares(candidates, [0.6, 0.4]) == pytest.approx(
-        [0.6, 0.4 / total, 0.4 * NOTHING_SHARE / total, 0.4 * LOWER_SHARE / total]
+        [
+            0.6,
+            0.4 / total,
+            0.4 * SAMPLING.negative_weight / total,
+            0.4 * SAMPLING.lower_weight / total,
+        ]
     )
 
 
@@ -214,16 +222,16 @@ def test_things_teach_what_is_none(photo):
     bag = np.zeros((60, 90), bool)
     bag[30:48, 60:81] = True
     held = dataclasses.replace(photo, read_accessories=lambda: [bag])
-    plain = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
-    finds = look_for_regions(FindsRedAndBlue(), [held], [], lambda name: None)
+    plain = collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None)
+    regions = collect_regions(DetectsRedAndBlue(), [held], [], lambda name: None)
     (thing,) = (
         c
-        for c in finds.candidates
-        if c.label == 0 and finds.masks[c.find].shape == (20, 30)
-        and finds.masks[c.find][11:15, 21:26].all()
+        for c in regions.candidates
+        if c.label == 0 and regions.masks[c.proposal].shape == (20, 30)
+        and regions.masks[c.proposal][11:15, 21:26].all()
     )  # fmt: skip
-    assert len(finds.candidates) == len(plain.candidates) + 1
-    assert finds.masks[thing.find].astype(bool).sum() == 6 * 7
+    assert len(regions.candidates) == len(plain.candidates) + 1
+    assert regions.masks[thing.proposal].astype(bool).sum() == 6 * 7
 
 
 def view():
@@ -254,7 +262,7 @@ def test_a_new_cloth_keeps_outline_and_folds():
     for seed in range(12):
         before = view()
         before.image[16:48, 32:48] = 64  # a fold: half as light
-        after = recolour(before, [], np.random.default_rng(seed))
+        after = recolor(before, [], np.random.default_rng(seed))
         same = before.mask == 0
         np.testing.assert_array_equal(after.image[same], before.image[same])
         np.testing.assert_array_equal(after.mask, before.mask)
@@ -281,7 +289,9 @@ def test_a_hint_may_swallow_the_skirt_below():
     mask, worn = np.zeros((90, 120), bool), np.zeros((90, 120), bool)
     mask[20:40, 40:80] = True
     worn[20:80, 30:90] = True
-    hints = [swallow(mask, worn, np.random.default_rng(seed)) for seed in range(6)]
+    hints = [
+        extend_mask_below(mask, worn, np.random.default_rng(seed)) for seed in range(6)
+    ]
     for hint in hints:
         assert hint[25:35, 45:75].min() > 0.9
         assert hint[:15].max() == hint[:, :30].max() == 0
@@ -292,16 +302,16 @@ def test_a_hint_may_swallow_the_skirt_below():
 def test_what_nobody_can_name_teaches_its_outline_alone(photo):
     mask = picture()[1]
     photo = dataclasses.replace(photo, read_garments=lambda: [Garment(UNKNOWN, mask)])
-    finds = look_for_regions(FindsRedAndBlue(), [photo], [], lambda name: None)
-    assert [c.label for c in finds.candidates] == [-1, -1, 0]
-    region = RegionLoader([photo], finds)(0, np.random.default_rng(0))
+    regions = collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None)
+    assert [c.label for c in regions.candidates] == [-1, -1, 0]
+    region = RegionLoader([photo], regions)(0, np.random.default_rng(0))
     assert region.label == -1
     np.testing.assert_array_equal(region.mask, mask)
 
 
 def test_coarse_views_keep_shape_and_mean():
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    coarse = coarsen(image, np.random.default_rng(1))
+    coarse = reduce_resolution(image, np.random.default_rng(1))
     assert coarse.shape == image.shape
     assert coarse.std() < 0.7 * image.std()
     assert abs(coarse.mean() - image.mean()) < 3
@@ -329,7 +339,7 @@ def test_a_run_from_photos_to_card(tmp_path):
 
     def predictor():
         opened.append(1)
-        return FindsRedAndBlue()
+        return DetectsRedAndBlue()
 
     tops = [Path(folder / "0.jpg")]
     (row,) = train_refiner(run, predictor, tops, on_step=lambda: steps.append(1))
@@ -342,4 +352,4 @@ def test_a_run_from_photos_to_card(tmp_path):
     assert config == TINY
     build_refiner(config).load_weights(card.path)
     assert not list(train_refiner(dataclasses.replace(run, resume=True), predictor, tops))
-    assert opened == [1], "a resumed run reads the finds of the run before"
+    assert opened == [1], "a resumed run reads the regions of the run before"

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,15 +24,15 @@ from tryon.training import pattern as train_pattern
 from tryon.training import shading as train_shading
 from tryon.training import universal as train_universal
 from tryon.training.run import TrainingRun
-from tryon.training.samples import photos as training_data
 from tryon.training.samples.photos import (
-    SOURCE_SHARES,
+    DEFAULT,
     DataChoice,
     DataPart,
     ExampleLoader,
-    drawing_shares,
+    PhotosConfig,
     gather_photos,
-    held_out_places,
+    held_out_indices,
+    sampling_shares,
 )
 from tryon.training.segmenter import train_segmenter
 from tryon.training.worst_cases import Case, draw_cases
@@ -90,7 +91,10 @@ def segmenter_run(renders, out, **options):
 
 def test_a_segmenter_run_from_photos_to_card(renders, tmp_path, monkeypatch):
     """One run, for a run takes seconds: card, averages, worst cases, log, resume."""
-    monkeypatch.setattr(training_data, "HELD_OUT_EVERY", 2)
+    monkeypatch.setattr(
+        "tryon.training.segmenter.gather_photos",
+        partial(gather_photos, config=PhotosConfig(held_out_every=2)),
+    )
     recipe = TrainConfig(
         stages=(Stage("heads", 2, 1e-2),), batch_size=2, roi_samples=8, ema=0.9
     )
@@ -130,20 +134,20 @@ def largest_difference(one, other):
 
 
 def test_held_out_places():
-    assert held_out_places(19) == set()
-    assert held_out_places(40) == {19, 39}
-    assert len(held_out_places(200_000)) == 40
+    assert held_out_indices(19) == set()
+    assert held_out_indices(40) == {19, 39}
+    assert len(held_out_indices(200_000)) == 40
 
 
 def test_sources_keep_their_shares(renders):
     photos = read_folder(renders, "train")
-    shares = drawing_shares([photos], [None])
-    assert sum(shares) == pytest.approx(SOURCE_SHARES["rendered"])
+    shares = sampling_shares([photos], [None])
+    assert sum(shares) == pytest.approx(DEFAULT.source_shares["rendered"])
 
 
 def test_weights_of_parts(renders):
     photos = read_folder(renders, "train")
-    shares = drawing_shares([photos[:1], photos[1:]], [0.5, None])
+    shares = sampling_shares([photos[:1], photos[1:]], [0.5, None])
     assert shares == pytest.approx([0.5, 1 / 3, 1 / 3, 1 / 3])
 
 

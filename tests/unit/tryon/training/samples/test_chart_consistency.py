@@ -10,8 +10,8 @@ pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
 from data_tools.annotations import AnnotatedPhoto, Garment
 from data_tools.paint.charts import CANONICAL_LANDMARKS
-from tryon.training.samples.chart import twin_augmenter
-from tryon.training.samples.chart_consistency import TwinLoader, find_tops
+from tryon.training.samples.chart import consistency_augmenter
+from tryon.training.samples.chart_consistency import ConsistencyPairLoader, find_tops
 
 SIZE = 96, 80
 
@@ -63,7 +63,7 @@ def test_twins_are_drawn_from_their_seed(photo, drawer):
     for index, (x, y) in CANONICAL_LANDMARKS.items():
         marked[index] = 8 + 64 * x, 86 - 76 * y, 2
     tops = find_tops([photo("tee", 1, landmarks=marked)], drawer)
-    load = TwinLoader(tops, 64, twin_augmenter([]))
+    load = ConsistencyPairLoader(tops, 64, consistency_augmenter([]))
     one, same, other = (load(np.random.default_rng(seed))[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one["views"], same["views"])
     assert not np.array_equal(one["views"], other["views"])

@@ -6,10 +6,10 @@ import pytest
 from data_tools.annotations import Garment
 from tryon.training.samples.class_swaps import (
     EditableGarment,
-    alter,
-    bare_arms,
-    other_sleeves,
-    upper_half,
+    dress_to_top,
+    lengthen_top_sleeves,
+    shorten_top_sleeves,
+    swap_class,
 )
 
 RED, BROWN, GREEN = (220, 20, 20), (200, 150, 120), (20, 160, 20)
@@ -34,7 +34,7 @@ def draws(count, make):
 
 def test_longer_sleeves_tell_the_class():
     worn = person()
-    found = draws(40, lambda rng: other_sleeves(worn, rng))
+    found = draws(40, lambda rng: lengthen_top_sleeves(worn, rng))
     long = [region for region in found if region.label == 2]
     short = [region for region in found if region.label == 1]
     assert len(long) > 15
@@ -49,7 +49,7 @@ def test_longer_sleeves_tell_the_class():
 
 def test_one_bare_arm_gets_no_long_sleeve():
     worn = person(arms=("left",))
-    found = draws(20, lambda rng: other_sleeves(worn, rng))
+    found = draws(20, lambda rng: lengthen_top_sleeves(worn, rng))
     assert {None if region is None else region.label for region in found} == {None, 1}
 
 
@@ -69,7 +69,7 @@ def in_long_sleeves(hands=("left", "right")):
 @pytest.mark.parametrize(("label", "first", "last"), [(1, 35, 60), (2, 60, 75)])
 def test_long_sleeves_become_shorter(label, first, last):
     worn = in_long_sleeves()
-    for region in draws(12, lambda rng: bare_arms(worn, [], label, rng)):
+    for region in draws(12, lambda rng: shorten_top_sleeves(worn, [], label, rng)):
         assert (region.label, region.landmarks, region.hint) == (label, None, None)
         for left in (22, 92):
             end = np.flatnonzero(region.mask[:, left : left + 6].any(axis=1)).max()
@@ -81,13 +81,13 @@ def test_long_sleeves_become_shorter(label, first, last):
 def test_sleeves_stay_under_coats_and_where_a_hand_is_hidden():
     rng = np.random.default_rng(0)
     coat = Garment(4, np.ones((130, 120), bool))
-    assert bare_arms(in_long_sleeves(), [coat], 1, rng) is None
-    assert bare_arms(in_long_sleeves(hands=("left",)), [], 1, rng) is None
+    assert shorten_top_sleeves(in_long_sleeves(), [coat], 1, rng) is None
+    assert shorten_top_sleeves(in_long_sleeves(hands=("left",)), [], 1, rng) is None
 
 
 def test_some_long_sleeves_are_rolled_up_and_stay_long():
     worn = in_long_sleeves()
-    found = draws(60, lambda rng: alter(worn, [], 2, rng))
+    found = draws(60, lambda rng: swap_class(worn, [], 2, rng))
     rolled = [region for region in found if region is not None]
     assert 5 < len(rolled) < 30
     assert {region.label for region in rolled} == {2}
@@ -96,16 +96,16 @@ def test_some_long_sleeves_are_rolled_up_and_stay_long():
 def test_what_is_not_known_is_not_altered():
     worn = person()
     unknown = EditableGarment(worn.image, worn.mask, None, lambda: None)
-    assert other_sleeves(unknown, np.random.default_rng(0)) is None
-    assert upper_half(unknown, 10, np.random.default_rng(0)) is None
-    assert bare_arms(unknown, [], 1, np.random.default_rng(0)) is None
-    region = upper_half(unknown, 12, np.random.default_rng(0))
+    assert lengthen_top_sleeves(unknown, np.random.default_rng(0)) is None
+    assert dress_to_top(unknown, 10, np.random.default_rng(0)) is None
+    assert shorten_top_sleeves(unknown, [], 1, np.random.default_rng(0)) is None
+    region = dress_to_top(unknown, 12, np.random.default_rng(0))
     assert (region.label, region.foreground) == (5, None), "no sleeves, no arms needed"
 
 
 def test_the_upper_half_of_a_dress_is_a_top():
     worn = person(bottom=110)
-    for region in draws(10, lambda rng: upper_half(worn, 10, rng)):
+    for region in draws(10, lambda rng: dress_to_top(worn, 10, rng)):
         assert region.label == 1
         rows = np.flatnonzero(region.mask.any(axis=1))
         assert rows[0] == 20
@@ -119,7 +119,7 @@ def test_the_upper_half_of_a_dress_is_a_top():
 
 @pytest.mark.parametrize("arms", [(), ("left",)])
 def test_sleeves_of_a_dress_must_be_seen(arms):
-    region = upper_half(person(110, arms), 10, np.random.default_rng(0))
+    region = dress_to_top(person(110, arms), 10, np.random.default_rng(0))
     assert (region is not None) is bool(arms)
 
 
@@ -128,7 +128,7 @@ def test_hands_below_a_coat_are_no_short_sleeves():
     low = np.zeros_like(worn.mask)
     low[70:115, 70:78] = True
     coat = EditableGarment(worn.image, worn.mask, worn.foreground, lambda: low)
-    assert upper_half(coat, 10, np.random.default_rng(0)) is None
+    assert dress_to_top(coat, 10, np.random.default_rng(0)) is None
 
 
 def test_a_top_in_the_cloth_of_its_skirt_is_a_dress():
@@ -137,7 +137,7 @@ def test_a_top_in_the_cloth_of_its_skirt_is_a_dress():
     skirt[62:110, 28:72] = True
     worn.image[skirt] = GREEN
     garments = Garment(1, worn.mask), Garment(9, skirt)
-    found = draws(60, lambda rng: alter(worn, garments, 1, rng))
+    found = draws(60, lambda rng: swap_class(worn, garments, 1, rng))
     labels = [None if region is None else region.label for region in found]
     assert set(labels) == {None, 1, 2, 10}
     assert 12 < labels.count(10) < 36
@@ -149,4 +149,4 @@ def test_a_top_in_the_cloth_of_its_skirt_is_a_dress():
 def test_other_classes_stay():
     worn = person()
     garments = [Garment(4, worn.mask)]
-    assert draws(20, lambda rng: alter(worn, garments, 4, rng)) == [None] * 20
+    assert draws(20, lambda rng: swap_class(worn, garments, 4, rng)) == [None] * 20

@@ -6,7 +6,11 @@ import pytest
 from data_tools.annotations import CATEGORIES, UNKNOWN, AnnotatedPhoto, Garment
 from mrcnn.config import PART_NAMES
 from mrcnn.refiner.data import NO_PART, Region
-from tryon.training.samples.class_swaps import EditableGarment, bare_arms, upper_half
+from tryon.training.samples.class_swaps import (
+    EditableGarment,
+    dress_to_top,
+    shorten_top_sleeves,
+)
 from tryon.training.samples.part_labels import (
     ACCESSORY,
     LOWER,
@@ -72,7 +76,7 @@ def test_where_a_sleeve_was_there_is_skin_now():
     skin[80:90, 21:29] = skin[80:90, 91:99] = True
     parts = np.where(mask, np.uint8(TOP), np.where(skin, np.uint8(SKIN), np.uint8(0)))
     worn = EditableGarment(image, mask, mask | skin, lambda: skin, parts)
-    region = bare_arms(worn, [], 1, np.random.default_rng(0))
+    region = shorten_top_sleeves(worn, [], 1, np.random.default_rng(0))
     assert (region.parts[region.mask] == TOP).all()
     gone = mask & ~region.mask
     assert gone.sum() > 100
@@ -85,7 +89,7 @@ def test_the_lower_part_of_a_dress_is_a_skirt():
     mask[20:120, 30:70] = True
     parts = np.where(mask, np.uint8(PART_OF[12]), np.uint8(0))
     worn = EditableGarment(image, mask, mask, lambda: None, parts)
-    region = upper_half(worn, 12, np.random.default_rng(0))
+    region = dress_to_top(worn, 12, np.random.default_rng(0))
     assert (region.parts[region.mask] == TOP).all()
     assert (region.parts[mask & ~region.mask] == LOWER).all()
 

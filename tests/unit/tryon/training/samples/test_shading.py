@@ -1,4 +1,6 @@
-"""What the shading network is taught on, drawn so that every light is known."""
+"""Samples of the shading network, of garments drawn so that their light is known."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,14 +11,15 @@ from tryon.training.samples import shading as shading_samples
 from tryon.training.samples.relit_pairs import find_renders
 from tryon.training.samples.shading import (
     LitGarment,
-    bend_chart,
+    ShadingSamplesConfig,
+    deform_chart,
+    degrade_photo,
     find_plain_top,
     light_garments,
+    perturb_mask,
     plain_light,
     print_photo,
-    rough_mask,
     shading_sample,
-    spoil,
 )
 
 STRIPES = np.zeros((16, 32, 3), np.uint8)
@@ -101,16 +104,21 @@ def garment():
 
 @pytest.fixture
 def clean(monkeypatch):
-    """Take the camera's faults and the rough masks away."""
-    monkeypatch.setattr(shading_samples, "spoil", lambda photo, rng: np.rint(photo))
-    for name in ("ROUGH_MASK", "AS_IT_IS", "PHOTO_PRINT"):
-        monkeypatch.setattr(shading_samples, name, 0.0)
+    """Switch off the camera's degradation; returns a config without random changes."""
+    monkeypatch.setattr(
+        shading_samples, "degrade_photo", lambda photo, rng, config: np.rint(photo)
+    )
+    return ShadingSamplesConfig(
+        rough_mask_probability=0.0,
+        unchanged_probability=0.0,
+        photo_print_probability=0.0,
+    )
 
 
 def test_a_sample_is_the_design_in_the_true_light(garment, clean):
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        sample = shading_sample(garment, STRIPES, garment.photo, rng)
+        sample = shading_sample(garment, STRIPES, garment.photo, rng, clean)
         assert {key: plane.dtype for key, plane in sample.items()} == dict.fromkeys(
             ("view", "mask", "log_light", "known"), np.float32
         )
@@ -123,20 +131,21 @@ def test_a_sample_is_the_design_in_the_true_light(garment, clean):
         assert (seen[inside] < 0.05).mean() == pytest.approx(0.5, abs=0.1), "black"
 
 
-def test_as_it_is_a_garment_shows_its_photo(garment, clean, monkeypatch):
-    monkeypatch.setattr(shading_samples, "AS_IT_IS", 1.0)
-    sample = shading_sample(garment, STRIPES, garment.photo, np.random.default_rng(0))
+def test_an_unchanged_garment_shows_its_photo(garment, clean):
+    config = replace(clean, unchanged_probability=1.0)
+    rng = np.random.default_rng(0)
+    sample = shading_sample(garment, STRIPES, garment.photo, rng, config)
     inside = sample["mask"][..., 0] > 0
     np.testing.assert_allclose(sample["view"][inside], 99 / 127.5 - 1, atol=1e-6)
     assert (sample["view"][~inside] == 0).all()
     assert np.ptp(sample["log_light"][inside]) > 0.7
 
 
-def test_light_is_known_inside_both_masks_alone(garment, monkeypatch):
-    monkeypatch.setattr(shading_samples, "ROUGH_MASK", 1.0)
+def test_light_is_known_inside_both_masks_alone(garment):
+    config = ShadingSamplesConfig(rough_mask_probability=1.0)
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        sample = shading_sample(garment, STRIPES, garment.photo, rng)
+        sample = shading_sample(garment, STRIPES, garment.photo, rng, config)
         known = sample["known"][..., 0] > 0
         assert not (known & (sample["mask"][..., 0] == 0)).any()
         assert not (known & ~garment.mask & ~garment.mask[:, ::-1]).any()
@@ -154,7 +163,7 @@ def test_a_photo_is_printed_on_the_front():
 
 
 def test_a_rough_mask_is_a_few_pixels_off(garment):
-    rough = [rough_mask(garment.mask, np.random.default_rng(s)) for s in range(20)]
+    rough = [perturb_mask(garment.mask, np.random.default_rng(s)) for s in range(20)]
     for mask in rough:
         assert (mask ^ garment.mask).mean() < 0.35
     sizes = [mask.sum() for mask in rough]
@@ -164,16 +173,16 @@ def test_a_rough_mask_is_a_few_pixels_off(garment):
 def test_a_bent_chart_stays_a_chart(garment):
     chart = garment.chart.astype(np.float32)
     for seed in range(5):
-        bent = bend_chart(chart, np.random.default_rng(seed))
+        bent = deform_chart(chart, np.random.default_rng(seed))
         assert (bent.dtype, bent.shape) == (np.float32, chart.shape)
         assert bent.min() >= 0
         assert bent.max() <= 1
         assert np.abs(bent - chart).max() > 0.02
 
 
-def test_cameras_spoil_a_photo_a_little():
+def test_cameras_degrade_a_photo_a_little():
     photo = np.full((32, 32, 3), 120, np.float32)
-    seen = [spoil(photo, np.random.default_rng(seed)) for seed in range(12)]
+    seen = [degrade_photo(photo, np.random.default_rng(seed)) for seed in range(12)]
     for picture in seen:
         assert picture.dtype == np.uint8
         assert abs(picture.mean() - 123) < 5
