@@ -72,7 +72,7 @@ def lay_out(
         cells: uint8 (h, w, 3) each; smaller ones are put into the upper left corner of
             their place. Without any, the sheet is one white row.
         columns: cells in a row. Defaults to `config.columns`.
-        gap: pixels between cells.
+        gap: white pixels to the right of and beneath each cell.
         config: size of the cells where there are none.
 
     Returns:
@@ -82,7 +82,7 @@ def lay_out(
     rows = max(1, -(-len(cells) // columns))
     height = max((cell.shape[0] for cell in cells), default=config.cell[1])
     width = max((cell.shape[1] for cell in cells), default=config.cell[0])
-    size = rows * (height + gap) - gap, columns * (width + gap) - gap
+    size = rows * (height + gap), columns * (width + gap)
     sheet = np.full((*size, 3), _WHITE, np.uint8)
     for index, cell in enumerate(cells):
         row, column = divmod(index, columns)

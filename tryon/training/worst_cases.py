@@ -64,7 +64,7 @@ def draw_cases(cases: Sequence[Case]) -> NDArray[np.uint8]:
     for case in cases:
         views = [case.image, _tint(case.image, case.truth), _tint(case.image, case.guess)]
         cells.append(lay_out([np.asarray(_fit(view)) for view in views], 3, _GAP))
-    return lay_out(cells, 2 if len(cells) > 1 else 1, _GAP)
+    return lay_out(cells, 2 if len(cells) > 1 else 1)
 
 
 def _tint(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

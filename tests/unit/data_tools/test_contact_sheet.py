@@ -40,7 +40,8 @@ def test_cells_lie_in_rows(count, shape):
 
 def test_smaller_cells_are_padded_and_gaps_are_white():
     sheet = lay_out([RED, RED[:5, :4]], 2, gap=3)
-    assert sheet.shape == (10, 43, 3)
+    assert sheet.shape == (13, 46, 3)
     assert (sheet[:, 20:23] == 255).all()
     assert (sheet[:5, 23:27] == (200, 0, 0)).all()
     assert (sheet[5:, 23:] == 255).all()
+    assert (sheet[10:] == 255).all()

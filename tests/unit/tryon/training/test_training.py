@@ -179,7 +179,7 @@ def test_a_case_of_nothing():
     blank = np.zeros((8, 8, 3), np.uint8)
     nothing = np.zeros((8, 8), bool)
     sheet = draw_cases([Case(blank, nothing, ~nothing, 0.0)])
-    assert sheet.shape == (200, 3 * 206 - 6, 3)
+    assert sheet.shape == (206, 3 * 206, 3)
     assert sheet[100, 300].tolist() == [0, 0, 0]  # truth: nothing
     assert sheet[100, 500, 1] > 90  # guess: everything
 
