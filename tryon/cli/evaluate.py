@@ -1,4 +1,4 @@
-"""`tryon evaluate`: the figures of docs/models.md, on any data of the same form."""
+"""`tryon evaluate`: measure segmentation or whole try-ons on annotated data."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 T = TypeVar("T")
 SHIPPED_PAIRS = Path(__file__).parents[1] / "evaluation" / "pairs"
 Rows = list[tuple[str, dict[str, Any]]]
-# What the tables show; JSON holds every figure.
+# Columns of the tables; JSON has every metric.
 _SHOWN = (
     "photos", "IoU mean", "IoU median", "IoU p10", "boundary F", "mask AP", "box AP",
     "keypoint AP", "landmark error", "misses", "false finds",
@@ -49,7 +49,7 @@ def evaluate() -> None:
     "models",
     multiple=True,
     metavar="CARD",
-    help="The .json card of a segmenter or refiner, in the shipped one's place.",
+    help="The .json card of a segmenter or refiner, instead of the shipped one.",
 )
 @click.option(
     "--limit",
@@ -61,7 +61,7 @@ def evaluate() -> None:
     "--sheet",
     type=PHOTO,
     metavar="FILE",
-    help="Draw the 24 worst photos: truth green, found red, false finds first.",
+    help="Draw the 24 worst photos: truth green, detections red, false ones first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with a row per photo.")
 @click.pass_context
@@ -74,19 +74,19 @@ def segmentation(
     sheet: Path | None,
     as_json: bool,
 ) -> None:
-    """IoU, boundary F, AP, landmarks, misses and false finds on DATA.
+    """Measure IoU, boundary F, AP, landmarks, misses and false detections on DATA.
 
-    Photos of people are measured as close-ups too. docs/evaluation.md says what each
-    figure means; JSON holds them all, by full names.
+    Photos of people are measured as close-ups too. docs/evaluation.md explains each
+    metric; JSON has them all, by full names.
     """
     _check_sheet(sheet)
     from tryon.evaluation import segmentation as evaluation
 
-    photos = _some(_read_photos(data), limit)
+    photos = _limit_sources(_read_photos(data), limit)
     segmenter = _load(context, models)
     close = sum(photo.source == "people" for photo in photos) * len(evaluation.CLOSE_UPS)
-    with progress(context, len(photos) + close) as tell:
-        results = list(evaluation.measure_photos(segmenter, photos, tell))
+    with progress(context, len(photos) + close) as advance:
+        results = list(evaluation.measure_photos(segmenter, photos, advance))
     rows = evaluation.tabulate(results)
     if sheet:
         from tryon.evaluation.sheets import write_mask_sheet
@@ -111,7 +111,7 @@ def segmentation(
     "--sheet",
     type=PHOTO,
     metavar="FILE",
-    help="Draw the best, the median and the worst pair: user, shop, ours, truth.",
+    help="Draw the best, the median and the worst pair: user, shop, result, truth.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with a row per pair.")
 @click.pass_context
@@ -123,10 +123,10 @@ def tryon(
     sheet: Path | None,
     as_json: bool,
 ) -> None:
-    """Results against rendered truth, beside simple baselines, case by case.
+    """Compare results with rendered ground truth, and with simple baselines.
 
-    DATA is a folder of rendered people; without it, the 24 pairs that ship.
-    docs/evaluation.md says what each figure means; JSON holds them all.
+    DATA is a folder of rendered people; without it, the 24 shipped pairs are measured.
+    docs/evaluation.md explains each metric; JSON has them all.
     """
     _check_sheet(sheet)
     pairs = _spaced(_read_pairs(data or SHIPPED_PAIRS), limit)
@@ -136,8 +136,8 @@ def tryon(
 
     with quiet_start(context):
         pipeline = TryOnPipeline.from_pretrained()
-    with progress(context, len(pairs)) as tell:
-        results = list(evaluation.measure_pairs(pipeline, pairs, tell))
+    with progress(context, len(pairs)) as advance:
+        results = list(evaluation.measure_pairs(pipeline, pairs, advance))
     if sheet:
         from tryon.evaluation.sheets import write_pair_sheet
 
@@ -156,7 +156,7 @@ def _check_sheet(sheet: Path | None) -> None:
 
 
 def _load(context: click.Context, models: tuple[str, ...]) -> "Segmenter":
-    """Load the shipped networks, with those of the cards in their places."""
+    """Load the shipped networks, or those of the cards instead."""
     from tryon.errors import TryOnError
     from tryon.segment import Segmenter
     from tryon.zoo import load_card
@@ -191,7 +191,9 @@ def _read_pairs(data: Path) -> "list[RenderedPair]":
         raise TryOnError(str(error)) from error
 
 
-def _some(photos: "list[AnnotatedPhoto]", limit: int | None) -> "list[AnnotatedPhoto]":
+def _limit_sources(
+    photos: "list[AnnotatedPhoto]", limit: int | None
+) -> "list[AnnotatedPhoto]":
     """Return at most `limit` photos of each source, evenly spaced."""
     if limit is None:
         return photos
@@ -207,7 +209,7 @@ def _spaced(items: list[T], limit: int | None) -> list[T]:
 
 
 def format_rows(rows: Rows, columns: tuple[str, ...]) -> Iterator[str]:
-    """Format rows as the lines of a table; columns that no row knows are left out."""
+    """Yield the lines of a table; columns that no row has are left out."""
     known = [column for column in columns if any(column in row for _, row in rows)]
     wide = max([22, *(len(name) + 2 for name, _ in rows)])
     widths = [max(16, len(column) + 2) for column in known]

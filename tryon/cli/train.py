@@ -1,4 +1,4 @@
-"""`tryon train`: what reads garments, one pattern, the universal generator, shading."""
+"""`tryon train`: train each network, and the generator of a garment pattern."""
 
 from pathlib import Path
 
@@ -13,19 +13,45 @@ from tryon.cli.train_options import (
     PRECISION,
     SEED,
     WEIGHTS,
+    Options,
+    combine,
     load_training,
-    tell_row,
+    print_row,
 )
 
 
 @click.group()
 def train() -> None:
-    """Train a model; checkpoints, log and sample sheets are kept while it runs."""
+    """Train a model; checkpoints, log and sample sheets are written during the run."""
 
 
 train.add_command(segmenter)
 train.add_command(refiner)
 train.add_command(chart)
+
+
+def _render_options(batch_size: int, photos_help: str) -> Options:
+    """Return the options of networks that are trained on folders of renders."""
+    return [
+        click.argument("data", nargs=-1, required=True, type=DATA, metavar="DATA..."),
+        OUT,
+        click.option("--epochs", default=10, show_default=True, help="Epochs in all."),
+        click.option("--steps", default=200, show_default=True, help="Steps an epoch."),
+        click.option(
+            "--batch-size",
+            default=batch_size,
+            show_default=True,
+            help="Pictures a step.",
+        ),
+        click.option("--photos", multiple=True, type=DATA, help=photos_help),
+    ]
+
+
+_START_OPTIONS: Options = [
+    click.option("--start", type=WEIGHTS, help="Start from these weights."),
+    PRECISION,
+    SEED,
+]
 
 
 @train.command()
@@ -51,21 +77,21 @@ train.add_command(chart)
     metavar="DIR",
     help="Folder for the run.  [default: training/NAME in the folder of your models]",
 )
-@click.option("--epochs", default=8, show_default=True, help="Epochs in all, at most.")
+@click.option("--epochs", default=8, show_default=True, help="Maximum number of epochs.")
 @click.option("--steps", default=100, show_default=True, help="Steps an epoch.")
 @click.option(
     "--patience",
     default=3,
     show_default=True,
     type=click.IntRange(1),
-    help="Stop after so many epochs without a better score on the people held out.",
+    help="Stop after so many epochs without a better score on held-out people.",
 )
 @click.option(
     "--start",
     default="stripe",
     show_default=True,
     metavar="PATTERN",
-    help="Pattern whose weights training starts from; none starts at random.",
+    help="Pattern whose weights to start from; none: random weights.",
 )
 @PRECISION
 @SEED
@@ -122,32 +148,25 @@ def pattern(
     cards = shipped_card("shading"), shipped_card("universal")
     transfer = UniversalTransfer.from_cards(*cards)
     for row in training.train_pattern(run, segmenter, transfer, config, _warn):
-        tell_row(row)
+        print_row(row)
     click.echo(install_pattern(run.out_dir, name))
 
 
 @train.command()
-@click.argument("data", nargs=-1, required=True, type=DATA, metavar="DATA...")
-@OUT
-@click.option("--epochs", default=10, show_default=True, help="Epochs in all.")
-@click.option("--steps", default=200, show_default=True, help="Steps an epoch.")
-@click.option("--batch-size", default=4, show_default=True, help="Pictures a step.")
-@click.option(
-    "--photos",
-    multiple=True,
-    type=DATA,
-    help="Annotated photos; people in plain light tops are painted too. Repeatable.",
+@combine(
+    _render_options(
+        4, "Annotated photos; people in plain light tops are repainted too. Repeatable."
+    )
 )
 @click.option(
     "--adversarial",
     type=click.FloatRange(min=0),
     default=0.0,
     show_default=True,
-    help="Weight of the adversarial loss; real are the tops in --photos. 0: none.",
+    help="Weight of the adversarial loss; its real examples are the tops in --photos. "
+    "0: none.",
 )
-@click.option("--start", type=WEIGHTS, help="Start from these weights.")
-@PRECISION
-@SEED
+@combine(_START_OPTIONS)
 @click.pass_context
 @user_errors
 def universal(
@@ -165,7 +184,7 @@ def universal(
 ) -> None:
     """Train the universal generator on folders of rendered people."""
     if adversarial and not photos:
-        raise click.UsageError("--adversarial: give --photos, whose tops are real")
+        raise click.UsageError("--adversarial: give --photos, the real examples")
     load_training(context)
     from cyclegan.config import UniversalConfig
     from tryon.training.universal import train_universal
@@ -186,25 +205,15 @@ def universal(
         photos=photos,
         start=start,
     ):
-        tell_row(row)
+        print_row(row)
     click.echo(out / "universal.json")
 
 
 @train.command()
-@click.argument("data", nargs=-1, required=True, type=DATA, metavar="DATA...")
-@OUT
-@click.option("--epochs", default=10, show_default=True, help="Epochs in all.")
-@click.option("--steps", default=200, show_default=True, help="Steps an epoch.")
-@click.option("--batch-size", default=8, show_default=True, help="Pictures a step.")
-@click.option(
-    "--photos",
-    multiple=True,
-    type=DATA,
-    help="Annotated photos; plain tops are painted too. Repeatable.",
+@combine(
+    _render_options(8, "Annotated photos; plain tops are repainted too. Repeatable.")
 )
-@click.option("--start", type=WEIGHTS, help="Start from these weights.")
-@PRECISION
-@SEED
+@combine(_START_OPTIONS)
 @click.pass_context
 @user_errors
 def shading(
@@ -219,7 +228,7 @@ def shading(
     precision: str,
     seed: int,
 ) -> None:
-    """Train the network that tells light from print, on folders of rendered people."""
+    """Train the network that predicts a garment's shading, on folders of renders."""
     load_training(context)
     from cyclegan.config import ShadingConfig
     from tryon.training.shading import train_shading
@@ -228,7 +237,7 @@ def shading(
     for row in train_shading(
         data, out, config, epochs, steps, batch_size, photos=photos, start=start
     ):
-        tell_row(row)
+        print_row(row)
     click.echo(out / "shading.json")
 
 

@@ -1,4 +1,4 @@
-"""`tryon train segmenter | refiner | chart`: the networks that read garments."""
+"""`tryon train segmenter | refiner | chart`: the networks that analyse photos."""
 
 import itertools
 from collections.abc import Callable
@@ -15,9 +15,10 @@ from tryon.cli.train_options import (
     PRECISION,
     SEED,
     WEIGHTS,
+    combine,
     load_training,
+    print_row,
     read_stage,
-    tell_row,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _PHOTO_OPTIONS = [
         "--limit",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Train on N photos alone, chosen by the seed.",
+        help="Train on only N photos, chosen by the seed.",
     ),
 ]
 
@@ -44,12 +45,12 @@ def network_options(
     photos: bool = True,
     layers: str = "heads, 5+, 4+, 3+ or all",
 ) -> Callable[..., Any]:
-    """Add the options of all networks; they differ in their defaults.
+    """Return a decorator that adds the options of all networks to a command.
 
     Args:
         stages: default of --stage.
-        image_size: default of --image-size.
-        photos: add those that choose among annotated photos.
+        image_size: default of --image-size, pixels.
+        photos: also add the options that select annotated photos.
         layers: help on the layers of --stage.
     """
     options = [
@@ -81,9 +82,7 @@ def network_options(
             help=f"Layers: {layers}. May be given several times.",
         ),
         click.option("--start", type=WEIGHTS, help="Start from these weights."),
-        click.option(
-            "--resume", is_flag=True, help="Go on with the run that lies in --out."
-        ),
+        click.option("--resume", is_flag=True, help="Continue the run in --out."),
         *(_PHOTO_OPTIONS if photos else ()),
         click.option(
             "--image-size",
@@ -98,7 +97,7 @@ def network_options(
             type=click.FloatRange(0, 1, max_open=True),
             default=0.0,
             show_default=True,
-            help="Momentum of a moving average of the weights, as 0.999; 0 keeps none.",
+            help="Momentum of a moving average of the weights, as 0.999; 0: no average.",
         ),
         click.option(
             "--workers",
@@ -109,13 +108,7 @@ def network_options(
         ),
         SEED,
     ]
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+    return combine(options)
 
 
 @click.command()
@@ -131,9 +124,9 @@ def segmenter(context: click.Context, **options: Any) -> None:
     run = _read_run(context, options, "MaskRCNNConfig")
     from tryon.training.segmenter import train_segmenter
 
-    with progress(context, run.steps) as tell:
-        for row in train_segmenter(run, lambda: tell("")):
-            tell_row(row)
+    with progress(context, run.steps) as advance:
+        for row in train_segmenter(run, lambda: advance("")):
+            print_row(row)
     click.echo(run.out_dir / "segmenter.json")
 
 
@@ -147,7 +140,7 @@ def segmenter(context: click.Context, **options: Any) -> None:
     "--segmenter",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="CARD",
-    help="Card of the Mask R-CNN whose finds are refined.  [default: the shipped one]",
+    help="Card of the Mask R-CNN that detects garments.  [default: the shipped one]",
 )
 @click.option(
     "--tops",
@@ -160,10 +153,10 @@ def segmenter(context: click.Context, **options: Any) -> None:
 def refiner(
     context: click.Context, segmenter: Path | None, tops: Path | None, **options: Any
 ) -> None:
-    """Train the refiner, which reads finds of the Mask R-CNN again from close by.
+    """Train the refiner, which refines each detection of the Mask R-CNN in a crop.
 
-    It learns outlines, classes and landmarks from DATA (see `tryon train segmenter`),
-    with first masks that are spoilt or that the Mask R-CNN found.
+    It learns outlines, classes and landmarks from DATA (see `tryon train segmenter`); its
+    input masks are corrupted true masks and predictions of the Mask R-CNN.
     """
     run = _read_run(context, options, "RefinerConfig")
     from tryon.networks import load_network
@@ -173,13 +166,17 @@ def refiner(
     card = shipped_card("segmenter") if segmenter is None else load_card(segmenter)
     photos = [] if tops is None else sorted(tops.iterdir())
     photos = [path for path in photos if path.suffix.lower() in _PICTURES]
-    looked = _counter("photos looked at for garments")
-    with progress(context, run.steps) as tell:
+    on_photo = _counter("photos searched for garments")
+    with progress(context, run.steps) as advance:
         rows = train_refiner(
-            run, lambda: load_network(card, "segmenter"), photos, looked, lambda: tell("")
+            run,
+            lambda: load_network(card, "segmenter"),
+            photos,
+            on_photo,
+            lambda: advance(""),
         )
         for row in rows:
-            tell_row(row)
+            print_row(row)
     click.echo(run.out_dir / "refiner.json")
 
 
@@ -190,21 +187,21 @@ def refiner(
     multiple=True,
     type=EXISTING,
     metavar="PHOTOS",
-    help="Annotated photos; pieces of them are put behind the garments.",
+    help="Annotated photos; pieces of them become backgrounds of the garments.",
 )
 @click.option(
     "--features",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="CARD",
-    help="Card of a refiner whose backbone to start from.",
+    help="Card of a refiner; start from its backbone.",
 )
 @click.option(
     "--photos",
     multiple=True,
     type=EXISTING,
     metavar="PHOTOS",
-    help="Annotated photos; tops in them teach by what two views of one top, and its "
-    "landmarks, must agree on.",
+    help="Annotated photos; their tops are trained on with landmarks and a consistency "
+    "loss between two views.",
 )
 @click.pass_context
 @user_errors
@@ -215,7 +212,7 @@ def chart(
     photos: tuple[Path, ...],
     **options: Any,
 ) -> None:
-    """Train the network that tells where on the garment each pixel lies.
+    """Train the chart network, which predicts dense garment coordinates.
 
     DATA is a folder of rendered tees with charts (pNNN_A.uv.png).
     """
@@ -224,24 +221,24 @@ def chart(
     from tryon.zoo import load_card
 
     card = None if features is None else load_card(features)
-    looked = _counter("photos looked at for tops")
-    with progress(context, run.steps) as tell:
-        rows = train_chart(run, backdrops, card, photos, looked, lambda: tell(""))
+    on_photo = _counter("photos searched for tops")
+    with progress(context, run.steps) as advance:
+        rows = train_chart(run, backdrops, card, photos, on_photo, lambda: advance(""))
         for row in rows:
-            tell_row(row)
+            print_row(row)
     click.echo(run.out_dir / "chart.json")
 
 
 def _read_run(
     context: click.Context, options: dict[str, Any], kind: str
 ) -> "TrainingRun":
-    """Turn the options into a run of a network of that kind of config."""
+    """Build a training run from options; `kind` names the network's config class."""
     from mrcnn import config as configs
 
     stages = tuple(read_stage(text) for text in options["stages"])
     outlines = any(stage.layers == configs.OUTLINES for stage in stages)
     if outlines and kind != "RefinerConfig":
-        raise click.UsageError("--stage outlines: only the refiner is trained so")
+        raise click.UsageError("--stage outlines: only the refiner has such a stage")
     wanted = read_filters(options.get("filters", ()))
     load_training(context)
     from tryon.training.run import TrainingRun
@@ -273,12 +270,12 @@ def _read_run(
 
 
 def _counter(what: str) -> Callable[[str], None]:
-    """Return a function that counts its calls, and says so now and then."""
+    """Return a function that counts its calls and prints every hundredth count."""
     calls = itertools.count(1)
 
-    def tell(name: str) -> None:
+    def count_call(name: str) -> None:
         del name
         if (count := next(calls)) % 100 == 0:
             click.echo(f"{count} {what}", err=True)
 
-    return tell
+    return count_call

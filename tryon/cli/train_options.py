@@ -1,6 +1,7 @@
 """Options and checks that the training commands share."""
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,30 @@ PRECISION = click.option(
     type=click.Choice(["float32", "mixed_bfloat16"]),
     default="float32",
     show_default=True,
-    help="mixed_bfloat16 is quicker where the processor knows it.",
+    help="mixed_bfloat16 is faster on processors that support it.",
 )
 
 
+Options = Sequence[Callable[..., Any]]
+
+
+def combine(options: Options) -> Callable[..., Any]:
+    """Return a decorator that adds options to a command, in their order."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def load_training(context: click.Context) -> None:
-    """Load Keras and imgaug, or say what is missing."""
+    """Load Keras and imgaug.
+
+    Raises:
+        TryOnError: when one of them is not installed.
+    """
     from tryon.errors import TryOnError
 
     load_keras(context)
@@ -40,7 +59,11 @@ def load_training(context: click.Context) -> None:
 
 
 def read_stage(text: str) -> "Stage":
-    """Read LAYERS:STEPS:RATE."""
+    """Parse LAYERS:STEPS:RATE.
+
+    Raises:
+        click.UsageError: when the text has another form.
+    """
     from mrcnn.config import TRAINABLE_FROM, Stage
 
     parts = re.fullmatch(r"([^:]+):(\d+):([-+.\deE]+)", text)
@@ -52,7 +75,7 @@ def read_stage(text: str) -> "Stage":
     return Stage(parts[1], int(parts[2]), float(parts[3]))
 
 
-def tell_row(row: dict[str, Any]) -> None:
-    """Print a row of the log on stderr."""
+def print_row(row: dict[str, Any]) -> None:
+    """Print a row of the training log on stderr."""
     text = "  ".join(f"{key} {float(value):.4g}" for key, value in row.items())
     click.echo(text, err=True)
