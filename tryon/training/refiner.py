@@ -16,11 +16,10 @@ from mrcnn.runtime import Predictor
 from tryon.files import write_image
 from tryon.training.run import Trainee, TrainingRun, build_trainee, one_line, train
 from tryon.training.samples.photos import TrainingPhotos, gather_photos
-from tryon.training.samples.refiner import (
-    RegionLoader,
+from tryon.training.samples.refiner import RegionLoader, region_augmenter
+from tryon.training.samples.regions import (
     TrainingRegions,
     collect_regions,
-    region_augmenter,
     region_shares,
 )
 from tryon.training.worst_cases import Case, draw_cases

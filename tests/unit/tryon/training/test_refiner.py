@@ -17,23 +17,24 @@ from tryon.training.refiner import train_refiner
 from tryon.training.run import TrainingRun
 from tryon.training.samples.photos import DataChoice, DataPart
 from tryon.training.samples.refiner import (
-    DEFAULT,
-    LOWER,
-    Candidate,
     RegionLoader,
-    TrainingRegions,
-    collect_regions,
     draw_panel,
     extend_mask_below,
     occlude,
     recolor,
     reduce_resolution,
     region_augmenter,
+)
+from tryon.training.samples.regions import (
+    LOWER,
+    SAMPLING,
+    Candidate,
+    TrainingRegions,
+    collect_regions,
     region_shares,
 )
 from tryon.zoo import load_card
 
-SAMPLING = DEFAULT.sampling
 TINY = RefinerConfig(image_size=64, widths=(4, 4, 8, 8, 8), class_width=8)
 
 
