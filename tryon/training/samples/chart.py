@@ -29,8 +29,7 @@ from tryon.training.samples.refiner import quality_augmenter
 class ChartSamplesConfig:
     """How a rendered picture is repainted and its view changed.
 
-    Fields that end in `_probability` are the share of views that get the change; none of
-    these values was compared with others.
+    Fields that end in `_probability` are the share of views that get the change.
     """
 
     repaint_probability: float = 0.65  # another design is painted on the tee
