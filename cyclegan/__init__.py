@@ -1,7 +1,7 @@
-"""Keras CycleGAN: gives the user's shirt the style of the shop's garment.
+"""Keras CycleGAN: transfers the style of the shop's garment to the user's shirt.
 
-Start reading at `cyclegan/model.py`. This file imports no keras: networks, training
-and prediction live in the submodules `model`, `universal`, `shading`, `train` and
+Start reading at `cyclegan/model.py`. This file does not import keras: networks, training
+and inference are in the submodules `model`, `universal`, `shading`, `train` and
 `predict`.
 """
 

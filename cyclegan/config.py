@@ -1,4 +1,4 @@
-"""Settings of the room's networks: frozen, checked, one unit per field."""
+"""Configurations of the generators and the shading network: frozen and validated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PRECISIONS = ("float32", "mixed_bfloat16")
-# The user's photo (rgb), S2's mask, warped S1 (rgb), its validity, its places (x, y).
+# User's photo (rgb), mask of S2, warped S1 (rgb), its validity and coordinates (x, y).
 UNIVERSAL_CHANNELS = 10
 # A garment's photo (rgb) and its mask.
 SHADING_CHANNELS = 4
@@ -19,9 +19,9 @@ SHADING_CHANNELS = 4
 class CycleGANConfig:
     """Recipe of one garment pattern's CycleGAN."""
 
-    image_size: int = 256  # side of the square pictures, pixels, a multiple of 8
+    image_size: int = 256  # side of the square images, pixels, a multiple of 8
     input_channels: int = 3  # 3: rgb; 4: rgb and the garment mask
-    texture: int = 0  # side of the print's own picture, texels, see networks; 0: none
+    texture: int = 0  # side of a learned texture of the print, texels; 0: none
     filters: int = 32  # channels of the generator's first layer
     blocks: int = 6  # residual blocks at a quarter of the size
     discriminator_filters: int = 32  # channels of the discriminator's first layer
@@ -29,45 +29,45 @@ class CycleGANConfig:
     lambda_cycle: float = 10.0  # weight of the cycle error, mean |difference|
     lambda_identity: float = 5.0  # weight of the identity error; 0 skips its cost
     lambda_paired: float = 10.0  # weight of the paired target; 0: classic CycleGAN
-    cycle_every: int = 4  # with a paired target, all terms at each Nth step alone
+    cycle_every: int = 4  # with a paired target, the other terms only each Nth step
     learning_rate: float = 2e-4  # Adam, generators
     discriminator_learning_rate: float = 2e-4  # Adam, discriminators
     beta_1: float = 0.5  # Adam, decay of the mean gradient
     decay_steps: int = 0  # steps until a cosine ends at rate 0; 0: constant rate
-    pool_size: int = 50  # past fakes kept per discriminator, pictures; 0: none
+    pool_size: int = 50  # images of each image pool; 0: none
     precision: str = "float32"  # or "mixed_bfloat16", see PRECISIONS
     seed: int = 0  # of the initial weights and the image pools
 
     def __post_init__(self) -> None:
         """Reject values that cannot work."""
         _check_common(self)
-        _check_at_least("discriminator_filters", self.discriminator_filters, 1)
+        _check_minimum("discriminator_filters", self.discriminator_filters, 1)
         _check_choice("input_channels", self.input_channels, (3, 4))
-        _check_at_least("blocks", self.blocks, 1)
-        _check_at_least("cycle_every", self.cycle_every, 1)
-        _check_at_least("pool_size", self.pool_size, 0)
-        _check_at_least("texture", self.texture, 0)
+        _check_minimum("blocks", self.blocks, 1)
+        _check_minimum("cycle_every", self.cycle_every, 1)
+        _check_minimum("pool_size", self.pool_size, 0)
+        _check_minimum("texture", self.texture, 0)
         if not -1.0 <= self.background <= 1.0:
             raise ValueError(f"expected background in [-1, 1], got {self.background}")
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of the input of the generator of the pattern."""
+        """Height, width and channels of the input of generator_a2b."""
         channels = self.input_channels + 2 * bool(self.texture)
         return self.image_size, self.image_size, channels
 
 
 @dataclass(frozen=True)
 class UniversalConfig:
-    """Recipe of the universal generator, which takes the warped S1 as exemplar."""
+    """Recipe of the universal generator, whose exemplar is the warped S1."""
 
-    image_size: int = 256  # side of the square pictures, pixels, a multiple of 8
+    image_size: int = 256  # side of the square images, pixels, a multiple of 8
     filters: int = 32  # channels of the first layer; a multiple of norm_groups
     blocks: int = 4  # residual blocks at an eighth of the size
-    norm_groups: int = 8  # groups of the normalisation; keeps the level of light
+    norm_groups: int = 8  # groups of the group normalization
     discriminator_filters: int = 32  # channels of the discriminator's first layer
     lambda_truth: float = 10.0  # weight of |out1 - truth| inside the mask
-    lambda_slope: float = 10.0  # the same of steps between neighbours: folds, old prints
+    lambda_slope: float = 10.0  # the same of differences between neighbouring pixels
     lambda_cycle: float = 2.0  # weight of the cycle error; 0 skips its cost
     lambda_identity: float = 2.0  # weight of the identity error; 0 skips its cost
     lambda_residual: float = 0.5  # weight of |residual| where the warp is valid
@@ -85,8 +85,8 @@ class UniversalConfig:
         """Reject values that cannot work."""
         _check_common(self)
         _check_unet(self)
-        _check_at_least("discriminator_filters", self.discriminator_filters, 1)
-        _check_at_least("cycle_every", self.cycle_every, 1)
+        _check_minimum("discriminator_filters", self.discriminator_filters, 1)
+        _check_minimum("cycle_every", self.cycle_every, 1)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -96,14 +96,14 @@ class UniversalConfig:
 
 @dataclass(frozen=True)
 class ShadingConfig:
-    """Recipe of the shading network, which tells a garment's light from its print."""
+    """Recipe of the shading network, which separates shading from print."""
 
-    image_size: int = 256  # side of the square pictures, pixels, a multiple of 8
+    image_size: int = 256  # side of the square images, pixels, a multiple of 8
     filters: int = 16  # channels of the first layer; a multiple of twice norm_groups
     blocks: int = 6  # residual blocks at an eighth of the size
-    norm_groups: int = 8  # groups of the normalisation
-    lambda_light: float = 1.0  # weight of the error of log light, its mean taken out
-    lambda_slope: float = 10.0  # the same of steps between neighbours: folds, prints
+    norm_groups: int = 8  # groups of the group normalization
+    lambda_light: float = 1.0  # weight of the error of log shading, up to a constant
+    lambda_slope: float = 10.0  # the same of differences between neighbouring pixels
     learning_rate: float = 1e-3  # Adam
     beta_1: float = 0.9  # Adam, decay of the mean gradient
     decay_steps: int = 0  # steps until a cosine ends at rate 0; 0: constant rate
@@ -165,13 +165,13 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 
 
 def _check_common(config: Config) -> None:
-    _check_at_least("image_size", config.image_size, 16)
+    _check_minimum("image_size", config.image_size, 16)
     if config.image_size % 8:
         raise ValueError(
             f"expected image_size in multiples of 8, got {config.image_size}"
         )
-    _check_at_least("filters", config.filters, 1)
-    _check_at_least("decay_steps", config.decay_steps, 0)
+    _check_minimum("filters", config.filters, 1)
+    _check_minimum("decay_steps", config.decay_steps, 0)
     _check_choice("precision", config.precision, PRECISIONS)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -182,8 +182,8 @@ def _check_common(config: Config) -> None:
 
 
 def _check_unet(config: UNetConfig) -> None:
-    _check_at_least("blocks", config.blocks, 1)
-    _check_at_least("norm_groups", config.norm_groups, 1)
+    _check_minimum("blocks", config.blocks, 1)
+    _check_minimum("norm_groups", config.norm_groups, 1)
     if config.filters % (2 * config.norm_groups):
         raise ValueError(
             f"expected filters in multiples of {2 * config.norm_groups} "
@@ -191,11 +191,11 @@ def _check_unet(config: UNetConfig) -> None:
         )
 
 
-def _check_at_least(name: str, value: int, least: int) -> None:
+def _check_minimum(name: str, value: int, minimum: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"expected {name} as int, got {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"expected {name} >= {least}, got {value}")
+    if value < minimum:
+        raise ValueError(f"expected {name} >= {minimum}, got {value}")
 
 
 def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Pictures in and out of the models' range, and seeded batches. Numpy only."""
+"""Scaling of images to the networks' range, and seeded batches. Numpy only."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from itertools import count
 
 import numpy as np
 
-GAMMA = 2.2  # sRGB is near linear ** (1 / 2.2)
-Places = np.ndarray | None
+GAMMA = 2.2  # display gamma: encoded = linear ** (1 / GAMMA), near sRGB
+UV = np.ndarray | None
 Augment = Callable[
-    [np.ndarray, np.ndarray, Places, np.random.Generator],
-    tuple[np.ndarray, np.ndarray, Places],
+    [np.ndarray, np.ndarray, UV, np.random.Generator],
+    tuple[np.ndarray, np.ndarray, UV],
 ]
 
 
 @dataclass(frozen=True)
 class Garments:
-    """Cut-out garments of one side, all of the model's size.
+    """Cut-out garments of one domain, all of the model's size.
 
     Args:
         images: uint8 (S, S, 3) each.
         masks: bool (S, S) each.
-        places: float32 (S, S, 2) each, x and y on the garment, [0, 1]; None: not known.
+        uv: float32 (S, S, 2) each, chart coordinates in [0, 1]; None when unknown.
     """
 
     images: Sequence[np.ndarray]
     masks: Sequence[np.ndarray]
-    places: Sequence[np.ndarray] | None = None
+    uv: Sequence[np.ndarray] | None = None
 
     def __post_init__(self) -> None:
-        """Reject unequal or empty lists and wrong shapes."""
+        """Reject empty lists, lists of unequal length and wrong shapes."""
         if not len(self.images) or len(self.images) != len(self.masks):
             raise ValueError(
                 "expected as many images as masks, at least one, "
@@ -48,23 +48,25 @@ class Garments:
                     f"expected uint8 images and bool masks, "
                     f"got {image.dtype} and {mask.dtype}"
                 )
-        found = None if self.places is None else [np.shape(p) for p in self.places]
-        if found is not None and found != [(*size, 2)] * len(self.images):
-            raise ValueError(f"expected places {(*size, 2)} for each image, got {found}")
+        if self.uv is None:
+            return
+        uv_shapes = [np.shape(plane) for plane in self.uv]
+        if uv_shapes != [(*size, 2)] * len(self.images):
+            raise ValueError(f"expected uv {(*size, 2)} for each image, got {uv_shapes}")
 
 
 def to_model_range(image: np.ndarray) -> np.ndarray:
-    """Scale uint8 (or float in 0..255) pictures to float32 in [-1, 1]."""
+    """Scale uint8 (or float in 0..255) images to float32 in [-1, 1]."""
     return np.asarray(image, np.float32) / np.float32(127.5) - np.float32(1.0)
 
 
-def to_places_range(places: np.ndarray) -> np.ndarray:
-    """Scale places in [0, 1] to float32 in [-1, 1]; those beyond are drawn in."""
-    return np.clip(np.asarray(places, np.float32) * 2 - 1, -1, 1)
+def to_coordinate_range(coordinates: np.ndarray) -> np.ndarray:
+    """Scale coordinates in [0, 1] to float32 in [-1, 1], clipped."""
+    return np.clip(np.asarray(coordinates, np.float32) * 2 - 1, -1, 1)
 
 
 def from_model_range(values: np.ndarray) -> np.ndarray:
-    """Scale pictures in [-1, 1] to uint8, rounded and clipped."""
+    """Scale images in [-1, 1] to uint8, rounded and clipped."""
     scaled = (np.asarray(values, np.float32) + 1.0) * 127.5
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
@@ -72,7 +74,7 @@ def from_model_range(values: np.ndarray) -> np.ndarray:
 def apply_prediction_numpy(
     warped: np.ndarray, log_gain: np.ndarray, residual: np.ndarray
 ) -> np.ndarray:
-    """Do what `networks.apply_prediction` does, at any size and on 0..255.
+    """Apply a prediction as `networks.apply_prediction` does, in 0..255, at any size.
 
     Args:
         warped: (..., H, W, 3) float32 warped S1 in 0..255 at the photo's own size.
@@ -95,15 +97,15 @@ def apply_prediction_numpy(
     return np.clip(out, 0.0, 255.0, out=out)
 
 
-def draw_indices(count: int, batch_size: int, seed: int, step: int) -> np.ndarray:
-    """Return which items the batch of a step holds.
+def batch_indices(count: int, batch_size: int, seed: int, step: int) -> np.ndarray:
+    """Return the indices of a step's batch.
 
-    Every epoch is a permutation of its own. Any step can be asked for directly, so
-    that a resumed run goes on where it stopped.
+    Every epoch has its own permutation. Each step's batch depends on its number alone, so
+    that a resumed run continues with the same batches.
 
     Args:
-        count: items at hand.
-        batch_size: items wanted.
+        count: number of items.
+        batch_size: items per batch.
         seed: of the permutations.
         step: from 0.
 
@@ -115,12 +117,12 @@ def draw_indices(count: int, batch_size: int, seed: int, step: int) -> np.ndarra
             "expected count >= 1, batch_size >= 1, step >= 0, "
             f"got {count}, {batch_size}, {step}"
         )
-    places = np.arange(step * batch_size, (step + 1) * batch_size)
+    positions = np.arange(step * batch_size, (step + 1) * batch_size)
     orders = {
         int(epoch): np.random.default_rng([seed, int(epoch)]).permutation(count)
-        for epoch in np.unique(places // count)
+        for epoch in np.unique(positions // count)
     }
-    return np.array([orders[int(p // count)][p % count] for p in places])
+    return np.array([orders[int(p // count)][p % count] for p in positions])
 
 
 def unpaired_batches(
@@ -132,23 +134,23 @@ def unpaired_batches(
     paired_b: Garments | None = None,
     start_step: int = 0,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield batches for `CycleGAN.train_step`, without end.
+    """Yield batches for `CycleGAN.train_step`, indefinitely.
 
     Args:
         side_a: the user's shirts S2.
         side_b: the pattern's S1 cut-outs.
-        batch_size: pictures of each side.
+        batch_size: images of each side.
         seed: of order and augmentation.
-        augment: `(image uint8, mask bool, places or None, rng)` -> the first three, of
-            the same shapes. With `paired_b` it is called with an equal rng on a picture
-            of `side_a` and on its target.
-        paired_b: the classical warp for each picture of `side_a`, in order.
-        start_step: steps to pass over, as after a resume.
+        augment: `(image uint8, mask bool, uv or None, rng)` -> the first three, of the
+            same shapes. With `paired_b` it is called with an equal rng on an image of
+            `side_a` and on its target.
+        paired_b: the target for each image of `side_a`, in order.
+        start_step: steps to skip, after a resume.
 
     Yields:
         `real_a`, `real_b` float32 (B, S, S, 3) in [-1, 1]; `mask_a`, `mask_b`
-        float32 (B, S, S, 1); with `paired_b` also `paired_b`, `paired_mask`; with
-        places `places_a`, `places_b` float32 (B, S, S, 2) in [-1, 1].
+        float32 (B, S, S, 1); with `paired_b` also `paired_b`, `paired_mask`; with `uv`
+        also `places_a`, `places_b` float32 (B, S, S, 2), chart coordinates in [-1, 1].
     """
     if paired_b is not None and len(paired_b.images) != len(side_a.images):
         raise ValueError(
@@ -156,8 +158,8 @@ def unpaired_batches(
         )
     step = start_step
     while True:
-        in_a = draw_indices(len(side_a.images), batch_size, seed, step)
-        in_b = draw_indices(len(side_b.images), batch_size, seed + 1, step)
+        in_a = batch_indices(len(side_a.images), batch_size, seed, step)
+        in_b = batch_indices(len(side_b.images), batch_size, seed + 1, step)
         batch = {
             **_gather(side_a, in_a, [seed, step, 0], augment, "a"),
             **_gather(side_b, in_b, [seed, step, 1], augment, "b"),
@@ -172,13 +174,13 @@ def unpaired_batches(
 def array_batches(
     arrays: Mapping[str, np.ndarray], batch_size: int, seed: int, start_step: int = 0
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield shuffled batches of arrays that share their first axis, without end.
+    """Yield shuffled batches of arrays of equal length, indefinitely.
 
     Args:
         arrays: by name, (N, ...) each, for example the universal trainer's.
-        batch_size: items a batch.
+        batch_size: items per batch.
         seed: of the order.
-        start_step: steps to pass over, as after a resume.
+        start_step: steps to skip, after a resume.
 
     Yields:
         The same names, (batch_size, ...) each.
@@ -188,41 +190,41 @@ def array_batches(
         raise ValueError(f"expected arrays of one length, got {counts}")
     step = start_step
     while True:
-        chosen = draw_indices(min(counts.values()), batch_size, seed, step)
+        chosen = batch_indices(min(counts.values()), batch_size, seed, step)
         yield {name: np.asarray(array)[chosen] for name, array in arrays.items()}
         step += 1
 
 
-def drawn_batches(
-    draw: Callable[[np.random.Generator], Mapping[str, np.ndarray]],
+def sampled_batches(
+    sample: Callable[[np.random.Generator], Mapping[str, np.ndarray]],
     batch_size: int,
     seed: int,
     start_step: int = 0,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield batches of samples drawn at random, without end.
+    """Yield batches of random samples, indefinitely.
 
-    Any step is drawn from its own seed. The next batch is drawn while the network
-    learns from this one.
+    Each step has its own seed. The next batch is prepared in a thread while the network
+    is trained on this one.
 
     Args:
-        draw: makes a sample of arrays by name.
-        batch_size: samples a batch.
-        seed: of all that is drawn.
-        start_step: steps to pass over, as after a resume.
+        sample: returns one random sample, arrays by name.
+        batch_size: samples per batch.
+        seed: of all random numbers.
+        start_step: steps to skip, after a resume.
 
     Yields:
         The same names, (batch_size, ...) each.
     """
 
-    def draw_batch(step: int) -> dict[str, np.ndarray]:
+    def make_batch(step: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([seed, step])
-        samples = [draw(rng) for _ in range(batch_size)]
+        samples = [sample(rng) for _ in range(batch_size)]
         return {key: np.stack([s[key] for s in samples]) for key in samples[0]}
 
     with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(draw_batch, start_step)
+        upcoming = pool.submit(make_batch, start_step)
         for step in count(start_step + 1):
-            batch, coming = coming.result(), pool.submit(draw_batch, step)
+            batch, upcoming = upcoming.result(), pool.submit(make_batch, step)
             yield batch
 
 
@@ -233,18 +235,19 @@ def _gather(
     augment: Augment | None,
     name: str,
 ) -> dict[str, np.ndarray]:
+    """Augment and stack the chosen garments of a side; `name` is "a" or "b"."""
     rows = []
-    for place, index in enumerate(chosen):
-        places = None if side.places is None else side.places[index]
-        row = side.images[index], side.masks[index], places
+    for position, index in enumerate(chosen):
+        uv = None if side.uv is None else side.uv[index]
+        row = side.images[index], side.masks[index], uv
         if augment is not None:
-            row = augment(*row, np.random.default_rng([*seed, place]))
+            row = augment(*row, np.random.default_rng([*seed, position]))
         rows.append(row)
-    images, masks, places = zip(*rows, strict=True)
+    images, masks, uvs = zip(*rows, strict=True)
     batch = {
         f"real_{name}": np.stack([to_model_range(image) for image in images]),
         f"mask_{name}": np.stack([np.asarray(m, np.float32)[..., None] for m in masks]),
     }
-    if side.places is not None:
-        batch[f"places_{name}"] = to_places_range(np.stack(places))
+    if side.uv is not None:
+        batch[f"places_{name}"] = to_coordinate_range(np.stack(uvs))
     return batch

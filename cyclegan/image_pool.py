@@ -1,4 +1,4 @@
-"""A store of past fakes, so that a discriminator does not forget."""
+"""Image pool: a history of generated images for the discriminators."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 class ImagePool:
-    """Give back fresh or, half of the time, older fakes.
+    """History of fakes that a discriminator is trained on, besides the newest.
 
     Args:
-        size: pictures kept; 0 returns every batch as it is.
-        seed: of the draws.
+        size: images in the pool; 0 returns every batch unchanged.
+        seed: of all random numbers.
 
     References:
         Shrivastava et al., Learning from Simulated and Unsupervised Images through
@@ -26,14 +26,14 @@ class ImagePool:
         self._images: list[np.ndarray] = []
 
     def __len__(self) -> int:
-        """Return the pictures held."""
+        """Return the number of images in the pool."""
         return len(self._images)
 
     def query(self, images: np.ndarray) -> np.ndarray:
-        """Swap about half of a batch for older pictures, once the pool is full.
+        """Exchange about half of a batch for older fakes, once the pool is full.
 
         Args:
-            images: (B, ...) fresh fakes.
+            images: (B, ...), new fakes.
 
         Returns:
             (B, ...) same shape and dtype.
@@ -46,7 +46,7 @@ class ImagePool:
             return image
         if not self.size or self._rng.random() < 0.5:
             return image
-        place = int(self._rng.integers(self.size))
-        older = self._images[place]
-        self._images[place] = image.copy()
+        index = int(self._rng.integers(self.size))
+        older = self._images[index]
+        self._images[index] = image.copy()
         return older

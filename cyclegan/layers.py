@@ -1,4 +1,4 @@
-"""Building blocks of the networks: padding, normalisation, upsampling."""
+"""Layers of the networks: padding, learned texture, normalization, upsampling."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="cyclegan")
 class ReflectionPad2D(keras.layers.Layer):
-    """Mirror the picture's edges outward, the edge pixel itself not repeated.
+    """Reflection padding: mirrors the image at its edges without repeating edge pixels.
 
     Args:
-        padding: rows and columns added on each side, pixels.
+        padding: pixels added on each side.
         name: layer name.
-        dtype: dtype or policy; None takes the global policy.
+        dtype: dtype or policy; None is the global policy.
     """
 
     def __init__(self, padding: int, name: str | None = None, dtype: Any = None) -> None:
-        """Keep the padding."""
+        """Check and store the padding."""
         super().__init__(name=name, dtype=dtype, trainable=False)
         if padding < 1:
             raise ValueError(f"expected padding >= 1, got {padding}")
@@ -52,47 +52,51 @@ class ReflectionPad2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="cyclegan")
 class Texture(keras.layers.Layer):
-    """A picture that is learned, read at given places.
+    """A learned texture, sampled bilinearly at texture coordinates.
 
     Args:
-        size: side of the square picture, texels.
+        size: side of the square texture, texels.
         name: layer name.
-        dtype: dtype or policy; None takes the global policy.
+        dtype: dtype or policy; None is the global policy.
+
+    References:
+        Thies et al., Deferred Neural Rendering: Image Synthesis using Neural Textures,
+        SIGGRAPH 2019.
     """
 
     def __init__(self, size: int, name: str | None = None, dtype: Any = None) -> None:
-        """Keep the size."""
+        """Check and store the size."""
         super().__init__(name=name, dtype=dtype)
         if size < 2:
             raise ValueError(f"expected size >= 2, got {size}")
         self.size = size
 
     def build(self, input_shape: tuple) -> None:
-        """Make a mid-grey picture."""
+        """Create a mid-grey texture."""
         del input_shape
         self.texels = self.add_weight(
             shape=(self.size, self.size, 3), initializer="zeros", name="texels"
         )
 
-    def call(self, places: Any) -> Any:
-        """Read (B, H, W, 2) places (x, y), [-1, 1] from edge to edge: (B, H, W, 3)."""
+    def call(self, uv: Any) -> Any:
+        """Sample at (B, H, W, 2), x and y, [-1, 1] from edge to edge: (B, H, W, 3)."""
         last = self.size - 1.0
-        spots = ops.clip((places + 1.0) * (self.size / 2) - 0.5, 0.0, last)
-        first = ops.minimum(ops.floor(spots), last - 1.0)
-        across, down = ops.split(spots - first, 2, axis=-1)
+        points = ops.clip((uv + 1.0) * (self.size / 2) - 0.5, 0.0, last)  # texels
+        first = ops.minimum(ops.floor(points), last - 1.0)
+        across, down = ops.split(points - first, 2, axis=-1)
         column, row = (ops.cast(first[..., i], "int32") for i in (0, 1))
         flat = ops.reshape(self.texels, (self.size * self.size, 3))
         corner = row * self.size + column
-        upper = self._between(flat, corner, across)
-        lower = self._between(flat, corner + self.size, across)
+        upper = self._interpolate(flat, corner, across)
+        lower = self._interpolate(flat, corner + self.size, across)
         return upper * (1.0 - down) + lower * down
 
-    def _between(self, flat: Any, index: Any, across: Any) -> Any:
+    def _interpolate(self, flat: Any, index: Any, across: Any) -> Any:
         left, right = ops.take(flat, index, axis=0), ops.take(flat, index + 1, axis=0)
         return left * (1.0 - across) + right * across
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """Put a colour in the place of each place."""
+        """Replace the coordinates by the channels of a colour."""
         return (*input_shape[:-1], 3)
 
     def get_config(self) -> dict[str, Any]:
@@ -103,17 +107,17 @@ class Texture(keras.layers.Layer):
 
 
 def instance_norm(inputs: Any, name: str) -> Any:
-    """Normalise each channel of each picture on its own."""
+    """Apply instance normalization."""
     return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, name=name)(inputs)
 
 
 def relu(inputs: Any, name: str) -> Any:
-    """Apply a named ReLU."""
+    """Apply a ReLU."""
     return keras.layers.Activation("relu", name=name)(inputs)
 
 
 def padded_conv(inputs: Any, filters: int, kernel_size: int, name: str) -> Any:
-    """Convolve at stride 1 with mirrored edges; keeps the size.
+    """Apply a convolution of stride 1 with reflection padding; keeps the size.
 
     Args:
         inputs: (B, H, W, C).
@@ -136,7 +140,7 @@ def conv(
     strides: int = 1,
     padding: str = "same",
 ) -> Any:
-    """Convolve with the GAN's small normal initial weights (deviation .02)."""
+    """Apply a convolution with CycleGAN's initial weights, normal of deviation .02."""
     return keras.layers.Conv2D(
         filters,
         kernel_size,
@@ -148,9 +152,9 @@ def conv(
 
 
 def resize_conv(inputs: Any, filters: int, name: str) -> Any:
-    """Double the size by nearest neighbour, then convolve.
+    """Double the size by nearest neighbours, then convolve.
 
-    Free of the checkerboard that a transposed convolution leaves.
+    Avoids the checkerboard artifacts of transposed convolutions.
 
     Args:
         inputs: (B, H, W, C).
@@ -171,17 +175,17 @@ def resize_conv(inputs: Any, filters: int, name: str) -> Any:
 
 @contextlib.contextmanager
 def build_settings(name: str, precision: str, seed: int) -> Iterator[None]:
-    """Build a network under a precision and a seed, then put the policy back.
+    """Set precision and seed for building a network; restores the policy.
 
     Args:
-        name: of the network; prefixes its variables' paths. Two networks in one
-            training step must not share paths: the torch backend keys its
-            parameters by them, and would not clear the gradients of one.
-        precision: name of a keras dtype policy.
-        seed: of the whole trainer; each name makes its own initial weights of it.
+        name: of the network; prefix of its variables' paths. Networks of one training
+            step must not share paths: the torch backend identifies parameters by
+            them, and would not clear all gradients.
+        precision: name of a Keras dtype policy.
+        seed: of the whole trainer; together with the name, of the initial weights.
 
     Yields:
-        Nothing; layers made inside take the policy.
+        Nothing.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)

@@ -1,7 +1,7 @@
-"""Loss terms: free functions of tensors, each returning one float32 scalar.
+"""Loss terms: free functions of tensors that return float32 scalars.
 
-Pictures are (B, H, W, 3) in [-1, 1], masks (B, H, W, 1) in {0, 1}, scores
-(B, h, w, 1) of a PatchGAN. Cycle, identity and paired errors are all `masked_l1`.
+Images are (B, H, W, 3) in [-1, 1], masks (B, H, W, 1) in {0, 1}, scores (B, h, w, 1) of a
+PatchGAN. The cycle, identity and paired losses are all `masked_l1`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from keras import ops
 
 
 def masked_l1(first: Any, second: Any, mask: Any) -> Any:
-    """Average |first - second| over the pixels and channels inside the mask.
+    """Return the mean of |first - second| over pixels and channels inside the mask.
 
     Args:
         first: (B, H, W, C).
@@ -28,7 +28,7 @@ def masked_l1(first: Any, second: Any, mask: Any) -> Any:
 
 
 def masked_mean(values: Any, mask: Any) -> Any:
-    """Average each picture over the pixels inside its mask.
+    """Return each image's mean over the pixels inside its mask.
 
     Args:
         values: (B, H, W, 1).
@@ -42,28 +42,28 @@ def masked_mean(values: Any, mask: Any) -> Any:
 
 
 def patch_weights(mask: Any, scores: Any) -> Any:
-    """Shrink a mask to the grid of the discriminator's scores.
+    """Downsample a mask to the grid of the discriminator's scores.
 
     Args:
         mask: (B, H, W, 1).
         scores: (B, h, w, 1), h dividing H and w dividing W.
 
     Returns:
-        (B, h, w, 1): share of each patch that lies in the mask.
+        (B, h, w, 1): fraction of each cell inside the mask.
     """
     factors = (mask.shape[1] // scores.shape[1], mask.shape[2] // scores.shape[2])
     return ops.average_pool(mask, factors, strides=factors)
 
 
 def lsgan_generator_loss(fake_scores: Any, weights: Any) -> Any:
-    """Ask that fakes score 1.
+    """Return the generator's least-squares loss: fakes should score 1.
 
     Args:
         fake_scores: (B, h, w, 1).
         weights: (B, h, w, 1) from `patch_weights`.
 
     Returns:
-        Scalar weighted mean of (score - 1) squared.
+        Scalar, weighted mean of (score - 1) squared.
 
     References:
         Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017.
@@ -74,7 +74,7 @@ def lsgan_generator_loss(fake_scores: Any, weights: Any) -> Any:
 def lsgan_discriminator_loss(
     real_scores: Any, fake_scores: Any, real_weights: Any, fake_weights: Any
 ) -> Any:
-    """Ask that real pictures score 1 and fakes 0; half the sum of both errors.
+    """Return the discriminator's least-squares loss: reals should score 1, fakes 0.
 
     Args:
         real_scores: (B, h, w, 1).
@@ -83,7 +83,7 @@ def lsgan_discriminator_loss(
         fake_weights: (B, h, w, 1) from `patch_weights`.
 
     Returns:
-        Scalar.
+        Scalar, half the sum of both errors.
     """
     real = _weighted_mean(ops.square(real_scores - 1.0), real_weights)
     fake = _weighted_mean(ops.square(fake_scores), fake_weights)
@@ -91,7 +91,7 @@ def lsgan_discriminator_loss(
 
 
 def total_variation(values: Any, mask: Any) -> Any:
-    """Average |difference| of neighbours that both lie inside the mask.
+    """Return the mean |difference| of neighbours that are both inside the mask.
 
     Args:
         values: (B, H, W, C), for example the log gain.

@@ -1,7 +1,7 @@
 """CycleGAN of one garment pattern: start reading here.
 
-Side a holds the user's shirts S2, side b the pattern's S1 cut-outs. Both lie on a
-flat background. All losses count inside the garment masks alone.
+Domain a are the users' shirts S2, domain b the pattern's cut-outs S1, both on a plain
+background. All losses are restricted to the garments' masks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from . import losses, weights
 from .config import CycleGANConfig
 from .data import from_model_range
 from .image_pool import ImagePool
-from .networks import build_discriminator, build_generator, relit
+from .networks import build_discriminator, build_generator, relight_texture
 from .steps import (
     JIT,
     Terms,
@@ -33,7 +33,7 @@ Batch = Mapping[str, np.ndarray]
 
 
 class CycleGAN:
-    """Two generators, two discriminators, and the three steps that train them.
+    """Two generators, two discriminators, and their training steps.
 
     Args:
         config: the recipe.
@@ -52,43 +52,40 @@ class CycleGAN:
         self.config = config
         self.step = 0  # steps taken
         self.generator_a2b = build_generator(config, "generator_a2b")
-        plain = dataclasses.replace(config, texture=0)  # the shirts have no common print
+        plain = dataclasses.replace(config, texture=0)  # shirts share no print
         self.generator_b2a = build_generator(plain, "generator_b2a")
         self.discriminator_a = build_discriminator(config, "discriminator_a")
         self.discriminator_b = build_discriminator(config, "discriminator_b")
         self._build_steps()
-        self._fill_pools()
+        self._reset_pools()
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> CycleGAN:
-        """Rebuild a saved model with its own config."""
-        _, config = weights.read_state(folder)
-        if not isinstance(config, CycleGANConfig):
-            raise ValueError(f"expected CycleGANConfig, got {type(config).__name__}")
-        model = cls(config)
+        """Load a saved model with its own config."""
+        model = cls(weights.read_config(folder, CycleGANConfig))
         model.load(folder)
         return model
 
     def set_texture(self, texture: np.ndarray) -> None:
-        """Start the print from a picture on the garment's chart, (T, T, 3) in [-1, 1]."""
+        """Initialize the texture of the print, (T, T, 3) in [-1, 1]."""
         self.generator_a2b.get_layer("texture").set_weights([texture])
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Move the generators, then each discriminator, by one step.
+        """Train the generators, then each discriminator, by one step.
 
-        With a paired target only each `cycle_every`th step is such a full one; those
-        between move generator_a2b towards the target, at a sixth of the time.
+        With a paired target, only each `cycle_every`th step is such a full one; the
+        others train generator_a2b towards the target, in a sixth of the time.
 
         Args:
             batch: `real_a`, `real_b` (B, S, S, 3) in [-1, 1]; `mask_a`, `mask_b`
                 (B, S, S, 1) or (B, S, S), 0 or 1; unless `lambda_paired` is 0 also
-                `paired_b` (B, S, S, 3), the wanted fake_b, and `paired_mask`, where
-                it is known; with a texture also `places_a`, `places_b`
-                (B, S, S, 2) in [-1, 1]. Colours outside the masks are ignored.
+                `paired_b` (B, S, S, 3), the target of fake_b, and `paired_mask`, where
+                it is valid; with a texture also `places_a`, `places_b` (B, S, S, 2),
+                chart coordinates in [-1, 1]. Colours outside the masks are ignored.
 
         Returns:
-            Named losses from before the step, unweighted; `loss` is the
-            generators' weighted sum, of a full step alone.
+            Named losses from before the step, unweighted; a full step has also `loss`,
+            the generators' weighted sum.
         """
         batch = self._prepare(batch)
         paired_only = bool(self.config.lambda_paired) and bool(
@@ -99,17 +96,17 @@ class CycleGAN:
         return logs
 
     def _paired_step(self, batch: Batch) -> dict[str, float]:
-        left_out = ("real_b", "mask_b", "places_b")
-        logs = self.paired_step.run({k: batch[k] for k in batch if k not in left_out})
+        unused = ("real_b", "mask_b", "places_b")
+        logs = self.paired_step.run({k: batch[k] for k in batch if k not in unused})
         return {"paired_b": logs["paired_b"]}
 
     def _full_step(self, batch: Batch) -> dict[str, float]:
         fake_b, fake_a = self._translate(batch)
         logs = self.generator_step.run(batch)
-        logs["discriminator_a"] = self._teach(
+        logs["discriminator_a"] = self._train_discriminator(
             self.discriminator_a_step, batch, "a", self._pool_a, fake_a
         )
-        logs["discriminator_b"] = self._teach(
+        logs["discriminator_b"] = self._train_discriminator(
             self.discriminator_b_step, batch, "b", self._pool_b, fake_b
         )
         return logs
@@ -118,31 +115,31 @@ class CycleGAN:
         self,
         real_a: np.ndarray,
         mask_a: np.ndarray,
-        places_a: np.ndarray | None = None,
+        uv_a: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Give shirts the pattern.
+        """Translate shirts to the pattern.
 
         Args:
             real_a: (B, S, S, 3) in [-1, 1].
             mask_a: (B, S, S, 1) or (B, S, S), 0 or 1.
-            places_a: (B, S, S, 2) in [-1, 1], with a texture alone.
+            uv_a: chart coordinates (B, S, S, 2) in [-1, 1], only with a texture.
 
         Returns:
             fake_b (B, S, S, 3) float32 in [-1, 1], background outside the mask.
         """
-        return self._translate_one(self.generator_a2b, real_a, mask_a, places_a)
+        return self._translate_one(self.generator_a2b, real_a, mask_a, uv_a)
 
-    def restore(
+    def reconstruct(
         self,
         fake_b: np.ndarray,
         mask_a: np.ndarray,
-        places_a: np.ndarray | None = None,
+        uv_a: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Give what `generate` made the shirts' own look back; shapes as there."""
-        return self._translate_one(self.generator_b2a, fake_b, mask_a, places_a)
+        """Translate the output of `generate` back to the shirts; shapes as there."""
+        return self._translate_one(self.generator_b2a, fake_b, mask_a, uv_a)
 
     def sample_sheet(self, batch: Batch) -> np.ndarray:
-        """Show real_a, fake_b, real_b and fake_a, one row for each pair.
+        """Show real_a, fake_b, real_b and fake_a, one row per pair.
 
         Args:
             batch: as for `train_step`.
@@ -156,39 +153,39 @@ class CycleGAN:
         return from_model_range(np.hstack([np.concatenate(c) for c in columns]))
 
     def save(self, folder: str | Path) -> None:
-        """Write weights, optimizer states and step count; image pools are dropped."""
+        """Write weights, optimizer states and step count, but not the image pools."""
         weights.save_state(
             folder, self.config, self.step, self._networks(), self._optimizers()
         )
 
     def load(self, folder: str | Path) -> None:
-        """Take up the state that `save` wrote; image pools start empty."""
+        """Load the state that `save` wrote; image pools start empty."""
         self.step = weights.load_state(folder, self._networks(), self._optimizers())
-        self._fill_pools()
+        self._reset_pools()
 
     def generator_terms(self, batch: Mapping[str, Any]) -> Terms:
         """Compute the generators' losses.
 
         Args:
-            batch: tensors as in `train_step`, on the flat background.
+            batch: tensors as in `train_step`, on the plain background.
 
         Returns:
-            Scalars by name, those with weight 0 left out.
+            Scalars by name, without those of weight 0.
         """
-        real_a, *where_a = _side(batch, "a")
-        real_b, *where_b = _side(batch, "b")
-        mask_a, mask_b = where_a[0], where_b[0]
+        real_a, *shape_a = _side(batch, "a")
+        real_b, *shape_b = _side(batch, "b")
+        mask_a, mask_b = shape_a[0], shape_b[0]
         fake_b, identity_b = self._run_both(
-            self.generator_a2b, (real_a, *where_a), (real_b, *where_b)
+            self.generator_a2b, (real_a, *shape_a), (real_b, *shape_b)
         )
         fake_a, identity_a = self._run_both(
-            self.generator_b2a, (real_b, *where_b), (real_a, *where_a)
+            self.generator_b2a, (real_b, *shape_b), (real_a, *shape_a)
         )
-        cycled_a = self._run(self.generator_b2a, fake_b, *where_a)
-        cycled_b = self._run(self.generator_a2b, fake_a, *where_b)
+        cycled_a = self._run(self.generator_b2a, fake_b, *shape_a)
+        cycled_b = self._run(self.generator_a2b, fake_a, *shape_b)
         terms = {
-            "adversarial_a": _fooling(self.discriminator_a, fake_a, mask_b),
-            "adversarial_b": _fooling(self.discriminator_b, fake_b, mask_a),
+            "adversarial_a": _adversarial_loss(self.discriminator_a, fake_a, mask_b),
+            "adversarial_b": _adversarial_loss(self.discriminator_b, fake_b, mask_a),
             "cycle_a": losses.masked_l1(real_a, cycled_a, mask_a),
             "cycle_b": losses.masked_l1(real_b, cycled_b, mask_b),
         }
@@ -200,27 +197,27 @@ class CycleGAN:
         return terms
 
     def paired_terms(self, batch: Mapping[str, Any]) -> Terms:
-        """Compute the paired error alone."""
+        """Compute the paired loss only."""
         fake_b = self._run(self.generator_a2b, *_side(batch, "a"))
         return {"paired_b": _paired_error(batch, fake_b)}
 
     def _run_both(self, generator: keras.Model, real: tuple, same: tuple) -> tuple:
-        """Return the fake and, where its loss is wanted, the identity picture."""
+        """Return the fake and, if it has a loss, the identity image."""
         if not self.config.lambda_identity:
             return self._run(generator, *real), None
-        # One pass over both is quicker than two.
+        # One pass over both is faster than two.
         both = [ops.concatenate(pair, axis=0) for pair in zip(real, same, strict=True)]
         return tuple(ops.split(self._run(generator, *both), 2, axis=0))
 
-    def _run(self, generator: keras.Model, image: Any, mask: Any, *places: Any) -> Any:
-        """Generate inside the mask, flat background outside."""
-        planes = self._seen(image, mask)
+    def _run(self, generator: keras.Model, image: Any, mask: Any, *uv: Any) -> Any:
+        """Generate inside the mask; outside is the plain background."""
+        planes = self._input_planes(image, mask)
         if not self._is_textured(generator):
-            return self._on_background(generator(_joined(planes)), mask)
-        made = relit(generator(_joined([*planes, *places])))
-        return self._on_background(made, mask)
+            return self._on_background(generator(_concatenate(planes)), mask)
+        output = relight_texture(generator(_concatenate([*planes, *uv])))
+        return self._on_background(output, mask)
 
-    def _seen(self, image: Any, mask: Any) -> list[Any]:
+    def _input_planes(self, image: Any, mask: Any) -> list[Any]:
         return [image, mask] if self.config.input_channels == 4 else [image]
 
     def _is_textured(self, generator: keras.Model) -> bool:
@@ -234,39 +231,39 @@ class CycleGAN:
         generator: keras.Model,
         image: np.ndarray,
         mask: np.ndarray,
-        places: np.ndarray | None,
+        uv: np.ndarray | None,
     ) -> np.ndarray:
-        given = {"real_a": image, "mask_a": mask}
-        given |= {} if places is None else {"places_a": places}
-        channels = {"real_a": 3, "mask_a": 1, **self._places("a")}
-        batch = check_batch(given, channels, self.config.image_size)
+        arrays = {"real_a": image, "mask_a": mask}
+        arrays |= {} if uv is None else {"places_a": uv}
+        channels = {"real_a": 3, "mask_a": 1, **self._uv_channels("a")}
+        batch = check_batch(arrays, channels, self.config.image_size)
         batch["real_a"] = self._on_background(batch["real_a"], batch["mask_a"])
         return self._predict(generator, batch, "a")
 
     def _predict(self, generator: keras.Model, batch: Batch, side: str) -> np.ndarray:
-        """Do what `_run` does, on the arrays of a side of a prepared batch."""
-        image, mask, *places = _side(batch, side)
-        planes = self._seen(image, mask)
-        planes += places if self._is_textured(generator) else []
-        made = generator.predict_on_batch(np.concatenate(planes, axis=-1))
+        """Generate as `_run` does, from the arrays of one side of a prepared batch."""
+        image, mask, *uv = _side(batch, side)
+        planes = self._input_planes(image, mask)
+        planes += uv if self._is_textured(generator) else []
+        output = generator.predict_on_batch(np.concatenate(planes, axis=-1))
         if self._is_textured(generator):
-            made = ops.convert_to_numpy(relit(ops.convert_to_tensor(made)))
-        return self._on_background(np.asarray(made), mask)
+            output = ops.convert_to_numpy(relight_texture(ops.convert_to_tensor(output)))
+        return self._on_background(np.asarray(output), mask)
 
-    def _places(self, *sides: str) -> dict[str, int]:
-        """Return the keys of the sides' places, where the generators take them."""
+    def _uv_channels(self, *sides: str) -> dict[str, int]:
+        """Return keys and channels of the sides' chart coordinates, with a texture."""
         return {f"places_{side}": 2 for side in sides if self.config.texture}
 
     def _prepare(self, batch: Batch) -> dict[str, np.ndarray]:
         channels = {"real_a": 3, "mask_a": 1, "real_b": 3, "mask_b": 1}
-        channels |= self._places("a", "b")
+        channels |= self._uv_channels("a", "b")
         if self.config.lambda_paired:
             channels.update(paired_b=3, paired_mask=1)
-        ready = check_batch(batch, channels, self.config.image_size)
+        checked = check_batch(batch, channels, self.config.image_size)
         for side in ("a", "b"):
-            image, mask = ready[f"real_{side}"], ready[f"mask_{side}"]
-            ready[f"real_{side}"] = self._on_background(image, mask)
-        return ready
+            image, mask = checked[f"real_{side}"], checked[f"mask_{side}"]
+            checked[f"real_{side}"] = self._on_background(image, mask)
+        return checked
 
     def _translate(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Return fake_b and fake_a of a prepared batch."""
@@ -275,7 +272,7 @@ class CycleGAN:
             self._predict(self.generator_b2a, batch, "b"),
         )
 
-    def _teach(
+    def _train_discriminator(
         self,
         step: TrainingStep,
         batch: Batch,
@@ -325,8 +322,8 @@ class CycleGAN:
         for generator in generators:
             generator.compile(optimizer=None, jit_compile=JIT)
 
-    def _fill_pools(self) -> None:
-        """Start empty pools whose draws depend on seed and step alone."""
+    def _reset_pools(self) -> None:
+        """Empty the image pools; their random numbers depend on seed and step."""
         size, seed = self.config.pool_size, 2 * (self.config.seed + self.step)
         self._pool_a, self._pool_b = ImagePool(size, seed), ImagePool(size, seed + 1)
 
@@ -352,12 +349,12 @@ def _adam(config: CycleGANConfig, rate: float, share: float) -> keras.Optimizer:
     return keras.optimizers.Adam(schedule, beta_1=config.beta_1)
 
 
-def _joined(planes: list[Any]) -> Any:
+def _concatenate(planes: list[Any]) -> Any:
     return ops.concatenate(planes, axis=-1) if len(planes) > 1 else planes[0]
 
 
 def _side(batch: Mapping[str, Any], side: str) -> list[Any]:
-    """Return picture, mask and, where there are any, places of a side."""
+    """Return image, mask and, with a texture, chart coordinates of a side."""
     names = (f"real_{side}", f"mask_{side}", f"places_{side}")
     return [batch[name] for name in names if name in batch]
 
@@ -367,7 +364,7 @@ def _paired_error(batch: Mapping[str, Any], fake_b: Any) -> Any:
     return losses.masked_l1(batch["paired_b"], fake_b, inside)
 
 
-def _fooling(discriminator: keras.Model, fake: Any, mask: Any) -> Any:
+def _adversarial_loss(discriminator: keras.Model, fake: Any, mask: Any) -> Any:
     scores = discriminator(fake)
     return losses.lsgan_generator_loss(scores, losses.patch_weights(mask, scores))
 

@@ -1,7 +1,8 @@
-"""The networks, and how a prediction becomes a picture."""
+"""Generators, discriminator and shading network; how predictions are applied."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -24,18 +25,29 @@ from .layers import (
     resize_conv,
 )
 
-MAX_LOG_GAIN = 2.0  # natural log of the brightness factor in linear light
-SPOTS, METER_UNITS = 16, 64  # of the light meter
-METER_FLOOR = 0.02  # share of white that is added to colours before their log
+MAX_LOG_GAIN = 2.0  # bound of predicted log gains, natural log of linear light
+
+
+@dataclass(frozen=True)
+class LightMeterConfig:
+    """Architecture of `_light_meter`, the same in all universal generators."""
+
+    maps: int = 16  # attention maps
+    units: int = 64  # of the hidden layer
+    floor: float = 0.02  # fraction of white added to colours before the log
+
+
+LIGHT_METER = LightMeterConfig()
 
 
 def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Model:
     """Build a ResNet generator.
 
-    With a texture the pattern's print is a picture of its own, learned with the rest:
-    no network of S2 alone can know which square of a check lies where, and draws their
-    mean. The ResNet then sees S2 and the print on it, and tells light and residual; its
-    heads start at zero, so that an untrained one gives the texture as it is.
+    With a texture, the pattern's print is an image that is learned with the weights: from
+    S2 alone a network cannot know which square of a check is where, and would predict
+    their mean. The ResNet's inputs are then S2 and the print on it, its outputs log gain
+    and residual; its heads are initialized to zero, so that an untrained generator
+    returns the texture unchanged.
 
     Args:
         config: sizes; 4 input channels mean rgb and mask.
@@ -43,9 +55,9 @@ def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Mo
 
     Returns:
         (B, *config.input_shape) in [-1, 1] -> (B, S, S, 3) float32 in [-1, 1]. With a
-        texture the input's last two channels are where on the garment a pixel lies (x,
-        y), and the output is (B, S, S, 9): print rgb [-1, 1], log gain [-2, 2],
-        residual [-1, 1]; see `relit`.
+        texture, the input's last two channels are chart coordinates (x, y), and the
+        output is (B, S, S, 9): print rgb [-1, 1], log gain [-2, 2], residual [-1, 1];
+        see `relight_texture`.
 
     References:
         Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent
@@ -63,7 +75,7 @@ def build_generator(config: CycleGANConfig, name: str = "generator") -> keras.Mo
 
 
 def _textured(inputs: Any, config: CycleGANConfig) -> Any:
-    """Return print, log gain and residual, (B, S, S, 9)."""
+    """Return print, log gain and residual (B, S, S, 9), see `build_generator`."""
     channels = config.input_channels
     layer = Texture(config.texture, name="texture", dtype="float32")
     print_ = layer(inputs[..., channels:])
@@ -74,7 +86,7 @@ def _textured(inputs: Any, config: CycleGANConfig) -> Any:
 
 
 def _resnet(inputs: Any, config: CycleGANConfig) -> Any:
-    """Return features (B, S, S, F)."""
+    """Return the ResNet's features (B, S, S, F)."""
     filters = config.filters
     x = padded_conv(inputs, filters, 7, "stem")  # (B, S, S, F)
     x = relu(instance_norm(x, "stem_norm"), "stem_relu")
@@ -92,7 +104,7 @@ def _resnet(inputs: Any, config: CycleGANConfig) -> Any:
 def build_discriminator(
     config: CycleGANConfig | UniversalConfig, name: str = "discriminator"
 ) -> keras.Model:
-    """Build a PatchGAN that judges overlapping 70 x 70 pixel patches.
+    """Build a PatchGAN whose scores are of overlapping 70 x 70 pixel patches.
 
     Args:
         config: sizes.
@@ -122,12 +134,12 @@ def build_discriminator(
 def build_universal_generator(
     config: UniversalConfig, name: str = "universal"
 ) -> keras.Model:
-    """Build the generator that relights and mends a warped S1.
+    """Build the generator that relights a warped S1 and corrects its errors.
 
-    A U-Net with residual blocks at an eighth of the size and one summary of the whole
-    picture. Its group normalisation hides how bright a picture is as a whole, so a light
-    meter reads colours past it (`_light_meter`). The heads start at zero: an untrained
-    network returns the warped S1 as it is.
+    A U-Net with residual blocks at an eighth of the size and global context. Its group
+    normalization removes the overall brightness of an image, so that is measured on the
+    input itself (`_light_meter`). The heads are initialized to zero: an untrained network
+    returns the warped S1 unchanged.
 
     Args:
         config: sizes.
@@ -135,10 +147,13 @@ def build_universal_generator(
 
     Returns:
         (B, S, S, 10) -> (B, S, S, 6) float32. In: the user's photo around S2 rgb
-        [-1, 1] (black outside it; skin and background tell the light of the room),
-        mask {0, 1}, warped S1 rgb [-1, 1], validity {0, 1}, where in S1's picture it is
-        taken from [-1, 1] (x, y). Out: log gain [-2, 2] of linear light (3), residual
+        [-1, 1] (black outside it; skin and background show the light of the room),
+        mask {0, 1}, warped S1 rgb [-1, 1], validity {0, 1}, its coordinates in S1's
+        photo [-1, 1] (x, y). Out: log gain [-2, 2] of linear light (3), residual
         [-1, 1] (3). See `apply_prediction`.
+
+    References:
+        Ronneberger et al., U-Net, MICCAI 2015.
     """
     inputs = keras.Input(config.input_shape, name="view_and_exemplar")
     with build_settings(name, config.precision, config.seed):
@@ -153,10 +168,10 @@ def build_universal_generator(
 
 
 def build_shading_network(config: ShadingConfig, name: str = "shading") -> keras.Model:
-    """Build the network that tells the light on a garment from its print.
+    """Build the network that separates a garment's shading from its print.
 
     The U-Net of the universal generator, with one head. An untrained network predicts
-    even light.
+    constant shading.
 
     Args:
         config: sizes.
@@ -164,8 +179,8 @@ def build_shading_network(config: ShadingConfig, name: str = "shading") -> keras
 
     Returns:
         (B, S, S, 4) -> (B, S, S, 1) float32. In: the garment's photo rgb [-1, 1], 0
-        outside it; its mask {0, 1}. Out: log of the linear light on it, [-2, 2]; inside
-        the mask right up to a constant, outside it of no meaning.
+        outside it; its mask {0, 1}. Out: log of its shading in linear light, [-2, 2], up
+        to a constant; arbitrary outside the mask.
     """
     inputs = keras.Input(config.input_shape, name="garment")
     with build_settings(name, config.precision, config.seed):
@@ -174,10 +189,10 @@ def build_shading_network(config: ShadingConfig, name: str = "shading") -> keras
 
 
 def relight(warped: Any, prediction: Any) -> Any:
-    """Apply gain and residual without clipping, so that gradients stay alive.
+    """Apply gain and residual without clipping, so that gradients do not vanish.
 
-    A factor exp(g) on linear light v ** 2.2 is exactly a factor exp(g / 2.2) on v,
-    hence no power with an infinite slope at black.
+    A factor exp(g) on linear light v ** 2.2 is exactly a factor exp(g / 2.2) on v: no
+    power with an infinite slope at black is needed.
 
     Args:
         warped: (B, H, W, 3) warped S1, [-1, 1].
@@ -190,20 +205,20 @@ def relight(warped: Any, prediction: Any) -> Any:
     return (warped + 1.0) * ops.exp(log_gain / GAMMA) - 1.0 + residual
 
 
-def relit(made: Any) -> Any:
-    """Lay a generator's light on its print.
+def relight_texture(prediction: Any) -> Any:
+    """Apply a generator's gain and residual to its print.
 
     Args:
-        made: (B, H, W, 9) of a generator with a texture, see `build_generator`.
+        prediction: (B, H, W, 9) of a generator with a texture, see `build_generator`.
 
     Returns:
         (B, H, W, 3), may leave [-1, 1].
     """
-    return relight(made[..., :3], made[..., 3:])
+    return relight(prediction[..., :3], prediction[..., 3:])
 
 
 def apply_prediction(warped: Any, prediction: Any) -> Any:
-    """Turn the universal generator's prediction into out1.
+    """Apply the universal generator's prediction to the warped S1.
 
     Args:
         warped: (B, H, W, 3) warped S1, [-1, 1].
@@ -240,9 +255,9 @@ def _conv_norm(
 
 
 def _encode(inputs: Any, config: UNetConfig) -> tuple[Any, list[Any]]:
-    """Return features (B, S/8, S/8, 4F) that saw the whole picture, and those before.
+    """Return features (B, S/8, S/8, 4F) with global context, and the skip connections.
 
-    The latter are at a half and a quarter of the size.
+    The latter have a half and a quarter of the size.
     """
     skips = []
     x = inputs
@@ -265,7 +280,7 @@ def _group_block(inputs: Any, config: UNetConfig, name: str) -> Any:
 
 
 def _add_context(inputs: Any) -> Any:
-    """Add a summary of the whole picture to every place."""
+    """Add global context, features of the whole image, to every cell."""
     channels = inputs.shape[-1]
     x = keras.layers.GlobalAveragePooling2D(keepdims=True, name="context_pool")(inputs)
     x = keras.layers.Dense(channels, activation="relu", name="context_hidden")(x)
@@ -274,31 +289,32 @@ def _add_context(inputs: Any) -> Any:
 
 
 def _light_meter(inputs: Any, features: Any) -> Any:
-    """Tell the level and the tint of the light from colours as the camera gave them.
+    """Estimate the level and the tint of the light from the input's colours.
 
-    As a photographer does, it measures spots: each of `SPOTS` maps, drawn from the
-    features, says how much every place of the picture counts.
+    Like spot metering: each of several attention maps, predicted from the features,
+    weights the cells of the image, and the inputs are averaged under it.
 
     Args:
-        inputs: (B, S, S, C), the network's own.
-        features: (B, S/8, S/8, D), of the same picture.
+        inputs: (B, S, S, C), the network's input.
+        features: (B, S/8, S/8, D), of the same image.
 
     Returns:
         (B, 1, 1, 3), to be added to the log gain; 0 of an untrained network.
     """
+    config = LIGHT_METER
     cells, channels = features.shape[1] * features.shape[2], inputs.shape[-1]
-    maps = keras.layers.Conv2D(SPOTS, 1, name="meter_spots")(features)
-    maps = keras.layers.Reshape((cells, SPOTS), name="meter_cells")(maps)
-    shares = keras.layers.Softmax(axis=1, dtype="float32", name="meter_shares")(maps)
-    seen = keras.layers.AveragePooling2D(8, dtype="float32", name="meter_pool")(inputs)
+    maps = keras.layers.Conv2D(config.maps, 1, name="meter_spots")(features)
+    maps = keras.layers.Reshape((cells, config.maps), name="meter_cells")(maps)
+    weights = keras.layers.Softmax(axis=1, dtype="float32", name="meter_shares")(maps)
+    pooled = keras.layers.AveragePooling2D(8, dtype="float32", name="meter_pool")(inputs)
     in_cells = keras.layers.Reshape((cells, channels), dtype="float32", name="meter_seen")
-    read = keras.layers.Dot(1, dtype="float32", name="meter_read")
+    dot = keras.layers.Dot(1, dtype="float32", name="meter_read")
     flat = keras.layers.Flatten(dtype="float32", name="meter_flat")
-    means = flat(read([shares, in_cells(seen)]))  # (B, SPOTS * C)
-    # Light is a ratio of colours: logs make it a difference. Channels are in [-1, 1].
-    logs = ops.log(means / 2 + (0.5 + METER_FLOOR))
+    means = flat(dot([weights, in_cells(pooled)]))  # (B, maps * C)
+    # Light is a factor of colours: logs make it a summand. Channels are in [-1, 1].
+    logs = ops.log(means / 2 + (0.5 + config.floor))
     x = keras.layers.Concatenate(dtype="float32", name="meter_join")([means, logs])
-    x = keras.layers.Dense(METER_UNITS, "relu", dtype="float32", name="meter_hidden")(x)
+    x = keras.layers.Dense(config.units, "relu", dtype="float32", name="meter_hidden")(x)
     level = keras.layers.Dense(
         3, kernel_initializer="zeros", dtype="float32", name="meter_level"
     )
@@ -306,7 +322,7 @@ def _light_meter(inputs: Any, features: Any) -> Any:
 
 
 def _decode(inputs: Any, skips: list[Any], config: UNetConfig) -> Any:
-    """Return to the full size, meeting the encoder's features on the way."""
+    """Upsample to the full size, joining the encoder's features."""
     x = inputs
     for i, skip in enumerate(reversed(skips)):
         name = f"up{i + 1}"
@@ -327,14 +343,14 @@ def _double(inputs: Any, name: str) -> Any:
 def _head(
     features: Any, name: str, channels: int, scale: float, level: Any = None
 ) -> Any:
-    """Predict values in [-scale, scale]; they start at zero.
+    """Predict values in [-scale, scale], zero before training.
 
     Args:
         features: (B, S, S, F).
         name: of the head.
         channels: of the values.
         scale: their bound.
-        level: (B, 1, 1, channels), added everywhere; None adds nothing.
+        level: (B, 1, 1, channels), added to all pixels before the bound; None adds none.
     """
     x = keras.layers.Conv2D(
         channels, 3, padding="same", kernel_initializer="zeros", name=f"{name}_conv"

@@ -20,16 +20,16 @@ def build_network(config: Config, weights: str | Path) -> keras.Model:
     """Build a network that predicts in float32 and load its weights.
 
     Args:
-        config: of the pattern's or the universal generator, or of the shading network.
-        weights: its `.weights.h5`, float32 or float16; of a pattern
-            `generator_a2b.weights.h5`.
+        config: of a pattern's or the universal generator, or of the shading network.
+        weights: its `.weights.h5`, float32 or float16; of a pattern, those of
+            `generator_a2b`.
 
     Returns:
         The network, see `networks.build_generator`, `build_universal_generator` and
         `build_shading_network`.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         ValueError: its arrays do not fit the config.
     """
     config = dataclasses.replace(config, precision="float32")

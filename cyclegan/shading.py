@@ -1,4 +1,4 @@
-"""Training of the shading network, which tells a garment's light from its print."""
+"""Training of the shading network, which separates a garment's shading from its print."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHANNELS = {"view": 3, "mask": 1, "log_light": 1, "known": 1}
 
 
 class ShadingTrainer:
-    """The network and the step that trains it.
+    """The shading network and its training step.
 
     Args:
         config: the recipe.
@@ -44,13 +44,13 @@ class ShadingTrainer:
         )
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Move the network.
+        """Train the network by one step.
 
         Args:
             batch: (B, S, S, 3) in [-1, 1]: `view`, the garment's photo, 0 outside it.
                 (B, S, S, 1) or (B, S, S): `mask` of the garment, 0 or 1; `log_light`,
-                log of the linear light on it, at any level; `known`, where that is the
-                truth, 0 or 1.
+                log of its shading in linear light, up to a constant; `known`, where that
+                is valid, 0 or 1.
 
         Returns:
             Named losses from before the step, unweighted; `loss` is the weighted sum.
@@ -60,7 +60,7 @@ class ShadingTrainer:
         return logs
 
     def terms(self, batch: Mapping[str, Any]) -> Terms:
-        """Compute the losses: of the light, its mean taken out, and of its slopes."""
+        """Compute the losses of log shading, up to a constant, and of its gradients."""
         known = batch["known"]
         inputs = ops.concatenate([batch["view"], batch["mask"]], axis=-1)
         error = self.network(inputs) - batch["log_light"]
@@ -71,13 +71,13 @@ class ShadingTrainer:
         }
 
     def sample_sheet(self, batch: Batch) -> np.ndarray:
-        """Show the view, the true light and the predicted one, one row for each item.
+        """Show the view, the true shading and the predicted one, one row per item.
 
         Args:
             batch: as for `train_step`.
 
         Returns:
-            uint8 (B * S, 3 * S, 3), mid grey outside the garment; mean light is mid grey.
+            uint8 (B * S, 3 * S, 3), mid grey outside the garment and at mean shading.
         """
         batch = check_batch(batch, _CHANNELS, self.config.image_size)
         inputs = np.concatenate([batch["view"], batch["mask"]], axis=-1)
@@ -96,7 +96,7 @@ class ShadingTrainer:
         )
 
     def load(self, folder: str | Path) -> None:
-        """Take up the state that `save` wrote."""
+        """Load the state that `save` wrote."""
         self.step = weights.load_state(folder, self._networks(), self._optimizers())
 
     def _networks(self) -> dict[str, keras.Model]:

@@ -1,4 +1,4 @@
-"""A compiled training step: which networks move, and what the loss is made of."""
+"""Compiled training steps: which networks are trained, and the terms of their loss."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 
 from . import losses
 
-# TensorFlow's plain graph beats XLA on a CPU; JAX without its compiler is no use.
+# On a CPU TensorFlow's plain graph is faster than XLA; JAX needs its compiler.
 JIT = "auto" if keras.backend.backend() == "jax" else False
 
 Terms = dict[str, Any]
 
 
 class TrainingStep(keras.Model):
-    """Move some networks and hold the others still, by one `train_on_batch`.
+    """One `train_on_batch` that trains some networks while others are frozen.
 
     Args:
         name: model name.
-        terms: function of a batch (dict of tensors) giving named scalar losses.
-        weights: weight of every term in the total loss.
-        trained: networks that this step moves.
-        frozen: networks that the terms use but this step must not move.
+        terms: function of a batch (dict of tensors) that returns scalar losses by name.
+        weights: of each term in the total loss.
+        trained: networks that this step trains.
+        frozen: networks that the terms use but this step does not train.
         optimizer: of the trained networks; steps may share one.
     """
 
@@ -45,14 +45,14 @@ class TrainingStep(keras.Model):
         self.trained, self.frozen = list(trained), list(frozen)
         self._terms, self._weights = terms, dict(weights)
         self._trackers = {key: keras.metrics.Mean(name=key) for key in weights}
-        self._select()
+        self._set_trainable()
         if not optimizer.built:
             optimizer.build(self.trainable_variables)
         self.compile(optimizer=optimizer, jit_compile=JIT)
 
     def call(self, batch: Mapping[str, Any], training: bool | None = None) -> Terms:
         """Return the loss terms of a batch, unweighted scalars."""
-        del training  # nothing here behaves otherwise in training
+        del training  # the networks are the same in training and at inference
         return self._terms(batch)
 
     def compute_loss(
@@ -63,7 +63,7 @@ class TrainingStep(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Sum the weighted terms and note each for the log."""
+        """Sum the weighted terms and track each for the log."""
         del x, y, sample_weight, training
         for key, tracker in self._trackers.items():
             tracker.update_state(y_pred[key])
@@ -78,11 +78,11 @@ class TrainingStep(keras.Model):
         Returns:
             `loss` (weighted total) and every term, from before the step.
         """
-        self._select()
+        self._set_trainable()
         logs = self.train_on_batch(dict(batch), return_dict=True)
         return {key: float(value) for key, value in logs.items()}
 
-    def _select(self) -> None:
+    def _set_trainable(self) -> None:
         for network in self.frozen:
             network.trainable = False
         for network in self.trained:
@@ -92,7 +92,7 @@ class TrainingStep(keras.Model):
 def build_discriminator_step(
     discriminator: keras.Model, optimizer: keras.Optimizer
 ) -> TrainingStep:
-    """Make the step that teaches one discriminator real from fake.
+    """Build the training step of one discriminator.
 
     Args:
         discriminator: a PatchGAN.
@@ -122,15 +122,15 @@ def build_discriminator_step(
 
 
 def learning_rate(rate: float, decay_steps: int, share: float = 1.0) -> Any:
-    """Return the rate, or its cosine fall to 0.
+    """Return a constant learning rate, or its cosine decay to 0.
 
     Args:
         rate: at the start.
-        decay_steps: steps of the trainer until 0; 0 keeps the rate.
-        share: of the trainer's steps in which this optimizer takes part.
+        decay_steps: steps of the trainer until 0; 0 means a constant rate.
+        share: fraction of the trainer's steps that this optimizer takes part in.
 
     Returns:
-        A float or a keras schedule.
+        A float or a Keras schedule.
     """
     if not decay_steps:
         return rate
@@ -141,7 +141,7 @@ def learning_rate(rate: float, decay_steps: int, share: float = 1.0) -> Any:
 def check_batch(
     batch: Mapping[str, np.ndarray], channels: Mapping[str, int], size: int
 ) -> dict[str, np.ndarray]:
-    """Check a batch's keys, shapes and numbers.
+    """Check a batch's keys, shapes and values.
 
     Args:
         batch: arrays (B, S, S, C); masks may be bool and may lack the last axis.
@@ -149,7 +149,7 @@ def check_batch(
         size: expected S, pixels.
 
     Returns:
-        The expected keys alone, as float32 (B, S, S, C).
+        The expected keys only, as float32 (B, S, S, C).
 
     Raises:
         ValueError: a key is missing, a shape is wrong or a value is not finite.
@@ -162,9 +162,9 @@ def check_batch(
         if depth == 1 and array.ndim == 3:
             array = array[..., None]
         count = next(iter(checked.values())).shape[0] if checked else len(array)
-        want = (count, size, size, depth)
-        if array.shape != want or not count:
-            raise ValueError(f"expected {key} of shape {want}, got {array.shape}")
+        shape = (count, size, size, depth)
+        if array.shape != shape or not count:
+            raise ValueError(f"expected {key} of shape {shape}, got {array.shape}")
         if not np.isfinite(array).all():
             raise ValueError(f"expected finite numbers in {key}, got nan or inf")
         checked[key] = array

@@ -1,4 +1,4 @@
-"""The training loop: a generator of logs, with checkpoints and resume."""
+"""The training loop: yields each epoch's log, with checkpoints and resume."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OnEpoch = Callable[[int, dict[str, float], np.ndarray], None]
 
 
 class Trainable(Protocol):
-    """What the loop asks of a trainer."""
+    """Interface of the trainers."""
 
     step: int
 
@@ -26,13 +26,13 @@ class Trainable(Protocol):
         """Take one step; return named losses."""
 
     def sample_sheet(self, batch: Batch) -> np.ndarray:
-        """Return a uint8 picture of a batch's results."""
+        """Return a uint8 image of a batch's results."""
 
     def save(self, folder: str | Path) -> None:
-        """Write everything an exact resume needs."""
+        """Write all that an exact resume needs."""
 
     def load(self, folder: str | Path) -> None:
-        """Read what `save` wrote."""
+        """Load what `save` wrote."""
 
 
 def train(
@@ -44,20 +44,20 @@ def train(
     on_epoch: OnEpoch | None = None,
     measure: Callable[[], Mapping[str, float]] = dict,
 ) -> Iterator[dict[str, float]]:
-    """Train, epoch by epoch, and yield each epoch's log.
+    """Train epoch by epoch and yield each epoch's log.
 
-    `out_dir` holds `checkpoint/` (the last whole epoch) and `log.csv`. Where a
-    checkpoint is found, training goes on from it: call `resume` first to build
-    `batches` from `model.step` on, so that the data go on too.
+    `out_dir` holds `checkpoint/` (the last complete epoch) and `log.csv`. If there is a
+    checkpoint, training continues from it: call `resume` first and build `batches` from
+    `model.step` on, so that the data continue too.
 
     Args:
         model: a `CycleGAN`, a `UniversalTrainer` or a `ShadingTrainer`.
-        batches: at least as many batches as steps that are left.
-        epochs: epochs in all, those before a resume included.
+        batches: at least one per remaining step.
+        epochs: in total, those before a resume included.
         steps_per_epoch: steps between checkpoints.
-        out_dir: made if absent.
+        out_dir: created if absent.
         on_epoch: called with epoch (from 1), log and a uint8 sample sheet.
-        measure: called after every epoch; its figures go to the log.
+        measure: called after every epoch; its metrics are added to the log.
 
     Yields:
         Mean losses of the epoch with `epoch`, `step` and `seconds`.
@@ -86,7 +86,7 @@ def train(
 
 
 def resume(model: Trainable, out_dir: str | Path) -> bool:
-    """Load the checkpoint of an earlier run, unless the model is as far already.
+    """Load the checkpoint of an earlier run, unless the model has been trained already.
 
     Args:
         model: of the same architecture.
@@ -133,7 +133,7 @@ def _write_checkpoint(model: Trainable, out_dir: Path) -> None:
 
 
 def _append_log(path: Path, log: dict[str, float]) -> None:
-    """Add a row; a file from before a resume keeps its columns."""
+    """Append a row; an existing file keeps its columns."""
     columns = list(log)
     if path.is_file():
         with path.open(newline="") as file:

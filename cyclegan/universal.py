@@ -1,4 +1,4 @@
-"""Training of the universal generator, which takes the warped S1 as exemplar."""
+"""Training of the universal generator, whose exemplar is the warped S1."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _CHANNELS = {**_INPUTS, "truth_b": 3}
 
 
 class UniversalTrainer:
-    """One generator, an optional discriminator, and the steps that train them.
+    """One generator, an optional discriminator, and their training steps.
 
-    Truth, slope, residual and variation count at every step. Cycle, identity and
-    adversarial terms, three times as dear, count at every `cycle_every`th step with
-    as many times their weight.
+    Every step has the truth, slope, residual and variation terms. Cycle, identity and
+    adversarial terms, three times as expensive, are added at every `cycle_every`th step,
+    with `cycle_every` times their weight.
 
     Args:
         config: the recipe.
@@ -58,27 +58,23 @@ class UniversalTrainer:
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> UniversalTrainer:
-        """Rebuild a saved trainer with its own config."""
-        _, config = weights.read_state(folder)
-        if not isinstance(config, UniversalConfig):
-            raise ValueError(f"expected UniversalConfig, got {type(config).__name__}")
-        model = cls(config)
+        """Load a saved trainer with its own config."""
+        model = cls(weights.read_config(folder, UniversalConfig))
         model.load(folder)
         return model
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Move the generator, then, where there is one, the discriminator.
+        """Train the generator, then the discriminator, if there is one, by one step.
 
         Args:
             batch: (B, S, S, 3) in [-1, 1]: `view`, the user's photo around the shirt, the
-                shirt as the network sees it in use;
-                `warped_b`, S1 laid on it; `truth_b`, the user in S1. (B, S, S, 1) or
-                (B, S, S), 0 or 1: `mask` of the shirt; `valid_b`, where `warped_b` is
-                known. (B, S, S, 2) in [-1, 1]: `places_b`, x and y in S1's picture.
-                For cycle and identity also `photo`, the user's photo itself, and
-                `warped_a`, the shirt's own texture laid on it, `valid_a` and `places_a`;
-                with a discriminator `real`, worn garments of real photos, and
-                `real_mask`.
+                shirt as it is input at inference; `warped_b`, S1 warped to it;
+                `truth_b`, the user in S1. (B, S, S, 1) or (B, S, S), 0 or 1: `mask` of
+                the shirt; `valid_b`, where `warped_b` is valid. (B, S, S, 2) in [-1, 1]:
+                `places_b`, coordinates x and y in S1's photo. For cycle and identity
+                also `photo`, the user's photo itself, and `warped_a`, the shirt's own
+                texture warped to it, `valid_a` and `places_a`; with a discriminator
+                `real`, worn garments of real photos, and `real_mask`.
 
         Returns:
             Named losses from before the step, unweighted; `loss` is the weighted
@@ -88,23 +84,22 @@ class UniversalTrainer:
         full = self._has_extras() and self.step % self.config.cycle_every == 0
         fake = self._predict(batch) if full and self.discriminator else None
         if not full:
-            wanted = {key: batch[key] for key in _CHANNELS}
-            logs = self.plain_step.run(wanted)
+            logs = self.plain_step.run({key: batch[key] for key in _CHANNELS})
         else:
             logs = self.full_step.run(batch)
         if fake is not None:
-            logs["discriminator"] = self._teach(batch, fake)
+            logs["discriminator"] = self._train_discriminator(batch, fake)
         self.step += 1
         return logs
 
     def sample_sheet(self, batch: Batch) -> np.ndarray:
-        """Show the view, warped S1, out1 and the truth, one row for each item.
+        """Show the view, warped S1, out1 and the truth, one row per item.
 
         Args:
             batch: as for `train_step`.
 
         Returns:
-            uint8 (B * S, 4 * S, 3), mid grey outside the mask but in the view.
+            uint8 (B * S, 4 * S, 3); all but the view are mid grey outside the mask.
         """
         batch = self._prepare(batch)
         mask = batch["mask"]
@@ -119,17 +114,17 @@ class UniversalTrainer:
         )
 
     def load(self, folder: str | Path) -> None:
-        """Take up the state that `save` wrote."""
+        """Load the state that `save` wrote."""
         self.step = weights.load_state(folder, self._networks(), self._optimizers())
 
     def plain_terms(self, batch: Mapping[str, Any]) -> Terms:
-        """Compute the losses of one pass: truth, slope, residual, variation."""
-        prediction = self.generator(_stack(batch["view"], batch, "b"))
+        """Compute the terms of every step: truth, slope, residual, variation."""
+        prediction = self.generator(_stack_inputs(batch["view"], batch, "b"))
         return self._supervised(batch, prediction)
 
     def full_terms(self, batch: Mapping[str, Any]) -> Terms:
-        """Compute all losses; those with weight 0 are left out."""
-        both = self._swap_and_keep(batch)
+        """Compute all terms, without those of weight 0."""
+        both = self._predict_both(batch)
         terms = self._supervised(batch, both["b"])
         mask, config = batch["mask"], self.config
         if config.lambda_identity:
@@ -138,8 +133,8 @@ class UniversalTrainer:
         out1 = apply_prediction(batch["warped_b"], both["b"]) * mask
         if config.lambda_cycle:
             worn = batch["view"] * (1.0 - mask) + out1
-            back = self.generator(_stack(worn, batch, "a"))
-            cycled = relight(batch["warped_a"], back)
+            prediction = self.generator(_stack_inputs(worn, batch, "a"))
+            cycled = relight(batch["warped_a"], prediction)
             terms["cycle"] = losses.masked_l1(cycled, batch["photo"], mask)
         if self.discriminator is not None:
             scores = self.discriminator(out1)
@@ -147,14 +142,14 @@ class UniversalTrainer:
             terms["adversarial"] = losses.lsgan_generator_loss(scores, inside)
         return terms
 
-    def _swap_and_keep(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Predict for S1 and, where wanted, for the shirt's own texture."""
+    def _predict_both(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Predict for S1 ("b") and, for the identity loss, the shirt's texture ("a")."""
         if not self.config.lambda_identity:
-            return {"b": self.generator(_stack(batch["view"], batch, "b"))}
-        # One pass over both is quicker than two.
-        rows = [_stack(batch["view"], batch, which) for which in "ba"]
-        made = self.generator(ops.concatenate(rows, axis=0))
-        return dict(zip("ba", ops.split(made, 2, axis=0), strict=True))
+            return {"b": self.generator(_stack_inputs(batch["view"], batch, "b"))}
+        # One pass over both is faster than two.
+        rows = [_stack_inputs(batch["view"], batch, which) for which in "ba"]
+        predictions = self.generator(ops.concatenate(rows, axis=0))
+        return dict(zip("ba", ops.split(predictions, 2, axis=0), strict=True))
 
     def _supervised(self, batch: Mapping[str, Any], prediction: Any) -> Terms:
         mask = batch["mask"]
@@ -186,7 +181,7 @@ class UniversalTrainer:
         )
         return ops.convert_to_numpy(out) * batch["mask"]
 
-    def _teach(self, batch: Batch, fake: np.ndarray) -> float:
+    def _train_discriminator(self, batch: Batch, fake: np.ndarray) -> float:
         logs = self.discriminator_step.run(
             {
                 "real": batch["real"] * batch["real_mask"],
@@ -241,7 +236,7 @@ class UniversalTrainer:
         return optimizers
 
 
-def _stack(view: Any, batch: Mapping[str, Any], which: str) -> Any:
+def _stack_inputs(view: Any, batch: Mapping[str, Any], which: str) -> Any:
     """Join the generator's inputs for exemplar "a" or "b", (B, S, S, 10)."""
     exemplar = [batch[f"{name}_{which}"] for name in _EXEMPLAR]
     return ops.concatenate([view, batch["mask"], *exemplar], axis=-1)

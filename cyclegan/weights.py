@@ -1,4 +1,4 @@
-"""Weights and training state on disk: `.weights.h5` and JSON, no pickle."""
+"""Weights and training state in files: `.weights.h5` and JSON, no pickle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import keras
@@ -14,19 +14,20 @@ import numpy as np
 
 from .config import Config, from_dict, to_dict
 
+C = TypeVar("C", bound=Config)
 _STATE_FILE = "config.json"
 _OPTIMIZER_FILE = "optimizers.weights.h5"
 
 
 def save_float16(model: keras.Model, path: str | Path) -> None:
-    """Write a model's weights at half the size.
+    """Write a model's weights in float16.
 
     Args:
         model: a built model.
-        path: ends in `.weights.h5`; replaced whole or not at all.
+        path: ends in `.weights.h5`; replaced atomically.
 
     Raises:
-        ValueError: wrong ending, or a weight is beyond float16 or not finite.
+        ValueError: wrong ending, or a weight is not finite or exceeds float16.
     """
     path = _weights_path(path)
     temporary = path.with_name(f".{path.name.removesuffix('.weights.h5')}")
@@ -43,14 +44,14 @@ def save_float16(model: keras.Model, path: str | Path) -> None:
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
-    """Read weights of any float width into a model.
+    """Load float16 or float32 weights into a model.
 
     Args:
         model: a built model of the same architecture.
         path: a `.weights.h5` file.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: the file does not exist.
         ValueError: the file is damaged or belongs to another architecture.
     """
     path = _weights_path(path)
@@ -61,7 +62,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
             stored = _array_shapes(file)
     except OSError as error:
         raise ValueError(f"expected readable weights in {path}, got {error}") from error
-    # Keras only warns about layers that a file lacks, and leaves them untrained.
+    # Keras only warns about layers that a file lacks, and leaves their initial weights.
     expected = sorted(tuple(weight.shape) for weight in model.weights)
     if stored != expected:
         raise ValueError(
@@ -78,10 +79,10 @@ def save_state(
     networks: Mapping[str, keras.Model],
     optimizers: Mapping[str, keras.Optimizer],
 ) -> None:
-    """Write all that an exact resume needs into a folder.
+    """Write weights, optimizer states, step count and config to a folder.
 
     Args:
-        folder: made if absent.
+        folder: created if absent.
         config: of the trainer.
         step: steps taken.
         networks: by file stem.
@@ -103,7 +104,7 @@ def load_state(
     networks: Mapping[str, keras.Model],
     optimizers: Mapping[str, keras.Optimizer],
 ) -> int:
-    """Read back what `save_state` wrote.
+    """Load what `save_state` wrote.
 
     Args:
         folder: written by `save_state`.
@@ -135,6 +136,9 @@ def read_state(folder: str | Path) -> tuple[int, Config]:
 
     Returns:
         Steps taken, and the config.
+
+    Raises:
+        FileNotFoundError: the folder has no state.
     """
     path = Path(folder) / _STATE_FILE
     if not path.is_file():
@@ -143,10 +147,27 @@ def read_state(folder: str | Path) -> tuple[int, Config]:
     return int(state["step"]), from_dict(state["config"])
 
 
-def replace_folder(new: Path, old: Path) -> None:
-    """Put a freshly written folder in the place of an older one.
+def read_config(folder: str | Path, kind: type[C]) -> C:
+    """Read the config of a saved trainer of a given kind.
 
-    A crash in between leaves the older one under `<old>.previous`.
+    Args:
+        folder: written by `save_state`.
+        kind: the expected class.
+
+    Raises:
+        FileNotFoundError: the folder has no state.
+        ValueError: the config is of another class.
+    """
+    _, config = read_state(folder)
+    if not isinstance(config, kind):
+        raise ValueError(f"expected {kind.__name__}, got {type(config).__name__}")
+    return config
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Replace a folder by a new one.
+
+    If this is interrupted, the old one is left as `<old>.previous`.
 
     Args:
         new: folder to move; must exist.
@@ -161,7 +182,7 @@ def replace_folder(new: Path, old: Path) -> None:
 
 
 class _ArrayGroup:
-    """An h5 group that takes float32 arrays from any backend's variables."""
+    """An HDF5 group that stores variables of any backend as arrays."""
 
     def __init__(self, group: h5py.Group) -> None:
         self._group = group
@@ -185,22 +206,22 @@ def _array_shapes(file: h5py.File) -> list[tuple[int, ...]]:
     """Return the shapes of all arrays, sorted.
 
     Raises:
-        ValueError: a link, or an array whose values lie in another file.
+        ValueError: there is a link, or an array with values in another file.
     """
     shapes: list[tuple[int, ...]] = []
 
-    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+    def check(name: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Group):
             links = (item.get(key, getlink=True) for key in item)
-            plain = all(isinstance(link, h5py.HardLink) for link in links)
+            is_local = all(isinstance(link, h5py.HardLink) for link in links)
         else:
-            plain = item.external is None and not item.is_virtual
+            is_local = item.external is None and not item.is_virtual
             shapes.append(tuple(item.shape))
-        if not plain:
-            raise ValueError(f"expected arrays alone, got a link to elsewhere at {name}")
+        if not is_local:
+            raise ValueError(f"expected only arrays, got a link to elsewhere at {name}")
 
-    note("/", file)
-    file.visititems(note)
+    check("/", file)
+    file.visititems(check)
     return sorted(shapes)
 
 
@@ -211,7 +232,7 @@ def _weights_path(path: str | Path) -> Path:
 
 
 def _copy_as_float16(source: h5py.Group, target: h5py.Group) -> None:
-    """Copy a tree of groups, float datasets narrowed, attributes kept."""
+    """Copy a tree of groups with attributes, float arrays converted to float16."""
     for key, value in source.attrs.items():
         target.attrs[key] = value
     for key, item in source.items():

@@ -142,11 +142,7 @@ def roi_align(levels, boxes, level_index, size: int, strides, sampling: int = 1)
         He et al., "Mask R-CNN", ICCV 2017, section 3.
     """
     channels = levels[0].shape[-1]
-    flat = ops.concatenate(
-        [ops.reshape(f, (-1, f.shape[1] * f.shape[2], channels)) for f in levels], axis=1
-    )
-    shapes = [(f.shape[1], f.shape[2]) for f in levels]
-    offsets = [sum(h * w for h, w in shapes[:i]) for i in range(len(shapes))]
+    flat, shapes, offsets = _flatten_levels(levels)
 
     def of_level(values, dtype="float32"):  # per-level constants -> (B, N, 1)
         table = ops.convert_to_tensor(list(values), dtype)
@@ -182,6 +178,17 @@ def roi_align(levels, boxes, level_index, size: int, strides, sampling: int = 1)
         return sampled
     shape = (-1, boxes.shape[1], size, sampling, size, sampling, channels)
     return ops.mean(ops.reshape(sampled, shape), axis=(3, 5))
+
+
+def _flatten_levels(levels):
+    """Join feature maps to (B, cells, C); returns also their sizes and first cells."""
+    channels = levels[0].shape[-1]
+    flat = ops.concatenate(
+        [ops.reshape(f, (-1, f.shape[1] * f.shape[2], channels)) for f in levels], axis=1
+    )
+    shapes = [(f.shape[1], f.shape[2]) for f in levels]
+    offsets = [sum(h * w for h, w in shapes[:i]) for i in range(len(shapes))]
+    return flat, shapes, offsets
 
 
 def _bilinear_neighbors(position, extent):

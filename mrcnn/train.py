@@ -158,13 +158,8 @@ def run_stages(
         checkpoint.RunError: when the run cannot start or resume.
     """
     epochs = plan_epochs(train, steps_per_epoch)
-    settings = {
-        **(settings or {}),
-        "network": dataclasses.asdict(model.config),
-        "recipe": dataclasses.asdict(train),
-        "steps_per_epoch": steps_per_epoch,
-    }
-    state = checkpoint.begin(out_dir, settings, resume)
+    own = _run_settings(model, train, steps_per_epoch)
+    state = checkpoint.begin(out_dir, {**(settings or {}), **own}, resume)
     stage = None
     if state.epochs:
         stage = epochs[state.epochs - 1].stage
@@ -190,6 +185,17 @@ def run_stages(
         state.rows.append(row)
         checkpoint.save(model, out_dir, state)
         yield row
+
+
+def _run_settings(
+    model: MaskRCNN, train: TrainConfig, steps_per_epoch: int
+) -> dict[str, object]:
+    """Return the settings that a resumed run must share."""
+    return {
+        "network": dataclasses.asdict(model.config),
+        "recipe": dataclasses.asdict(train),
+        "steps_per_epoch": steps_per_epoch,
+    }
 
 
 def _fit_epoch(

@@ -31,7 +31,7 @@ from cyclegan.data import (
     apply_prediction_numpy,
     from_model_range,
     to_model_range,
-    to_places_range,
+    to_coordinate_range,
 )
 from mrcnn.runtime import Predictor
 from tryon.correspond import (
@@ -407,7 +407,9 @@ def read_texture(
         row = []
         for xs in steps.reshape(-1, side):
             batch = np.zeros((1, *config.input_shape), np.float32)
-            batch[0, ..., -2:] = to_places_range(np.stack(np.meshgrid(xs, ys), axis=-1))
+            batch[0, ..., -2:] = to_coordinate_range(
+                np.stack(np.meshgrid(xs, ys), axis=-1)
+            )
             row.append(from_model_range(predictor(batch)[0, ..., :3]))
         rows.append(np.hstack(row))
     texels = Image.fromarray(np.vstack(rows)[:size, :size])
@@ -422,7 +424,7 @@ def pattern_input(user: Garment, frame: Frame, config: CycleGANConfig) -> Array:
     if config.input_channels == 4:
         planes.append(mask)
     if config.texture:
-        planes.append(to_places_range(garment_uv(user, frame)))
+        planes.append(to_coordinate_range(garment_uv(user, frame)))
     return np.concatenate(planes, axis=-1, dtype=np.float32)[None]
 
 

@@ -14,7 +14,7 @@ from compositor.mask.cutout import mask_box
 from compositor.raster import resize
 
 Array = NDArray[np.float32]
-GAMMA = 2.2  # sRGB, about: a gain g of linear light is g ** (1 / GAMMA) of sRGB values
+GAMMA = 2.2  # display gamma: encoded = linear ** (1 / GAMMA), near sRGB
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from scipy import ndimage
 from data_tools.paint import camera
 
 Array = NDArray[np.float32]
-GAMMA = 2.2
+GAMMA = 2.2  # display gamma: encoded = linear ** (1 / GAMMA), near sRGB
 TEE = 2  # value of the tee in a rendered label map
 TEXTURE_SIZE = (256, 512)  # height, width in texels that designs are painted from
 

@@ -85,6 +85,6 @@ def cycle_error(model: CycleGAN, user: Garment) -> float:
     s2, mask = seen[..., :3], mask_in_frame(user, frame)[None, ..., None]
     places = seen[..., -2:] if model.config.texture else None
     there = model.generate(s2, mask, places)
-    back = model.restore(there, mask, places)
+    back = model.reconstruct(there, mask, places)
     away = np.abs(back - s2) * mask
     return float(away.sum() / max(mask.sum() * 3, 1) * 127.5)

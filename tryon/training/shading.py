@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclegan.config import ShadingConfig, to_dict
-from cyclegan.data import drawn_batches
+from cyclegan.data import sampled_batches
 from cyclegan.shading import ShadingTrainer
 from cyclegan.train import resume, train
 from cyclegan.weights import load_weights, save_float16
@@ -69,7 +69,7 @@ def train_shading(
         del log
         write_image(sheet, out_dir / f"sheet-{epoch:03d}.png")
 
-    batches = drawn_batches(draw, batch_size, seed, trainer.step)
+    batches = sampled_batches(draw, batch_size, seed, trainer.step)
     yield from train(trainer, batches, epochs, steps_per_epoch, out_dir, on_epoch)
     weights = out_dir / "shading.weights.h5"
     save_float16(trainer.network, weights)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyclegan.config import UniversalConfig, to_dict
-from cyclegan.data import drawn_batches
+from cyclegan.data import sampled_batches
 from cyclegan.train import resume, train
 from cyclegan.universal import UniversalTrainer
 from cyclegan.weights import load_weights, save_float16
@@ -78,7 +78,7 @@ def train_universal(
         del log
         write_image(sheet, out_dir / f"sheet-{epoch:03d}.png")
 
-    batches = drawn_batches(draw, batch_size, config.seed, trainer.step)
+    batches = sampled_batches(draw, batch_size, config.seed, trainer.step)
     yield from train(trainer, batches, epochs, steps_per_epoch, out_dir, on_epoch)
     weights = out_dir / "universal.weights.h5"
     save_float16(trainer.generator, weights)

@@ -32,7 +32,7 @@ def test_config_is_frozen():
         ({"kind": "Other"}, "expected kind"),
         ({}, "expected kind"),
     ],
-    ids=["typing slip", "other kind", "no kind"],
+    ids=["typo", "other kind", "no kind"],
 )
 def test_from_dict_names_what_is_wrong(values, message):
     with pytest.raises(ValueError, match=message):

@@ -7,10 +7,10 @@ from cyclegan.data import (
     Garments,
     apply_prediction_numpy,
     array_batches,
-    draw_indices,
+    batch_indices,
     from_model_range,
+    to_coordinate_range,
     to_model_range,
-    to_places_range,
     unpaired_batches,
 )
 
@@ -32,20 +32,20 @@ def test_from_model_range_clips():
     assert from_model_range(np.array([-2.0, 2.0])).tolist() == [0, 255]
 
 
-def test_every_epoch_draws_every_item_once():
-    drawn = np.concatenate([draw_indices(6, 4, 1, step) for step in range(3)])
-    assert sorted(drawn[:6]) == sorted(drawn[6:]) == list(range(6))
-    assert drawn[:6].tolist() != drawn[6:].tolist()
+def test_every_epoch_has_every_item_once():
+    indices = np.concatenate([batch_indices(6, 4, 1, step) for step in range(3)])
+    assert sorted(indices[:6]) == sorted(indices[6:]) == list(range(6))
+    assert indices[:6].tolist() != indices[6:].tolist()
 
 
 def test_batch_larger_than_the_data_wraps():
-    assert sorted(draw_indices(2, 4, 0, 0)) == [0, 0, 1, 1]
+    assert sorted(batch_indices(2, 4, 0, 0)) == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("values", [(0, 1, 0, 0), (1, 0, 0, 0), (1, 1, 0, -1)])
-def test_draw_indices_refuses(values):
+def test_batch_indices_rejects(values):
     with pytest.raises(ValueError, match="expected count >= 1"):
-        draw_indices(*values)
+        batch_indices(*values)
 
 
 def test_unpaired_batches_have_the_models_form():
@@ -69,13 +69,13 @@ def test_resumed_batches_go_on_where_they_stopped():
         np.testing.assert_array_equal(array, whole[3][key])
 
 
-def _shift(image, mask, places, rng):
+def _shift(image, mask, uv, rng):
     offset = int(rng.integers(16))
-    where = None if places is None else np.roll(places, offset, 1)
-    return np.roll(image, offset, 1), np.roll(mask, offset, 1), where
+    shifted = None if uv is None else np.roll(uv, offset, 1)
+    return np.roll(image, offset, 1), np.roll(mask, offset, 1), shifted
 
 
-def test_pair_moves_with_its_picture():
+def test_targets_are_augmented_like_their_images():
     side = _garments(4)
     batch = next(
         unpaired_batches(side, _garments(2), 3, 0, augment=_shift, paired_b=side)
@@ -84,10 +84,10 @@ def test_pair_moves_with_its_picture():
     np.testing.assert_array_equal(batch["paired_mask"], batch["mask_a"])
 
 
-def test_places_move_with_their_picture():
+def test_coordinates_are_augmented_like_their_images():
     side = _garments(4)
-    places = [image[..., :2] / np.float32(255) for image in side.images]
-    side = Garments(side.images, side.masks, places)
+    uv = [image[..., :2] / np.float32(255) for image in side.images]
+    side = Garments(side.images, side.masks, uv)
     batch = next(unpaired_batches(side, side, 3, 0, augment=_shift, paired_b=side))
     for name in "ab":
         assert batch[f"places_{name}"].dtype == np.float32
@@ -96,17 +96,17 @@ def test_places_move_with_their_picture():
         )
 
 
-def test_places_beyond_the_chart_are_drawn_in():
+def test_coordinates_outside_the_chart_are_clipped():
     np.testing.assert_array_equal(
-        to_places_range([-0.5, 0, 0.25, 1, 2]), [-1, -1, -0.5, 1, 1]
+        to_coordinate_range([-0.5, 0, 0.25, 1, 2]), [-1, -1, -0.5, 1, 1]
     )
 
 
-@pytest.mark.parametrize("places", [[np.zeros((16, 16, 2))], [np.zeros((16, 16, 3))] * 2])
-def test_places_fit_their_pictures(places):
+@pytest.mark.parametrize("uv", [[np.zeros((16, 16, 2))], [np.zeros((16, 16, 3))] * 2])
+def test_coordinates_fit_their_images(uv):
     side = _garments(2)
-    with pytest.raises(ValueError, match=r"expected places \(16, 16, 2\) for each"):
-        Garments(side.images, side.masks, places)
+    with pytest.raises(ValueError, match=r"expected uv \(16, 16, 2\) for each"):
+        Garments(side.images, side.masks, uv)
 
 
 def test_as_many_pairs_as_pictures():

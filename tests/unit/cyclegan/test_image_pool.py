@@ -39,8 +39,8 @@ def test_pool_keeps_its_own_copies():
     batch = _batch(1)
     pool.query(batch)
     batch[:] = -1
-    drawn = np.concatenate([pool.query(_batch(9, 1)) for _ in range(20)])
-    assert (drawn > 0).all()
+    batches = np.concatenate([pool.query(_batch(9, 1)) for _ in range(20)])
+    assert (batches > 0).all()
 
 
 def test_pool_of_size_zero_passes_everything():

@@ -48,7 +48,7 @@ def model(built):
 def test_each_step_moves_its_own_networks(model, gan_batch):
     batch = model._prepare(gan_batch)
     mask = gan_batch["mask_a"]
-    lesson = {
+    pair = {
         "real": gan_batch["real_a"],
         "fake": gan_batch["real_b"],
         "real_mask": mask,
@@ -56,8 +56,8 @@ def test_each_step_moves_its_own_networks(model, gan_batch):
     }
     for step, given, expected in (
         (model.generator_step, batch, {"generator_a2b", "generator_b2a"}),
-        (model.discriminator_a_step, lesson, {"discriminator_a"}),
-        (model.discriminator_b_step, lesson, {"discriminator_b"}),
+        (model.discriminator_a_step, pair, {"discriminator_a"}),
+        (model.discriminator_b_step, pair, {"discriminator_b"}),
         (model.generator_step, batch, {"generator_a2b", "generator_b2a"}),
     ):
         before = _weights(model)
@@ -114,16 +114,16 @@ def textured(built_textured):
 
 
 @pytest.fixture
-def placed_batch(gan_batch):
+def uv_batch(gan_batch):
     steps = (np.arange(32, dtype=np.float32) + 0.5) / 16 - 1
-    places = np.broadcast_to(np.stack(np.meshgrid(steps, steps), -1), (2, 32, 32, 2))
-    return {**gan_batch, "places_a": places, "places_b": places[:, :, ::-1]}
+    uv = np.broadcast_to(np.stack(np.meshgrid(steps, steps), -1), (2, 32, 32, 2))
+    return {**gan_batch, "places_a": uv, "places_b": uv[:, :, ::-1]}
 
 
-def test_a_texture_lies_where_the_places_say(textured, placed_batch):
+def test_a_texture_is_sampled_at_its_coordinates(textured, uv_batch):
     texture = np.linspace(-0.8, 0.8, 8, dtype=np.float32)
     textured.set_texture(np.broadcast_to(texture[:, None, None], (8, 8, 3)))
-    given = [placed_batch[key] for key in ("real_a", "mask_a", "places_a")]
+    given = [uv_batch[key] for key in ("real_a", "mask_a", "places_a")]
     upright = textured.generate(*given)[0, 8:24, 16].mean(axis=-1)
     assert (np.diff(upright) > 0).all(), "it brightens downwards"
     given[2] = given[2][:, ::-1]
@@ -131,19 +131,19 @@ def test_a_texture_lies_where_the_places_say(textured, placed_batch):
     np.testing.assert_allclose(turned, upright[::-1], atol=1e-5)
 
 
-def test_each_step_moves_texture_and_light(textured, placed_batch):
+def test_each_step_moves_texture_and_light(textured, uv_batch):
     before = _weights(textured)
-    textured.train_step(placed_batch)
+    textured.train_step(uv_batch)
     after = _weights(textured)
     assert _moved(before, after) == set(NETWORKS)
     texture = textured.generator_a2b.get_layer("texture").get_weights()[0]
-    textured.train_step(placed_batch)  # towards the paired target alone
+    textured.train_step(uv_batch)  # towards the paired target alone
     assert _moved(after, _weights(textured)) == {"generator_a2b"}
     moved = textured.generator_a2b.get_layer("texture").get_weights()[0] - texture
     assert np.abs(moved).max() > 0
 
 
-def test_a_texture_needs_places(textured, gan_batch):
+def test_a_texture_needs_coordinates(textured, gan_batch):
     with pytest.raises(ValueError, match="expected 'places_a' in the batch"):
         textured.generate(gan_batch["real_a"], gan_batch["mask_a"])
 

@@ -12,7 +12,7 @@ from cyclegan.networks import (
     build_generator,
     build_shading_network,
     build_universal_generator,
-    relit,
+    relight_texture,
 )
 
 
@@ -46,7 +46,7 @@ def test_an_untrained_generator_gives_its_texture_as_it_is(gan_config, channels)
     made = model.predict_on_batch(batch)
     assert made.shape == (2, 32, 32, 9)
     assert not made[..., 3:].any()
-    out = keras.ops.convert_to_numpy(relit(made))
+    out = keras.ops.convert_to_numpy(relight_texture(made))
     np.testing.assert_allclose(out[1, :16, :16], texels, atol=1e-5)
 
 

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+import compositor.light.base_color
+import cyclegan.data
+import data_tools.paint.designs
 from cyclegan.config import ShadingConfig
 from tryon.frames import Frame
 from tryon.light import (
@@ -17,7 +20,12 @@ from tryon.stages import DetectedGarment, prepare
 from tryon.types import GarmentMask, Instance, Photo
 
 SIZE = (60, 80)  # height, width
-GAMMA = 2.2
+GAMMA = cyclegan.data.GAMMA
+
+
+def test_the_display_gamma_is_the_same_in_all_rooms():
+    """Rooms do not import each other, so each defines its own."""
+    assert GAMMA == compositor.light.base_color.GAMMA == data_tools.paint.designs.GAMMA
 
 
 class FallingLight:

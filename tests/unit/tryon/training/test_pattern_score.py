@@ -46,7 +46,9 @@ def model(there=None, back=None):
         generator_a2b=first,
         generator_b2a=second,
         generate=lambda s2, mask, _: np.where(mask > 0, first.predict_on_batch(s2), 0),
-        restore=lambda s2, mask, _: np.where(mask > 0, second.predict_on_batch(s2), 0),
+        reconstruct=lambda s2, mask, _: np.where(
+            mask > 0, second.predict_on_batch(s2), 0
+        ),
     )
 
 
