@@ -30,8 +30,8 @@ from cyclegan.config import CycleGANConfig
 from cyclegan.data import (
     apply_prediction_numpy,
     from_model_range,
-    to_model_range,
     to_coordinate_range,
+    to_model_range,
 )
 from mrcnn.runtime import Predictor
 from tryon.correspond import (
