@@ -1,1 +1,1 @@
-"""Figures of segmentation and try-on on data with known truth."""
+"""Metrics of segmentation and try-on on data with ground truth."""

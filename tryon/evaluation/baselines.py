@@ -1,4 +1,4 @@
-"""What a try-on is measured against: ways to fill a shirt without a network."""
+"""Baselines of the try-on: ways to fill the shirt without the generator."""
 
 from dataclasses import dataclass
 
@@ -17,39 +17,39 @@ from tryon.stages import Garment
 from tryon.transfer import Relit, Transferred, to_fractions
 
 Array = NDArray[np.float32]
-NEAREST = 4  # shop pixels whose places are mixed for a spot between them
+NEIGHBORS = 4  # shop pixels that are interpolated, by inverse distance on the chart
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way's result for a pair.
+    """A method's result for a pair.
 
     Attributes:
         image: uint8 (H, W, 3), at the user photo's own size.
-        places: float32 (H, W, 2), which spot of the shop picture each of its pixels got,
-            as shares of width and height; None where the way knows of none.
+        coordinates: float32 (H, W, 2), the point of the shop picture that each pixel
+            shows, x and y as fractions of width and height; None when unknown.
     """
 
     image: NDArray[np.uint8]
-    places: Array | None = None
+    coordinates: Array | None = None
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A garment drawn beforehand.
+class RenderedGarment:
+    """A garment that has been rendered, as a `Transferred`.
 
     Attributes:
-        colours: (h, w, 3), 0..255.
-        corners: where its first and last pixel centres lie, in working-size pixels:
+        colors: (h, w, 3), 0..255.
+        corners: centres of its first and last pixel, in working-size pixels:
             (x_first, y_first, x_last, y_last).
     """
 
-    colours: Array
+    colors: Array
     corners: tuple[float, float, float, float]
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
-        """Return colours (len(ys), len(xs), 3), 0..255, at working-size places."""
-        return sample_raster(self.colours, self.corners, ys, xs)
+        """Return colours (len(ys), len(xs), 3), 0..255, at working-size coordinates."""
+        return sample_raster(self.colors, self.corners, ys, xs)
 
 
 def photo_raster(user: Garment) -> tuple[Array, Array]:
@@ -58,27 +58,27 @@ def photo_raster(user: Garment) -> tuple[Array, Array]:
     return user.raster(slice(0, height), slice(0, width))
 
 
-def ours(user: Garment, out1: Transferred) -> Attempt:
-    """Return the pipeline's own result; a pattern takes no spot of the shop picture."""
+def pipeline_result(user: Garment, out1: Transferred) -> Attempt:
+    """Return the pipeline's result; a pattern has no coordinates in the shop picture."""
     raster = photo_raster(user)
-    places = out1.shop_coordinates(*raster) if isinstance(out1, Relit) else None
-    return Attempt(composite(user, out1), places)
+    coordinates = out1.shop_coordinates(*raster) if isinstance(out1, Relit) else None
+    return Attempt(composite(user, out1), coordinates)
 
 
 def copy_input(user: Garment) -> Attempt:
-    """Leave the photo as it is."""
+    """Return the photo unchanged."""
     return Attempt(user.photo.image)
 
 
 def flat_colour(user: Garment, shop: Garment) -> Attempt:
     """Fill the shirt with the mean colour of the shop's garment."""
-    colour = shop.work[shop.alpha > 0.9].mean(axis=0, dtype=np.float32)
-    plain = np.broadcast_to(colour, (2, 2, 3)).astype(np.float32)
-    return Attempt(composite(user, Drawn(plain, user.corners)))
+    color = shop.work[shop.alpha > 0.9].mean(axis=0, dtype=np.float32)
+    plain = np.broadcast_to(color, (2, 2, 3)).astype(np.float32)
+    return Attempt(composite(user, RenderedGarment(plain, user.corners)))
 
 
 def box_affine(user: Garment, shop: Garment) -> Attempt:
-    """Stretch the shop garment's box to the shirt's; light is S2's own."""
+    """Stretch the shop garment's box to the shirt's, under S2's shading."""
     _, style, mask = warp_by_matches(user, shop, None)
     x1, y1, x2, y2 = mask_box(mask)
     corners = [[[x1, y1], [x2 - 1, y1]], [[x1, y2 - 1], [x2 - 1, y2 - 1]]]
@@ -87,77 +87,77 @@ def box_affine(user: Garment, shop: Garment) -> Attempt:
 
 
 def contour_warp(user: Garment, shop: Garment) -> Attempt:
-    """Warp by the outlines of both masks; light is S2's own."""
+    """Warp by the outlines of both masks, under S2's shading."""
     return _warped(user, *warp_by_matches(user, shop, None))
 
 
 def _warped(
     user: Garment, warp: Warp, style: NDArray[np.uint8], mask: NDArray[np.bool_]
 ) -> Attempt:
-    garment = Drawn(classical_light(user, warp, style, mask), user.corners)
-    places = to_fractions(warp.coordinates(*photo_raster(user)), mask.shape)
-    return Attempt(composite(user, garment), places)
+    garment = RenderedGarment(warp_with_shading(user, warp, style, mask), user.corners)
+    coordinates = to_fractions(warp.coordinates(*photo_raster(user)), mask.shape)
+    return Attempt(composite(user, garment), coordinates)
 
 
-def classical_light(
+def warp_with_shading(
     user: Garment, warp: Warp, style: NDArray[np.uint8], mask: NDArray[np.bool_]
 ) -> Array:
-    """Draw S1's photo through a warp, lit by S2's folds: no network, a baseline.
+    """Warp S1's photo and apply S2's shading, without a network.
 
     Args:
         user: has S2.
         warp: from the user's working size to `style`.
         style: uint8 (H, W, 3), S1's photo.
-        mask: bool (H, W), where its colours may be taken from.
+        mask: bool (H, W), the pixels of S1.
 
     Returns:
         float32 (h, w, 3), 0..255, at the user's working size.
     """
     height, width = user.alpha.shape
-    colours, _ = warp_image(style, mask, warp, np.arange(height), np.arange(width))
-    return relight(colours, shading(user.work, user.alpha))
+    colors, _ = warp_image(style, mask, warp, np.arange(height), np.arange(width))
+    return relight(colors, shading(user.work, user.alpha))
 
 
 def truth_warp(user: Garment, shop: Garment, truth: Truth) -> Attempt:
-    """Warp by the true charts under the true light, whose level nobody knows.
+    """Warp by the true charts under the true shading, up to its unknown level.
 
-    The same matte as for the others; the light's mean is 1, as that of `shading`.
+    The matte is that of the other methods; the mean shading is 1, as of `shading`.
     """
-    pixels = true_places(truth)
-    columns, rows = np.moveaxis(pixels, -1, 0)
-    colours = [
+    points = true_coordinates(truth)
+    columns, rows = np.moveaxis(points, -1, 0)
+    colors = [
         ndimage.map_coordinates(channel, [rows, columns], order=1, mode="nearest")
         for channel in np.moveaxis(shop.photo.image.astype(np.float32), -1, 0)
     ]
     gain = np.where(truth.tee, truth.light / truth.light[truth.tee].mean(), 1.0)
-    lit = relight(np.stack(colours, axis=-1), gain)
+    lit = relight(np.stack(colors, axis=-1), gain)
     ys, xs = photo_raster(user)
     corners = float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1])
     return Attempt(
-        composite(user, Drawn(lit, corners)), to_fractions(pixels, truth.shop_tee.shape)
+        composite(user, RenderedGarment(lit, corners)),
+        to_fractions(points, truth.shop_tee.shape),
     )
 
 
-def true_places(truth: Truth) -> Array:
-    """Find for each pixel of the photo the spot of the shop picture with its chart.
+def true_coordinates(truth: Truth) -> Array:
+    """Return the point of the shop picture that corresponds to each pixel of the photo.
 
-    Only front meets front: where the worn shirt shows its back, and beside it, the
-    nearest pixel of its front gives the spot; the inner collar is never taken.
+    Only the fronts correspond: where the worn shirt shows its back or inner collar, and
+    outside it, the coordinates are those of the nearest pixel of its front.
 
     Returns:
         float32 (H, W, 2), (x, y) in pixels of the shop picture.
     """
-    rim = ndimage.binary_erosion(truth.shop_tee, iterations=MATCHING.edge_margin)
-    source = (
-        truth.shop_front & rim if (truth.shop_front & rim).any() else truth.shop_front
-    )
+    inner = ndimage.binary_erosion(truth.shop_tee, iterations=MATCHING.edge_margin)
+    inner_front = truth.shop_front & inner
+    source = inner_front if inner_front.any() else truth.shop_front
     target = truth.front
     tree = cKDTree(panel_units(truth.shop_chart[source]))
-    nearest = np.arange(1, min(NEAREST, tree.n) + 1)
-    away, index = tree.query(panel_units(truth.chart[target]), k=nearest)
-    weight = 1.0 / np.maximum(away, 1e-6)
-    spots = np.argwhere(source)[:, ::-1][index]  # (N, NEAREST, 2), x and y
-    mixed = (spots * weight[..., None]).sum(axis=1) / weight.sum(axis=1)[:, None]
-    places = np.zeros((*truth.tee.shape, 2), np.float32)
-    places[target] = mixed
-    return extend_nearest(places, target)
+    nearest = np.arange(1, min(NEIGHBORS, tree.n) + 1)
+    distance, index = tree.query(panel_units(truth.chart[target]), k=nearest)
+    weight = 1.0 / np.maximum(distance, 1e-6)
+    points = np.argwhere(source)[:, ::-1][index]  # (N, NEIGHBORS, 2), x and y
+    mean = (points * weight[..., None]).sum(axis=1) / weight.sum(axis=1)[:, None]
+    coordinates = np.zeros((*truth.tee.shape, 2), np.float32)
+    coordinates[target] = mean
+    return extend_nearest(coordinates, target)

@@ -1,6 +1,6 @@
-"""How near a result is to the truth: figures of arrays, each in three zones.
+"""Metrics of a try-on against the truth, each in three zones of the photo.
 
-What each figure means: docs/evaluation.md.
+What each metric means: docs/evaluation.md.
 """
 
 import numpy as np
@@ -13,20 +13,20 @@ from data_tools.paint.rendered_pairs import Truth
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-RIM = 3  # pixels at each side of the shirt's outline
+RIM = 3  # pixels on each side of the shirt's outline
 
 
 def zones(tee: Mask) -> dict[str, Mask]:
-    """Part a picture in the shirt's inside, the rim along its outline, and the rest.
+    """Partition a photo into the shirt's inside, a rim along its outline, and the rest.
 
     Args:
         tee: bool (H, W), the true shirt.
 
     Returns:
-        By name bool (H, W); each pixel is in one of them.
+        bool (H, W) by name; each pixel is in exactly one.
     """
     around = ndimage.binary_dilation(tee, iterations=RIM)
-    # The picture's edge is no outline: a shirt that it cuts goes on beyond.
+    # The photo's edge is no outline: a shirt that it cuts continues outside.
     inside = ndimage.binary_erosion(tee, iterations=RIM, border_value=1)
     return {"inside": inside, "rim": around & ~inside, "outside": ~around}
 
@@ -37,9 +37,9 @@ def compare(
     """Compare a result with the truth, zone by zone.
 
     Args:
-        image: the result, uint8 (H, W, 3), at least 7 pixels a side.
+        image: the result, uint8 (H, W, 3), at least 7 pixels per side.
         truth: the picture it should be, of the same size.
-        parts: of `zones`; those without a pixel are left out.
+        parts: of `zones`; empty ones are left out.
 
     Returns:
         "SSIM", "dE" (CIEDE2000) and "gradients" (`gradient_correlation`), each with its
@@ -63,7 +63,7 @@ def compare(
 def gradient_correlation(
     image: NDArray[np.floating], truth: NDArray[np.floating], part: Mask
 ) -> float:
-    """Compare where two pictures brighten and darken, whatever their level.
+    """Return the correlation of two images' gradients, independent of their level.
 
     Args:
         image: luminance (H, W).
@@ -78,19 +78,19 @@ def gradient_correlation(
         Penney et al.: A comparison of similarity measures for use in 2-D-3-D medical
         image registration, IEEE TMI 17(4), 1998. doi:10.1109/42.730403
     """
-    found = []
+    correlations = []
     for axis in (0, 1):
-        mine, true = (ndimage.sobel(grey, axis)[part] for grey in (image, truth))
-        mine, true = mine - mine.mean(), true - true.mean()
-        scale = float(np.sqrt((mine**2).sum() * (true**2).sum()))
-        found.append(float((mine * true).sum()) / scale if scale > 1e-9 else 0.0)
-    return float(np.mean(found))
+        pred, true = (ndimage.sobel(grey, axis)[part] for grey in (image, truth))
+        pred, true = pred - pred.mean(), true - true.mean()
+        scale = float(np.sqrt((pred**2).sum() * (true**2).sum()))
+        correlations.append(float((pred * true).sum()) / scale if scale > 1e-9 else 0.0)
+    return float(np.mean(correlations))
 
 
 def panel_units(chart: Array) -> Array:
-    """Bring a chart's u and v to one unit, the side of a panel's square.
+    """Scale a chart's u and v to the same unit, the side of a panel's square.
 
-    The chart's two panels lie side by side in [0, 1], so that u counts twice. A torso is
+    The chart's two panels are side by side in [0, 1], so that u is doubled. A torso is
     about .6 wide.
 
     Args:
@@ -99,24 +99,24 @@ def panel_units(chart: Array) -> Array:
     return chart * np.array([2, 1], np.float32)
 
 
-def coordinate_errors(places: Array, truth: Truth) -> Array:
-    """Measure how far from its own place on the garment each pixel was filled.
+def coordinate_errors(coordinates: Array, truth: Truth) -> Array:
+    """Return the error of the dense correspondence at each pixel, on the chart.
 
     Args:
-        places: (H, W, 2), which spot of the shop picture each pixel of the photo got:
-            (x, y) as shares of its width and height, as of `Relit.shop_coordinates`.
+        coordinates: (H, W, 2), the point of the shop picture that each pixel shows: (x,
+            y) as fractions of its width and height, as of `Relit.shop_coordinates`.
         truth: of the pair.
 
     Returns:
-        float32 (H, W): distance in `panel_units` between the true chart and the chart at
-        that spot (at the nearest pixel of the garment for spots beside it); NaN beside
-        the shirt.
+        float32 (H, W): distance in `panel_units` between the true chart coordinates and
+        those of that point (outside the garment, of its nearest pixel); NaN outside the
+        shirt.
     """
     size = truth.shop_tee.shape
     x, y = (
-        np.clip((places[..., axis] * size[1 - axis]).astype(np.intp), 0, side - 1)
+        np.clip((coordinates[..., axis] * size[1 - axis]).astype(np.intp), 0, side - 1)
         for axis, side in ((0, size[1]), (1, size[0]))
     )
-    found = extend_nearest(truth.shop_chart, truth.shop_tee)[y, x]
-    away = panel_units(found) - panel_units(truth.chart)
-    return np.where(truth.tee, np.hypot(*np.moveaxis(away, -1, 0)), np.nan)
+    chart = extend_nearest(truth.shop_chart, truth.shop_tee)[y, x]
+    difference = panel_units(chart) - panel_units(truth.chart)
+    return np.where(truth.tee, np.hypot(*np.moveaxis(difference, -1, 0)), np.nan)

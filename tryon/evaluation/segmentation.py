@@ -1,8 +1,8 @@
-"""How well garments are cut out: what each photo gave, and the figures of many.
+"""Evaluate the segmenter: a result per photo, and the metrics of groups of results.
 
-Each view of a photo becomes a `Result`, small enough to keep; every figure is a function
-of a list of results, so that any group of them (a source, a viewpoint) is measured alike.
-What each figure means: docs/evaluation.md.
+Each view of a photo becomes a `Result`, small enough to keep; every row of metrics is a
+function of a list of results, so that any group of them (a source, a viewpoint) is
+measured alike. What each metric means: docs/evaluation.md.
 """
 
 import dataclasses
@@ -21,17 +21,26 @@ from mrcnn.evaluate import boundary_f, landmark_errors
 from tryon.segment import Segmenter, as_instances
 from tryon.types import GarmentMask
 
-Figures = dict[str, Any]
-CLOSE_UPS = {"waist": 0.7, "chest": 0.25}  # of the shirt's height that stays in view
-ANY_SCORE = 0.05  # average precision counts all finds; COCO's detectors stop here too
-MISS = 0.1  # IoU below which the garment was not found
-NEAR = 0.05  # of the box's diagonal: a landmark within it is right
-KINDS = {"mask": "segm", "box": "bbox", "keypoint": "keypoints"}
+Metrics = dict[str, Any]
+CLOSE_UPS = {"waist": 0.7, "chest": 0.25}  # see `close_up`
+KINDS = {"mask": "segm", "box": "bbox", "keypoint": "keypoints"}  # names in COCO
+
+
+@dataclass(frozen=True)
+class MetricConfig:
+    """Thresholds of the metrics."""
+
+    min_score: float = 0.05  # of detections in the average precision, as is usual on COCO
+    miss_iou: float = 0.1  # below it the garment was missed
+    landmark_tolerance: float = 0.05  # of a correct landmark, fraction of the diagonal
+
+
+DEFAULT = MetricConfig()
 
 
 @dataclass(frozen=True)
 class View:
-    """A photo, or a part of one, with its short-sleeve tops.
+    """A photo, or a crop of one, with its short-sleeve tops.
 
     Attributes:
         image: uint8 (H, W, 3).
@@ -45,35 +54,35 @@ class View:
 
 @dataclass(frozen=True)
 class Result:
-    """What the segmenter did with one view.
+    """The segmenter's result for one view.
 
     Attributes:
         name: the photo's file name.
         group: its source, and which close-up.
-        tops: the truth.
-        finds: every short-sleeve top above `ANY_SCORE`, `chosen` among them.
-        chosen: what a user gets; None where nothing was found.
-        truth: index of the top that `chosen` overlaps most; None without tops.
+        tops: the ground truth.
+        detections: all detected short-sleeve tops, also of low scores, with `chosen`.
+        chosen: the one that a try-on uses; None when there is none.
+        truth: index of the top with the largest IoU with `chosen`; None without tops.
         iou: of those two; 0 when one is missing.
         boundary: their boundary F.
-        errors: (K,) `landmark_errors`; None where either side has no landmarks.
+        errors: (K,) `landmark_errors`; None when either has no landmarks.
         attributes: of that top.
-        look: reads the view's picture again.
+        read_image: reads the view's image, uint8 (H, W, 3).
     """
 
     name: str
     group: str
     tops: tuple[EncodedInstance, ...]
-    finds: tuple[EncodedInstance, ...]
+    detections: tuple[EncodedInstance, ...]
     chosen: EncodedInstance | None
     truth: int | None
     iou: float
     boundary: float
     errors: NDArray[np.float64] | None
     attributes: Mapping[str, int]
-    look: Callable[[], NDArray[np.uint8]] = field(repr=False)
+    read_image: Callable[[], NDArray[np.uint8]] = field(repr=False)
 
-    def row(self) -> Figures:
+    def row(self) -> Metrics:
         """Return plain values for JSON."""
         errors = np.zeros(0) if self.errors is None else self.errors
         errors = errors[~np.isnan(errors)]
@@ -90,60 +99,61 @@ class Result:
 
 
 def measure_photos(
-    segmenter: Segmenter, photos: list[AnnotatedPhoto], tell: Callable[[str], None]
+    segmenter: Segmenter, photos: list[AnnotatedPhoto], on_view: Callable[[str], None]
 ) -> Iterator[Result]:
     """Run a segmenter on photos; those of people also as close-ups.
 
     Args:
-        segmenter: what `tryon run` uses.
-        photos: sources may be mixed.
-        tell: called with each view's name.
+        segmenter: as `tryon run` uses it.
+        photos: of any sources.
+        on_view: called with each view's name.
     """
     for photo in photos:
         view = read_view(photo)
-        tell(photo.image_path.name)
+        on_view(photo.image_path.name)
         result = measure_view(segmenter, view)
         yield _name(result, photo, photo.source, photo.image)
         if photo.source != "people" or not view.tops:
             continue
         for name, share in CLOSE_UPS.items():
-            tell(f"{photo.image_path.name}, {name}")
+            on_view(f"{photo.image_path.name}, {name}")
             result = measure_view(segmenter, close_up(view, share))
             group = f"{photo.source}, to the {name}"
-            yield _name(result, photo, group, _close_look(photo, share))
+            yield _name(result, photo, group, _close_up_reader(photo, share))
 
 
 def _name(
     result: Result,
     photo: AnnotatedPhoto,
     group: str,
-    look: Callable[[], NDArray[np.uint8]],
+    read_image: Callable[[], NDArray[np.uint8]],
 ) -> Result:
     name = photo.image_path.name
-    return dataclasses.replace(result, name=name, group=group, look=look)
+    return dataclasses.replace(result, name=name, group=group, read_image=read_image)
 
 
-def _close_look(photo: AnnotatedPhoto, share: float) -> Callable[[], NDArray[np.uint8]]:
+def _close_up_reader(
+    photo: AnnotatedPhoto, share: float
+) -> Callable[[], NDArray[np.uint8]]:
     return lambda: close_up(read_view(photo), share).image
 
 
 def read_view(photo: AnnotatedPhoto) -> View:
     """Read a photo with its short-sleeve tops."""
     tops = [g for g in photo.garments() if g.label == SHORT_SLEEVE_TOP]
-    pieces = tuple(
+    instances = tuple(
         EncodedInstance.from_mask(top.mask, landmarks=top.landmarks) for top in tops
     )
-    return View(photo.image(), pieces, tuple(top.attributes for top in tops))
+    return View(photo.image(), instances, tuple(top.attributes for top in tops))
 
 
 def close_up(view: View, share: float) -> View:
-    """Crop a view around its largest top: above the head to the waist, or the chest.
+    """Crop a view around its largest top: the whole top, or its chest.
 
     Args:
         view: with at least one top.
-        share: of the top's height and width; above .5 the whole top with surroundings
-            of that share stays, below it the crop cuts into the top by half that share
-            at each side.
+        share: fraction of the top's width and height: from .5 on, the margin around it
+            on each side; below .5, the crop cuts half of it off each side of the top.
     """
     x1, y1, x2, y2 = max(view.tops, key=lambda top: top.mask.sum()).box
     around = share if share >= 0.5 else -share / 2
@@ -153,16 +163,16 @@ def close_up(view: View, share: float) -> View:
     bottom = min(height, int(y2 + around * (y2 - y1)))
     window = slice(top, bottom), slice(left, right)
     kept = [
-        (_crop(piece, window), attributes)
-        for piece, attributes in zip(view.tops, view.attributes, strict=True)
-        if piece.mask[window].any()
+        (_crop(top, window), attributes)
+        for top, attributes in zip(view.tops, view.attributes, strict=True)
+        if top.mask[window].any()
     ]
-    pieces, attributes = zip(*kept, strict=True)
-    return View(np.ascontiguousarray(view.image[window]), pieces, attributes)
+    tops, attributes = zip(*kept, strict=True)
+    return View(np.ascontiguousarray(view.image[window]), tops, attributes)
 
 
-def _crop(piece: EncodedInstance, window: tuple[slice, slice]) -> EncodedInstance:
-    mask, points = piece.mask[window], piece.landmarks
+def _crop(top: EncodedInstance, window: tuple[slice, slice]) -> EncodedInstance:
+    mask, points = top.mask[window], top.landmarks
     if points is not None:
         rows, columns = window
         points = points - np.array([columns.start, rows.start, 0], np.float32)
@@ -171,85 +181,89 @@ def _crop(piece: EncodedInstance, window: tuple[slice, slice]) -> EncodedInstanc
     return EncodedInstance.from_mask(mask, landmarks=points)
 
 
-def measure_view(segmenter: Segmenter, view: View) -> Result:
-    """Cut out the garment of a view, and compare it with the truth."""
-    found = segmenter.detect(view.image, ANY_SCORE)
-    # The best come first: what is chosen among the sure has the same index in `found`.
-    sure = found[found.scores >= segmenter.config.score_threshold]
-    chosen = segmenter.select(view.image, sure)
-    finds = tops_among(found, chosen, segmenter.config.mask_threshold)
+def measure_view(
+    segmenter: Segmenter, view: View, config: MetricConfig = DEFAULT
+) -> Result:
+    """Segment the garment of a view, and compare it with the ground truth."""
+    detections = segmenter.detect(view.image, config.min_score)
+    # Sorted by score, so that the chosen one has the same index among all detections.
+    confident = detections[detections.scores >= segmenter.config.score_threshold]
+    chosen = segmenter.select(view.image, confident)
+    tops = select_tops(detections, chosen, segmenter.config.mask_threshold)
     mask = np.zeros(view.image.shape[:2], bool) if chosen is None else chosen.mask
     truths = [top.mask for top in view.tops]
     overlaps = [mask_iou(mask, truth) for truth in truths]
-    # With nothing found, the largest top is the one that was missed.
+    # Without a detection, the largest top is the one that was missed.
     order = [
         (overlap, truth.sum()) for overlap, truth in zip(overlaps, truths, strict=True)
     ]
     best = max(range(len(order)), key=lambda i: order[i]) if order else None
-    mine = None if chosen is None else _piece_of(chosen)
+    instance = None if chosen is None else _encode(chosen)
     return Result(
         name="",
         group="",
         tops=view.tops,
-        finds=finds,
-        chosen=mine,
+        detections=tops,
+        chosen=instance,
         truth=best,
         iou=0.0 if best is None else overlaps[best],
         boundary=0.0 if best is None else boundary_f(mask, truths[best]),
-        errors=None if best is None else _errors(mine, view.tops[best]),
+        errors=None if best is None else _errors(instance, view.tops[best]),
         attributes={} if best is None else view.attributes[best],
-        look=lambda: view.image,
+        read_image=lambda: view.image,
     )
 
 
-def _piece_of(found: GarmentMask) -> EncodedInstance:
-    instance = found.instance
-    return EncodedInstance.from_mask(found.mask, None, instance.score, instance.landmarks)
+def _encode(garment: GarmentMask) -> EncodedInstance:
+    instance = garment.instance
+    return EncodedInstance.from_mask(
+        garment.mask, None, instance.score, instance.landmarks
+    )
 
 
 def _errors(
-    found: EncodedInstance | None, truth: EncodedInstance
+    pred: EncodedInstance | None, truth: EncodedInstance
 ) -> NDArray[np.float64] | None:
-    if found is None or found.landmarks is None or truth.landmarks is None:
+    if pred is None or pred.landmarks is None or truth.landmarks is None:
         return None
-    return landmark_errors(found.landmarks, truth.landmarks, truth.box)
+    return landmark_errors(pred.landmarks, truth.landmarks, truth.box)
 
 
-def tops_among(
-    found: Detections, chosen: GarmentMask | None, threshold: float
+def select_tops(
+    detections: Detections, chosen: GarmentMask | None, threshold: float
 ) -> tuple[EncodedInstance, ...]:
-    """Return the short-sleeve tops among finds.
+    """Return the short-sleeve tops among detections.
 
     Args:
-        found: of one view.
-        chosen: the one that was read closer, by its index in `found`: its mask, box and
-            landmarks are those of the closer look.
+        detections: of one view.
+        chosen: the one that was refined, by its index in `detections`: it has the refined
+            mask, box and landmarks.
         threshold: probability from which a pixel is garment.
     """
-    pieces = []
-    for i, instance in enumerate(as_instances(found)):
+    tops = []
+    for i, instance in enumerate(as_instances(detections)):
         if chosen is not None and i == chosen.chosen:
-            pieces.append(_piece_of(chosen))
+            tops.append(_encode(chosen))
         elif instance.label == SHORT_SLEEVE_TOP:
-            mask = clean_mask(found.masks[i] >= threshold)
-            pieces.append(
-                EncodedInstance.from_mask(mask, None, instance.score, instance.landmarks)
-            )
-    return tuple(pieces)
+            mask = clean_mask(detections.masks[i] >= threshold)
+            landmarks, score = instance.landmarks, instance.score
+            tops.append(EncodedInstance.from_mask(mask, None, score, landmarks))
+    return tuple(tops)
 
 
-def figures(results: list[Result]) -> Figures:
-    """Return the figures of a group of results.
+def summarize(results: list[Result], config: MetricConfig = DEFAULT) -> Metrics:
+    """Return the metrics of a group of results.
 
     Returns:
-        By full names; those that nothing in the group can tell are left out: without
-        tops only the false finds, without landmarks none of theirs.
+        By full names; those without data in the group are left out: without tops there
+        are only the false positives, without landmarks no landmark errors.
     """
-    marked = [result for result in results if result.tops]
+    with_tops = [result for result in results if result.tops]
     empty = [result for result in results if not result.tops]
-    values: Figures = {"photos": len(results)}
-    if marked:
-        values |= _mask_figures(marked) | _precision(results) | _landmark_figures(marked)
+    values: Metrics = {"photos": len(results)}
+    if with_tops:
+        values |= _mask_metrics(with_tops, config) | _precision(results)
+        values |= _landmark_metrics(with_tops, config)
     if empty:
         false = sum(result.chosen is not None for result in empty)
         values |= {
@@ -260,9 +274,9 @@ def figures(results: list[Result]) -> Figures:
     return values
 
 
-def _mask_figures(results: list[Result]) -> Figures:
+def _mask_metrics(results: list[Result], config: MetricConfig) -> Metrics:
     ious = [result.iou for result in results]
-    misses = sum(iou < MISS for iou in ious)
+    misses = sum(iou < config.miss_iou for iou in ious)
     return {
         "IoU mean": float(np.mean(ious)),
         "IoU median": float(np.median(ious)),
@@ -273,53 +287,54 @@ def _mask_figures(results: list[Result]) -> Figures:
     }
 
 
-def _precision(results: list[Result]) -> Figures:
-    truth, found = [r.tops for r in results], [r.finds for r in results]
-    values: Figures = {}
+def _precision(results: list[Result]) -> Metrics:
+    truth, detections = [r.tops for r in results], [r.detections for r in results]
+    values: Metrics = {}
     for name, kind in KINDS.items():
-        if name == "keypoint" and not (_any_landmarks(truth) and _any_landmarks(found)):
+        if name == "keypoint" and not (_has_marks(truth) and _has_marks(detections)):
             continue
-        precision = average_precision(truth, found, kind)  # type: ignore[arg-type]
+        precision = average_precision(truth, detections, kind)  # type: ignore[arg-type]
         values |= {f"{name} {key}": value for key, value in precision.items()}
     return values
 
 
-def _any_landmarks(photos: list[tuple[EncodedInstance, ...]]) -> bool:
-    return any(piece.landmarks is not None for pieces in photos for piece in pieces)
+def _has_marks(photos: list[tuple[EncodedInstance, ...]]) -> bool:
+    """Tell whether any instance has landmarks."""
+    return any(instance.landmarks is not None for row in photos for instance in row)
 
 
-def _landmark_figures(results: list[Result]) -> Figures:
-    """Pool the landmarks of all garments that were found."""
-    errors, seen = [np.zeros(0)], [np.zeros(0, bool)]
+def _landmark_metrics(results: list[Result], config: MetricConfig) -> Metrics:
+    """Pool the landmarks of all detected garments."""
+    errors, visible = [np.zeros(0)], [np.zeros(0, bool)]
     for result in results:
         if result.errors is not None and result.truth is not None:
             points = result.tops[result.truth].landmarks
             assert points is not None
             errors.append(result.errors)
-            seen.append(points[:, 2] == 2)
-    away, is_seen = np.concatenate(errors), np.concatenate(seen)
-    known = ~np.isnan(away)
+            visible.append(points[:, 2] == 2)
+    error, is_visible = np.concatenate(errors), np.concatenate(visible)
+    known = ~np.isnan(error)
     if not known.any():
         return {}
+    is_near = error[known] <= config.landmark_tolerance
     values = {
-        "landmark error": float(away[known].mean()),
-        "landmarks within 5 %": float((away[known] <= NEAR).mean()),
+        "landmark error": float(error[known].mean()),
+        "landmarks within 5 %": float(is_near.mean()),
     }
-    if is_seen.any():
-        values["landmark error, seen"] = float(away[is_seen].mean())
+    if is_visible.any():
+        values["landmark error, seen"] = float(error[is_visible].mean())
     return values
 
 
-def tabulate(results: list[Result]) -> list[tuple[str, Figures]]:
-    """Return a row of figures for each group, and for each attribute's value in it."""
+def tabulate(results: list[Result]) -> list[tuple[str, Metrics]]:
+    """Return a row of metrics for each group, and for each attribute's value in it."""
     rows = []
     for group in sorted({result.group for result in results}):
-        mine = [result for result in results if result.group == group]
-        rows.append((group, figures(mine)))
+        members = [result for result in results if result.group == group]
+        rows.append((group, summarize(members)))
         for name in ATTRIBUTES:
-            for value in sorted(
-                {r.attributes[name] for r in mine if name in r.attributes}
-            ):
-                part = [r for r in mine if r.attributes.get(name) == value]
-                rows.append((f"{group}, {name} {value}", figures(part)))
+            values = {r.attributes[name] for r in members if name in r.attributes}
+            for value in sorted(values):
+                part = [r for r in members if r.attributes.get(name) == value]
+                rows.append((f"{group}, {name} {value}", summarize(part)))
     return rows

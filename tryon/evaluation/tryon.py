@@ -1,7 +1,7 @@
-"""Try-on against rendered truth, beside simple baselines.
+"""Evaluate the try-on against rendered truth and simple baselines.
 
-Each pair becomes a `Result`; every figure of the table is a function of a list of them,
-so that any group (a design, an arm in front) is measured alike. What each figure means:
+Each pair becomes a `Result`; every row of the table is a function of a list of them, so
+that any group (a design, an arm in front) is measured alike. What each metric means:
 docs/evaluation.md.
 """
 
@@ -23,78 +23,79 @@ from tryon.pipeline import Options, TryOnPipeline, composite
 from tryon.stages import Garment
 from tryon.types import Photo
 
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 Picture = NDArray[np.uint8]
-OURS = "ours"
-METHODS = (OURS, "copy", "flat colour", "box affine", "contour warp", "truth warp")
+# Names of methods and metrics are keys of the JSON report.
+PIPELINE = "ours"
+METHODS = (PIPELINE, "copy", "flat colour", "box affine", "contour warp", "truth warp")
 CHANGED = "changed pixels"  # where the matte is 0
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one pair.
+    """Metrics of one pair.
 
     Attributes:
-        pair: its pictures and cases.
-        refusal: why the pipeline did not do it; None when it did.
-        figures: by method; empty after a refusal.
-        look: makes user, shop, ours and truth again, each uint8 (H, W, 3).
+        pair: its pictures and tags.
+        refusal: the reason when the pipeline refused it; None when it did not.
+        metrics: by method; empty after a refusal.
+        render: returns user, shop, result and truth, each uint8 (H, W, 3).
     """
 
     pair: RenderedPair
     refusal: str | None
-    figures: Mapping[str, Mapping[str, float]]
-    look: Callable[[], tuple[Picture, ...]] = field(repr=False)
+    metrics: Mapping[str, Mapping[str, float]]
+    render: Callable[[], tuple[Picture, ...]] = field(repr=False)
 
-    def row(self) -> Figures:
+    def row(self) -> Metrics:
         """Return plain values for JSON."""
         return {
             "name": self.pair.name,
             "tags": list(self.pair.tags),
             "refusal": self.refusal,
-            **self.figures,
+            **self.metrics,
         }
 
 
 def measure_pairs(
-    pipeline: TryOnPipeline, pairs: list[RenderedPair], tell: Callable[[str], None]
+    pipeline: TryOnPipeline, pairs: list[RenderedPair], on_pair: Callable[[str], None]
 ) -> Iterator[Result]:
-    """Try each pair, and every baseline on it.
+    """Measure the pipeline and every baseline on each pair.
 
     Args:
-        pipeline: what `tryon run` uses.
+        pipeline: as `tryon run` uses it.
         pairs: of one folder or more.
-        tell: called with each pair's name.
+        on_pair: called with each pair's name.
 
     Raises:
         TryOnError: when a file of a pair cannot be read.
     """
     for pair in pairs:
-        tell(pair.name)
+        on_pair(pair.name)
         yield measure_pair(pipeline, pair)
 
 
 def measure_pair(pipeline: TryOnPipeline, pair: RenderedPair) -> Result:
-    """Try one pair as a user without `--force` would; a refusal is a result too."""
+    """Measure one pair as `tryon run` without `--force`; a refusal is a result too."""
     user_image, shop_image, true_image, truth = read_pair(pair)
-    look = partial(look_at, pipeline, pair)
+    render = partial(render_pair, pipeline, pair)
     try:
         user, shop, _ = pipeline.find_pair(user_image, shop_image, Options())
     except Refusal as refusal:
-        return Result(pair, refusal.reason, {}, look)
+        return Result(pair, refusal.reason, {}, render)
     parts = zones(truth.tee)
-    untouched = user.full_alpha == 0
-    measured = {}
+    background = user.full_alpha == 0
+    metrics = {}
     for name, attempt in _attempts(pipeline, user, shop, truth):
         values = compare(attempt.image, true_image.image, parts)
-        changed = (attempt.image != user_image.image).any(axis=-1) & untouched
-        placed = _placement(attempt, truth, parts)
-        measured[name] = values | placed | {CHANGED: int(changed.sum())}
-    return Result(pair, None, measured, look)
+        changed = (attempt.image != user_image.image).any(axis=-1) & background
+        errors = _median_errors(attempt, truth, parts)
+        metrics[name] = values | errors | {CHANGED: int(changed.sum())}
+    return Result(pair, None, metrics, render)
 
 
 def read_pair(pair: RenderedPair) -> tuple[Photo, Photo, Photo, Truth]:
-    """Read the user's photo, the shop picture, the true photo, and what is known.
+    """Read the user's photo, the shop picture, the true photo and the ground truth.
 
     Raises:
         TryOnError: when a file cannot be read, or their sizes differ.
@@ -117,8 +118,8 @@ def read_pair(pair: RenderedPair) -> tuple[Photo, Photo, Photo, Truth]:
 def _attempts(
     pipeline: TryOnPipeline, user: Garment, shop: Garment, truth: Truth
 ) -> Iterator[tuple[str, Attempt]]:
-    """Make every method's result, one at a time, in the order of `METHODS`."""
-    yield OURS, baselines.ours(user, pipeline.transfer(user, shop))
+    """Yield every method's result, in the order of `METHODS`."""
+    yield PIPELINE, baselines.pipeline_result(user, pipeline.transfer(user, shop))
     yield "copy", baselines.copy_input(user)
     yield "flat colour", baselines.flat_colour(user, shop)
     yield "box affine", baselines.box_affine(user, shop)
@@ -126,48 +127,48 @@ def _attempts(
     yield "truth warp", baselines.truth_warp(user, shop, truth)
 
 
-def _placement(
+def _median_errors(
     attempt: Attempt, truth: Truth, parts: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, float]:
     """Return the median coordinate error of the zones that show the shirt."""
-    if attempt.places is None:
+    if attempt.coordinates is None:
         return {}
-    errors = coordinate_errors(attempt.places, truth)
-    seen = {name: part & truth.tee for name, part in parts.items()}
+    errors = coordinate_errors(attempt.coordinates, truth)
+    shirt = {name: part & truth.tee for name, part in parts.items()}
     return {
         f"coordinates {name}": float(np.median(errors[part]))
-        for name, part in seen.items()
+        for name, part in shirt.items()
         if part.any()
     }
 
 
-def look_at(pipeline: TryOnPipeline, pair: RenderedPair) -> tuple[Picture, ...]:
-    """Make the pictures of a pair: user, shop, ours and truth."""
+def render_pair(pipeline: TryOnPipeline, pair: RenderedPair) -> tuple[Picture, ...]:
+    """Return the pictures of a pair: user, shop, result and truth."""
     user_image, shop_image, true_image, _ = read_pair(pair)
     user, shop, _ = pipeline.find_pair(user_image, shop_image, Options())
-    made = composite(user, pipeline.transfer(user, shop))
-    return user_image.image, shop_image.image, made, true_image.image
+    result = composite(user, pipeline.transfer(user, shop))
+    return user_image.image, shop_image.image, result, true_image.image
 
 
-def figures(results: list[Result], method: str) -> Figures:
-    """Return the mean figures of a method over a group of results.
+def summarize(results: list[Result], method: str) -> Metrics:
+    """Return the mean metrics of a method over a group of results.
 
     Returns:
-        By name; `pairs` measured and `refused` are counts, changed pixels a sum, and
-        what the method knows nothing of is left out.
+        By name; `pairs` measured and `refused` are counts, changed pixels a sum; metrics
+        that the method does not have are left out.
     """
-    done = [result.figures[method] for result in results if result.refusal is None]
-    values: Figures = {"pairs": len(done), "refused": len(results) - len(done)}
-    for name in sorted({name for figure in done for name in figure}):
-        known = [figure[name] for figure in done if name in figure]
+    done = [result.metrics[method] for result in results if result.refusal is None]
+    values: Metrics = {"pairs": len(done), "refused": len(results) - len(done)}
+    for name in sorted({name for metrics in done for name in metrics}):
+        known = [metrics[name] for metrics in done if name in metrics]
         values[name] = int(sum(known)) if name == CHANGED else float(np.mean(known))
     return values
 
 
-def tabulate(results: list[Result]) -> list[tuple[str, Figures]]:
-    """Return a row of figures for each method, over all pairs and over each case."""
-    rows = [(method, figures(results, method)) for method in METHODS]
+def tabulate(results: list[Result]) -> list[tuple[str, Metrics]]:
+    """Return a row of metrics for each method, over all pairs and over each tag."""
+    rows = [(method, summarize(results, method)) for method in METHODS]
     for tag in sorted({tag for result in results for tag in result.pair.tags}):
-        mine = [result for result in results if tag in result.pair.tags]
-        rows += [(f"{tag}, {method}", figures(mine, method)) for method in METHODS]
+        tagged = [result for result in results if tag in result.pair.tags]
+        rows += [(f"{tag}, {method}", summarize(tagged, method)) for method in METHODS]
     return rows

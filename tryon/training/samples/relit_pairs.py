@@ -24,7 +24,7 @@ from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import camera, designs
 from data_tools.paint.rendered_pairs import RenderedPair, pairs_of, read_truth
 from mrcnn.windows import box_or_frame
-from tryon.evaluation.baselines import true_places
+from tryon.evaluation.baselines import true_coordinates
 from tryon.frames import LIGHT_MARGIN, Frame, crop
 from tryon.transfer import to_fractions
 
@@ -380,7 +380,7 @@ def _make_true_pair(
     worn = read_worn_filmic(pair.folder / pair.user, config)
     shop = read_shop(pair.folder / pair.shop.removesuffix("_shop"))
     frame = jittered_frame(worn.mask, size, LIGHT_MARGIN, rng, config)
-    coordinates = sample_nearest(true_places(read_truth(pair)), frame)
+    coordinates = sample_nearest(true_coordinates(read_truth(pair)), frame)
     truth = np.rint(crop(frame, _read(pair.folder / pair.truth, ".jpg"), 0.0))
     made = _crop_pair(worn, shop, coordinates, frame, config)
     return replace(made, truth=truth.astype(np.uint8))

@@ -65,28 +65,28 @@ def centre(attempt):
 def test_copy_is_the_photo(user):
     attempt = baselines.copy_input(user)
     np.testing.assert_array_equal(attempt.image, user.photo.image)
-    assert attempt.places is None
+    assert attempt.coordinates is None
 
 
 def test_flat_colour_is_the_shop_garments_mean(user, shop):
     attempt = baselines.flat_colour(user, shop)
     for colour in centre(attempt):
         np.testing.assert_allclose(colour, (30, 105, 105), atol=4)
-    assert attempt.places is None
+    assert attempt.coordinates is None
 
 
 @pytest.mark.parametrize(
-    ("way", "away"),  # a rectangle's outline says little of where its corners belong
+    ("method", "tolerance"),  # a rectangle's outline hardly determines its corners
     [(baselines.box_affine, 0.6), (baselines.contour_warp, 6)],
 )
-def test_warps_bring_halves_and_places(user, shop, way, away):
-    attempt = way(user, shop)
+def test_warps_move_halves_and_coordinates(user, shop, method, tolerance):
+    attempt = method(user, shop)
     above, below = centre(attempt)
     assert above[1] > 150 > above[2]
     assert below[2] > 150 > below[1]
-    x, y = attempt.places[65, 50] * (SIZE[1], SIZE[0])
-    assert x == pytest.approx(65.5, abs=away)
-    assert y == pytest.approx(65.5, abs=away)
+    x, y = attempt.coordinates[65, 50] * (SIZE[1], SIZE[0])
+    assert x == pytest.approx(65.5, abs=tolerance)
+    assert y == pytest.approx(65.5, abs=tolerance)
 
 
 @pytest.mark.parametrize("name", ["flat_colour", "box_affine", "contour_warp"])
@@ -97,35 +97,35 @@ def test_beside_the_matte_nothing_changes(user, shop, name):
     np.testing.assert_array_equal(image[outside], user.photo.image[outside])
 
 
-def test_true_places_follow_the_chart(truth):
-    places = baselines.true_places(truth)
-    x, y = places[65, 50]
+def test_true_coordinates_follow_the_chart(truth):
+    coordinates = baselines.true_coordinates(truth)
+    x, y = coordinates[65, 50]
     assert (x, y) == (pytest.approx(65, abs=0.1), pytest.approx(65, abs=0.1))
-    inner = places[26:100, 26:70]
+    inner = coordinates[26:100, 26:70]
     ys, xs = np.mgrid[26:100, 26:70]
     np.testing.assert_allclose(inner[..., 0], xs + 15, atol=0.3)
     np.testing.assert_allclose(inner[..., 1], ys, atol=0.3)
-    assert places[:, 0, 0].max() <= 41, "beside the shirt: the nearest pixel's place"
+    assert coordinates[:, 0, 0].max() <= 41, "outside the shirt: of its nearest pixel"
 
 
-def test_the_inner_collar_is_never_taken(truth):
+def test_the_inner_collar_is_never_used(truth):
     chart, shop_chart = truth.chart.copy(), truth.shop_chart.copy()
     chart[20:30, :, 0] += 0.5  # the worn collar shows the shirt's back
     shop_chart[20:40, :, 0] += 0.5  # so does the shop's, and more of it
-    places = baselines.true_places(
+    coordinates = baselines.true_coordinates(
         Truth(truth.tee, chart, truth.light, truth.shop_tee, shop_chart)
     )
-    assert places[..., 1].min() >= 39.5
+    assert coordinates[..., 1].min() >= 39.5
 
 
 def test_a_front_of_a_few_pixels_is_enough(truth):
     chart = truth.shop_chart.copy()
     chart[..., 0] = 0.75
     chart[60, 60:62] = 0.2, 0.5
-    places = baselines.true_places(
+    coordinates = baselines.true_coordinates(
         Truth(truth.tee, truth.chart, truth.light, truth.shop_tee, chart)
     )
-    assert set(np.unique(places[..., 1])) == {60}
+    assert set(np.unique(coordinates[..., 1])) == {60}
 
 
 def test_truth_warp_lights_the_print_truly(user, shop, truth):
@@ -139,17 +139,17 @@ def test_truth_warp_lights_the_print_truly(user, shop, truth):
     np.testing.assert_allclose(below, (30, 30, 180), atol=3)
 
 
-def test_ours_tells_places_where_the_transfer_knows_them(user, shop):
+def test_the_pipeline_has_coordinates_unless_it_applies_a_pattern(user, shop):
     frame = Frame.around(user.box, 8)
     plain = np.full((8, 8, 3), 77, np.float32)
-    attempt = baselines.ours(user, Painted(plain, frame))
-    assert attempt.places is None
+    attempt = baselines.pipeline_result(user, Painted(plain, frame))
+    assert attempt.coordinates is None
     assert (attempt.image[60, 50] == 77).all()
     warp, style, _ = fit_style_warp(user, shop)
     relit = Relit(
         warp, style, frame, np.zeros((8, 8, 6), np.float32),
         np.zeros((*SIZE, 1), np.float32),
     )  # fmt: skip
-    attempt = baselines.ours(user, relit)
+    attempt = baselines.pipeline_result(user, relit)
     contour = baselines.contour_warp(user, shop)
-    np.testing.assert_array_equal(attempt.places, contour.places)
+    np.testing.assert_array_equal(attempt.coordinates, contour.coordinates)

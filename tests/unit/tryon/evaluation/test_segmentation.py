@@ -11,9 +11,9 @@ from tryon.evaluation.segmentation import (
     Result,
     View,
     close_up,
-    figures,
     measure_photos,
     read_view,
+    summarize,
     tabulate,
 )
 from tryon.evaluation.sheets import (
@@ -36,9 +36,9 @@ SHIRT = block(40, 80, 10, 50)
 
 @pytest.fixture
 def measure(finder, drawer):
-    """Measure photos with a segmenter that finds what is red.
+    """Measure photos with a segmenter that detects what is red.
 
-    In every photo it finds a second, weak top at the bottom, where nothing is.
+    In every photo it detects a second top of low score at the bottom, without garment.
     """
 
     def find(images):
@@ -92,26 +92,26 @@ def test_a_photo_of_people_is_measured_at_three_distances(measure, photo):
     assert results[0].chosen.score == pytest.approx(0.9)
 
 
-def test_weak_finds_count_for_ap_alone(measure, photo):
+def test_detections_of_low_score_count_for_ap_alone(measure, photo):
     (result,) = measure(photo("a.png", source="shop"))
     weak = 0.45 * 0.2 + 0.55 * 0.1  # what Mask R-CNN and the refiner say of it
-    assert [piece.score for piece in result.finds] == pytest.approx([0.9, weak])
-    values = figures([result])
+    assert [top.score for top in result.detections] == pytest.approx([0.9, weak])
+    values = summarize([result])
     assert values["misses"] == 0
     assert values["mask AP50"] == pytest.approx(1)  # the weak one comes after the truth
     assert "keypoint AP" not in values
     (empty,) = measure(photo("b.png", red=False, garments=[], source="shop"))
     assert empty.chosen is None
-    assert len(empty.finds) == 1
+    assert len(empty.detections) == 1
 
 
-def test_false_finds_are_counted_where_there_is_no_top(measure, photo):
+def test_false_positives_are_counted_without_tops(measure, photo):
     trousers = [Garment(8, SHIRT)]
     results = measure(
         photo("a.png", garments=trousers, source="other"),
         photo("b.png", red=False, garments=trousers, source="other"),
     )
-    assert figures(results) == {
+    assert summarize(results) == {
         "photos": 2,
         "photos without a top": 2,
         "false finds": 1,
@@ -122,15 +122,15 @@ def test_false_finds_are_counted_where_there_is_no_top(measure, photo):
     assert row["iou"] is None
 
 
-def test_the_chosen_top_counts_as_it_was_read_closer(measure, photo):
+def test_the_chosen_top_counts_as_refined(measure, photo):
     (result,) = measure(photo("a.png", source="shop"))
-    assert result.finds[0] == result.chosen
+    assert result.detections[0] == result.chosen
     np.testing.assert_allclose(result.chosen.landmarks[0, :2], (30, 60), atol=1)
 
 
 def test_a_missed_photo_counts_as_zero(measure, photo):
     results = measure(photo("a.png", source="shop"), photo("b.png", False, source="shop"))
-    values = figures(results)
+    values = summarize(results)
     assert values["misses"] == 1
     assert values["miss share"] == 0.5
     assert values["IoU mean"] == pytest.approx(results[0].iou / 2)
@@ -140,31 +140,32 @@ def test_a_missed_photo_counts_as_zero(measure, photo):
 
 def test_the_garment_that_was_chosen_is_compared(measure, photo):
     other = Garment(1, block(0, 30, 60, 100), attributes={"scale": 3})
-    mine = Garment(1, SHIRT, attributes={"scale": 1})
-    (result,) = measure(photo("a.png", garments=[other, mine], source="shop"))
+    top = Garment(1, SHIRT, attributes={"scale": 1})
+    (result,) = measure(photo("a.png", garments=[other, top], source="shop"))
     assert result.truth == 1
     assert result.attributes == {"scale": 1}
     assert result.iou > 0.9
 
 
-def result(iou=0.5, away=None, v=None, name="a", **attributes):
+def result(iou=0.5, errors=None, v=None, name="a", **attributes):
     points = None
     if v is not None:
         points = np.zeros((len(v), 3), np.float32)
         points[:, 2] = v
     top = EncodedInstance.from_mask(SHIRT, landmarks=points)
+    image = np.full((*SHIRT.shape, 3), 90, np.uint8)
     return Result(
-        name=name, group="shop", tops=(top,), finds=(), chosen=top, truth=0, iou=iou,
-        boundary=0.5, errors=None if away is None else np.array(away),
-        attributes=attributes, look=lambda: np.full((*SHIRT.shape, 3), 90, np.uint8),
+        name=name, group="shop", tops=(top,), detections=(), chosen=top, truth=0, iou=iou,
+        boundary=0.5, errors=None if errors is None else np.array(errors),
+        attributes=attributes, read_image=lambda: image,
     )  # fmt: skip
 
 
 def test_landmark_figures_by_hand():
-    values = figures(
+    values = summarize(
         [
-            result(away=[0.01, 0.05, np.nan], v=[2, 1, 0]),
-            result(away=[0.03, 0.15, 0.06], v=[2, 2, 2]),
+            result(errors=[0.01, 0.05, np.nan], v=[2, 1, 0]),
+            result(errors=[0.03, 0.15, 0.06], v=[2, 2, 2]),
             result(),
         ]
     )
@@ -209,13 +210,13 @@ def test_the_worst_come_first(measure, photo):
 
 
 def test_the_sheet_shows_both_outlines(measure, photo, tmp_path):
-    (mine,) = measure(photo("a.png", source="shop"))
-    cell = draw_result(mine)
+    (result,) = measure(photo("a.png", source="shop"))
+    cell = draw_result(result)
     width, height = DEFAULT.cell
     assert cell.shape == (height, width, 3)
     red = (cell == (230, 0, 0)).all(axis=-1)
     assert red.sum() > 100
-    write_mask_sheet([mine] * 7, tmp_path / "sheet.png")
+    write_mask_sheet([result] * 7, tmp_path / "sheet.png")
     from PIL import Image
 
     with Image.open(tmp_path / "sheet.png") as sheet:

@@ -15,8 +15,8 @@ from tryon.evaluation.sheets import rank_pairs, write_pair_sheet
 from tryon.evaluation.tryon import (
     METHODS,
     Result,
-    figures,
     measure_pairs,
+    summarize,
     tabulate,
 )
 from tryon.pipeline import TryOnPipeline
@@ -26,7 +26,7 @@ RED, PINK = (220, 20, 20), (220, 90, 150)
 
 
 def draw(folder, name, colour):
-    """Write a worn or shop picture of a tee with all that is known of it."""
+    """Write a worn or shop picture of a tee with its ground truth."""
     mask = np.zeros(SIZE, bool)
     mask[20:100, 30:70] = True
     image = np.full((*SIZE, 3), 90, np.uint8)
@@ -53,11 +53,13 @@ def pair(tmp_path):
 
 @pytest.fixture
 def pipeline(segmenter):
-    """Finds what is red, and paints it pink."""
+    """Segments what is red, and paints it pink."""
 
     def paint(user, shop):
         assert shop.photo.name == "p300_C_shop.jpg"
-        return baselines.Drawn(np.full((2, 2, 3), PINK, np.float32), user.corners)
+        return baselines.RenderedGarment(
+            np.full((2, 2, 3), PINK, np.float32), user.corners
+        )
 
     return TryOnPipeline(segmenter, paint)
 
@@ -66,35 +68,35 @@ def test_each_method_is_measured(pipeline, pair):
     names = []
     (result,) = measure_pairs(pipeline, [pair], names.append)
     assert names == ["p300_A in p300_C_shop"]
-    assert tuple(result.figures) == METHODS
+    assert tuple(result.metrics) == METHODS
     assert result.refusal is None
-    assert result.figures["ours"]["dE inside"] < 2
-    assert result.figures["copy"]["dE inside"] > 15
-    assert result.figures["truth warp"]["coordinates inside"] < 0.01
-    assert "coordinates inside" not in result.figures["ours"], "paint knows no places"
-    assert all(values["changed pixels"] == 0 for values in result.figures.values())
+    assert result.metrics["ours"]["dE inside"] < 2
+    assert result.metrics["copy"]["dE inside"] > 15
+    assert result.metrics["truth warp"]["coordinates inside"] < 0.01
+    assert "coordinates inside" not in result.metrics["ours"], "paint has no coordinates"
+    assert all(values["changed pixels"] == 0 for values in result.metrics.values())
     row = json.loads(json.dumps(result.row()))
     assert row["tags"] == ["plain", "ghost mannequin"]
-    assert row["ours"] == result.figures["ours"]
+    assert row["ours"] == result.metrics["ours"]
 
 
 def test_changed_pixels_are_counted(pipeline, pair, monkeypatch):
-    def spoil(user, out1):
+    def corrupt(user, out1):
         image = user.photo.image.copy()
         image[0, :7] += 1
         return baselines.Attempt(image)
 
-    monkeypatch.setattr(baselines, "ours", spoil)
+    monkeypatch.setattr(baselines, "pipeline_result", corrupt)
     (result,) = measure_pairs(pipeline, [pair], lambda name: None)
-    assert result.figures["ours"]["changed pixels"] == 7
+    assert result.metrics["ours"]["changed pixels"] == 7
 
 
-def test_the_look_shows_four_pictures(pipeline, pair):
+def test_a_pair_is_rendered_as_four_pictures(pipeline, pair):
     (result,) = measure_pairs(pipeline, [pair], lambda name: None)
-    user, shop, ours, truth = result.look()
+    user, shop, out2, truth = result.render()
     np.testing.assert_allclose(user[60, 50], RED, atol=4)
     np.testing.assert_allclose(shop[60, 50], PINK, atol=4)
-    np.testing.assert_allclose(ours[60, 50], PINK, atol=4)
+    np.testing.assert_allclose(out2[60, 50], PINK, atol=4)
     np.testing.assert_allclose(truth[60, 50], PINK, atol=4)
 
 
@@ -135,9 +137,9 @@ def result(tmp_path, score=None, changed=0, tags=("plain",)):
     return Result(pair, refusal, done, lambda: pictures)
 
 
-def test_figures_are_means_and_sums(tmp_path):
+def test_metrics_are_means_and_sums(tmp_path):
     group = [result(tmp_path, 4.0, 1), result(tmp_path, 8.0, 2), result(tmp_path)]
-    assert figures(group, "ours") == {
+    assert summarize(group, "ours") == {
         "pairs": 2,
         "refused": 1,
         "dE inside": 6.0,
@@ -168,7 +170,7 @@ def test_cases_have_rows_of_their_own(tmp_path):
 )
 def test_best_median_and_worst(tmp_path, scores, expected):
     results = [result(tmp_path, score) for score in scores]
-    found = [(name, r.figures["ours"]["dE inside"]) for name, r in rank_pairs(results)]
+    found = [(name, r.metrics["ours"]["dE inside"]) for name, r in rank_pairs(results)]
     assert found == expected
 
 
