@@ -1,8 +1,9 @@
-"""All speeds side by side, in one process run: `python -m benchmarks`.
+"""Measure all speeds side by side: `python -m benchmarks`.
 
-Cases of a table take turns, so that a busy machine slows all of them: the ratios tell
-more than the seconds. The tables are Markdown; `--write docs/performance.md` puts them
-between that page's marks. `--tiny` shrinks everything, to see that it runs.
+Cases of a table are timed in turns, so that a busy machine slows all of them: their
+ratios are more reliable than their seconds. The tables are Markdown; `--write
+docs/performance.md` puts them between that page's marks. `--tiny` shrinks everything, as
+a smoke test.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from benchmarks.timing import Times, table, take_turns
 from tryon.files import write_text
 
 MARKS = ("<!-- made by python -m benchmarks -->", "<!-- end -->")
-GROWTH_SIZE = (240, 320)  # width, height: growth shows in small photos as well
+GROWTH_SIZE = (240, 320)  # width, height: growth is visible with small photos too
 SECTIONS = ("pair", "baselines", "batch", "growth")
 
 
@@ -39,11 +40,11 @@ def pair_section(args: argparse.Namespace) -> str:
 
 
 def baselines_section(args: argparse.Namespace) -> str:
-    """Measure a pair beside the networks of heavier ways."""
-    ours = single.load_pipeline("auto")
+    """Measure a pair beside the networks of heavier methods."""
+    pipeline = single.load_pipeline("auto")
     pair = single.example_pair(single.PAIR_SIZES["768x1024"])
     config = single.TINY if args.tiny else single.CLASSIC
-    cases = {"our pair": lambda: ours(*pair)}
+    cases = {"our pair": lambda: pipeline(*pair)}
     cases["ResNet101 Mask R-CNN at 1024, both photos"] = single.classic_case(config)
     step = single.diffusion_case(args.tiny)
     name, note = f"diffusion UNet, {single.STEPS} steps", ""
@@ -69,13 +70,13 @@ def batch_section(args: argparse.Namespace) -> str:
             )
             for workers in (1, 2)
         }
-        # Processes of their own begin anew each time: there is nothing to warm.
+        # Each run is a process of its own: there is nothing to warm up.
         times = take_turns(cases, min(args.repeats, 3), uncounted=0)
     return table(f"batch of {pairs}, per pair", times, "1 worker(s)", pairs)
 
 
 def _fresh_batch(plan: Path, folders: Iterator[Path], workers: int) -> None:
-    """Run a batch that remembers nothing of those before, but the converted networks."""
+    """Run a batch with an empty segmentation cache, but with converted networks."""
     from tryon.zoo import user_cache
 
     for path in (user_cache() / "sights").glob("*.npz"):
@@ -84,7 +85,7 @@ def _fresh_batch(plan: Path, folders: Iterator[Path], workers: int) -> None:
 
 
 def growth_section(args: argparse.Namespace) -> str:
-    """Measure what a pair costs in batches of growing size."""
+    """Measure the time per pair in batches of growing size."""
     sizes = (2, 4) if args.tiny else args.growth
     runs = []
     for pairs in sizes:
@@ -101,14 +102,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--pairs", type=int, default=24, help="of the batch")
     parser.add_argument("--growth", type=int, nargs="+", default=[100, 1000])
-    parser.add_argument("--tiny", action="store_true", help="only see that it runs")
-    parser.add_argument("--write", type=Path, help="page that takes the tables")
+    parser.add_argument("--tiny", action="store_true", help="smoke test")
+    parser.add_argument("--write", type=Path, help="page to write the tables to")
     args = parser.parse_args()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "?"
     parts = [f"{platform.machine()}, {cores} cores, Python {platform.python_version()}."]
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TRYON_CACHE"] = cache
-        single.load_pipeline("auto")  # converts the networks: no case is timed for it
+        single.load_pipeline("auto")  # converts the networks, outside all timings
         for name in args.only:
             parts.append(globals()[f"{name}_section"](args))
             print(f"{parts[-1]}\n", flush=True)
@@ -117,7 +118,7 @@ def main() -> None:
 
 
 def with_tables(page: str, tables: str) -> str:
-    """Return a page with other tables between its marks."""
+    """Return a page with new tables between its marks."""
     start, end = map(re.escape, MARKS)
     new = f"{MARKS[0]}\n{tables}\n{MARKS[1]}"
     return re.sub(f"{start}.*{end}", lambda match: new, page, flags=re.DOTALL)

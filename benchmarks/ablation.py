@@ -1,10 +1,10 @@
-"""Measure a Mask R-CNN's first masks: the table of docs/experiments/segmentation.md.
+"""Evaluate a Mask R-CNN's masks alone: the table of docs/experiments/segmentation.md.
 
     python benchmarks/ablation.py CARD... --data FOLDER
 
 Each CARD is the `segmenter.json` of a run of `tryon train segmenter`. On the val split of
-FOLDER the best find of a short-sleeve top in the whole photo is compared with the truth:
-no closer look, no refiner, no matte.
+FOLDER the short-sleeve top of the highest score in the whole photo is compared with the
+ground truth: without crops, refiner or matte.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tryon.networks import load_network
 from tryon.zoo import load_card
 
 SOURCES = ("people", "shop", "rendered")
-ANY_SCORE = 0.05
+MIN_SCORE = 0.05  # of a detection
 
 
 @click.command()
@@ -31,7 +31,7 @@ ANY_SCORE = 0.05
 @click.option("--data", required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--limit", default=20, show_default=True, help="Photos of each source.")
 def main(cards: tuple[Path, ...], data: Path, limit: int) -> None:
-    """Print IoU and boundary F of first masks, per source, for each CARD."""
+    """Print IoU and boundary F per source, for each CARD."""
     photos = read_folder(data, "val")
     print("| run | " + " | ".join(f"{s}: IoU / boundary F" for s in SOURCES) + " |")
     print("| --- " * (1 + len(SOURCES)) + "|")
@@ -39,30 +39,31 @@ def main(cards: tuple[Path, ...], data: Path, limit: int) -> None:
         predictor = load_network(load_card(card), "segmenter")
         cells = [
             "{:.3f} / {:.3f}".format(*np.mean(list(measure(predictor, chosen)), axis=0))
-            for chosen in (pick(photos, source, limit) for source in SOURCES)
+            for chosen in (select(photos, source, limit) for source in SOURCES)
         ]
         print(f"| {card.parent.name} | " + " | ".join(cells) + " |", flush=True)
 
 
-def pick(photos: list[AnnotatedPhoto], source: str, limit: int) -> list[AnnotatedPhoto]:
+def select(photos: list[AnnotatedPhoto], source: str, limit: int) -> list[AnnotatedPhoto]:
     """Return at most `limit` photos of a source, evenly spaced."""
-    own = [photo for photo in photos if photo.source == source]
-    places = np.linspace(0, len(own) - 1, min(limit, len(own))).round().astype(int)
-    return [own[place] for place in places]
+    members = [photo for photo in photos if photo.source == source]
+    count = min(limit, len(members))
+    indices = np.linspace(0, len(members) - 1, count).round().astype(int)
+    return [members[index] for index in indices]
 
 
 def measure(
     predictor: Predictor, photos: list[AnnotatedPhoto]
 ) -> Iterator[tuple[float, float]]:
-    """Yield IoU and boundary F of each photo's best first mask; 0 where there is none."""
+    """Yield IoU and boundary F of each photo's best detection; 0 without a detection."""
     for photo in photos:
         tops = [g.mask for g in photo.garments() if g.label == SHORT_SLEEVE_TOP]
         if not tops:
             continue
         truth = np.any(tops, axis=0)
-        (found,) = detect(predictor, photo.image(), ANY_SCORE)
-        own = found.masks[found.labels == SHORT_SLEEVE_TOP]
-        mask = own[0] >= 0.5 if len(own) else np.zeros(truth.shape, bool)
+        (detections,) = detect(predictor, photo.image(), MIN_SCORE)
+        masks = detections.masks[detections.labels == SHORT_SLEEVE_TOP]
+        mask = masks[0] >= 0.5 if len(masks) else np.zeros(truth.shape, bool)
         yield mask_iou(mask, truth), boundary_f(mask, truth)
 
 

@@ -1,4 +1,4 @@
-"""Batches of many sizes and workers: time and memory per pair, each in a process."""
+"""Time and memory per pair of batches of any size, each in a process of its own."""
 
 import subprocess
 import sys
@@ -10,9 +10,9 @@ from PIL import Image, ImageEnhance
 
 from benchmarks.single import EXAMPLES
 
-SHOPS = 10  # pictures that recur in every batch
-# Runs a command and prints the largest memory of its processes, in KiB. Linux hands a new
-# process the peak of the one that starts it: a small one must stand in between.
+SHOPS = 10  # shop pictures of a batch, each in many pairs
+# Runs a command and prints the peak memory of its processes, in KiB. On Linux a process
+# inherits the peak of its parent: this small process is in between.
 _WATCH = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
@@ -23,7 +23,7 @@ sys.exit(code)
 
 @dataclass(frozen=True)
 class Run:
-    """What a batch took: seconds, and bytes of its largest process."""
+    """A batch: seconds, and bytes of its largest process."""
 
     pairs: int
     seconds: float
@@ -31,11 +31,11 @@ class Run:
 
 
 def draw_plan(folder: Path, pairs: int, size: tuple[int, int]) -> Path:
-    """Write photos that differ and a CSV of pairs: every user in each of the tops.
+    """Write distinct photos and a CSV of pairs: every user in each of the tops.
 
     Args:
         folder: for the files.
-        pairs: how many.
+        pairs: their number.
         size: of the photos, (width, height).
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,10 +54,10 @@ def draw_plan(folder: Path, pairs: int, size: tuple[int, int]) -> Path:
 
 
 def run_batch(plan: Path, out: Path, workers: int) -> Run:
-    """Run `tryon batch` in a process and a cache of its own.
+    """Run `tryon batch` in a process of its own.
 
     Raises:
-        RuntimeError: it did not end well.
+        RuntimeError: it failed.
     """
     command = [sys.executable, "-m", "tryon", "batch", str(plan), "-o", str(out)]
     command += ["--workers", str(workers)]
@@ -76,7 +76,7 @@ def run_batch(plan: Path, out: Path, workers: int) -> Run:
 
 
 def growth_table(runs: list[Run]) -> str:
-    """Return a table of batches of growing size; the cost of one pair must stay flat."""
+    """Return a table of batches of growing size; the time per pair must be constant."""
     lines = ["| pairs | s per pair | of the first | peak memory, MB |"]
     lines.append("| --- | --- | --- | --- |")
     first = runs[0].seconds / runs[0].pairs

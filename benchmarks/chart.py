@@ -1,10 +1,10 @@
-"""How far the chart network's places are off, on rendered people it never saw.
+"""Errors of the chart network's coordinates, on the renders of the val people.
 
     python benchmarks/chart.py CARD --data RENDERS
 
 Distances on the chart (a panel is 1 wide and 1 high, the torso about .6 wide), with the
-true mask and with the segmenter's, on the val people; where the wrong panel is read, the
-distance is measured all the same, and counted.
+true mask and with the segmenter's. Points on the wrong panel are included, and their
+fraction is printed.
 """
 
 from pathlib import Path
@@ -34,20 +34,20 @@ def main(card: Path, data: Path) -> None:
     print(f"{'':<24}{'pictures':>9}{'median':>8}{'mean':>8}{'p90':>8}{'panel':>8}")
     stems = find_charted([data], "val")
     for kind in ("worn", "shop"):
-        mine = [s for s in stems if s.name.endswith("_shop") == (kind == "shop")]
-        pictures = [read_charted(stem) for stem in mine]
-        show(f"{kind}, true mask", [away(network, p, p.mask) for p in pictures])
-        found = [(p, segmenter(p.image)) for p in pictures]
+        members = [s for s in stems if s.name.endswith("_shop") == (kind == "shop")]
+        pictures = [read_charted(stem) for stem in members]
+        show(f"{kind}, true mask", [errors(network, p, p.mask) for p in pictures])
+        detected = [(p, segmenter(p.image)) for p in pictures]
         show(
             f"{kind}, mask found",
-            [away(network, p, f.mask) for p, f in found if f is not None],
+            [errors(network, p, d.mask) for p, d in detected if d is not None],
         )
 
 
-def away(
+def errors(
     network: Predictor, picture: Charted, mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """Return the distances of spots that are garment, and where the panel is wrong."""
+    """Return the errors of points on the garment, and whether their panel is wrong."""
     chart = predict_chart(network, picture.image, mask)
     x, y = np.rint(chart.points).astype(np.intp).T
     inside = picture.mask[y, x]
@@ -56,7 +56,7 @@ def away(
 
 
 def show(name: str, rows: list[tuple[NDArray[np.floating], NDArray[np.bool_]]]) -> None:
-    """Print one row of figures."""
+    """Print one row of metrics."""
     distances = np.concatenate([distance for distance, _ in rows])
     wrong = np.concatenate([panel for _, panel in rows])
     values = np.median(distances), distances.mean(), np.percentile(distances, 90)

@@ -1,10 +1,10 @@
-"""A contact sheet: every user in every shop garment, one row a user.
+"""Write a contact sheet: every user in every shop garment, one row per user.
 
     python benchmarks/contact_sheet.py -o sheet.jpg --user me.jpg --shop tee.jpg ...
 
 The first row shows the shop pictures, the first column the users. Beneath a result is its
-score, and in the place of a refused pair the reason. Look at each cell before a model or
-the compositing is called better.
+score, and in the place of a refused pair the reason. For visual comparison of models or
+of the compositing.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def dress(
 
 
 def crop_close(user: Photo) -> Photo:
-    """Crop a street photo to its upper body; the whole photo where it is closer."""
+    """Crop a full-body photo to its upper part; other photos are returned unchanged."""
     height, width = user.size
     if height < 1.3 * width:
         return user

@@ -1,9 +1,9 @@
-"""A UNet of the size of Stable Diffusion 1.5's, to time; its weights are random.
+"""A UNet of the size of Stable Diffusion 1.5's with random weights, for timing.
 
 References:
     Rombach et al., High-Resolution Image Synthesis with Latent Diffusion Models, CVPR
-    2022: 320, 640, 1280, 1280 channels, two residual blocks a level (three going up),
-    attention on the three upper levels, text of 77 tokens of 768 numbers.
+    2022: 320, 640, 1280, 1280 channels, two residual blocks per level (three in the
+    decoder), attention at the three finer levels, text of 77 tokens of 768 numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ SIZE = (128, 96)  # latents of 1024x768 pixels: an eighth of them
 
 
 class Residual(nn.Module):
-    """Two convolutions, told the time step between them."""
+    """Residual block of two convolutions, conditioned on the time step."""
 
     def __init__(self, inner: int, outer: int, time: int):
         super().__init__()
@@ -58,7 +58,7 @@ class Attention(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Attention to itself and to the text, and a gated layer of four times the width."""
+    """Self-attention, cross-attention to the text, and a gated feed-forward layer."""
 
     def __init__(self, channels: int, heads: int):
         super().__init__()
@@ -84,7 +84,7 @@ class Transformer(nn.Module):
 
 
 class Level(nn.Module):
-    """A residual block, and where the level attends a transformer."""
+    """A residual block, followed by a transformer where the level has attention."""
 
     def __init__(self, inner: int, outer: int, time: int, heads: int | None):
         super().__init__()
@@ -103,8 +103,8 @@ class UNet(nn.Module):
     """Predicts noise in latents.
 
     Args:
-        channels: of the levels, each half as large as the one before; the last one does
-            not attend.
+        channels: of the levels, each half as large as the one before; the last one has
+            no attention.
         heads: of attention.
     """
 
@@ -129,8 +129,8 @@ class UNet(nn.Module):
         )
         for k, outer in reversed(list(enumerate(channels))):
             for _ in range(3):
-                attends = heads if k < last else None
-                self.up.append(Level(width + skips.pop(), outer, time, attends))
+                level_heads = heads if k < last else None
+                self.up.append(Level(width + skips.pop(), outer, time, level_heads))
                 width = outer
             if k:
                 self.up.append(nn.Conv2d(width, width, 3, padding=1))
@@ -158,7 +158,7 @@ class UNet(nn.Module):
 
 
 def unet_step(channels: Sequence[int], heads: int) -> Callable[[], object]:
-    """Return a function that makes one step without guidance (with it: two)."""
+    """Return a function that runs one step without guidance, which would need two."""
     torch.manual_seed(0)
     net = UNet(channels, heads).eval()
     inputs = torch.zeros(1, 4, *SIZE), torch.zeros(1, channels[0])

@@ -1,4 +1,4 @@
-"""The least time a pair can take: its networks' arithmetic at the machine's own rate."""
+"""Lower bound of a pair's time: its networks' arithmetic at the machine's peak rate."""
 
 import math
 import time
@@ -12,11 +12,11 @@ from benchmarks import single
 from benchmarks.timing import Times
 from mrcnn.runtime import OpenVinoNetwork
 
-SIDE = 2048  # of the matrices whose product tells the rate
+SIDE = 2048  # of the matrices whose product measures the rate
 
 
 class CountedNetwork(OpenVinoNetwork):
-    """A network that adds up the arithmetic it does, with that of all its kind.
+    """A network that counts its arithmetic, summed over all instances.
 
     Args:
         folder: see `OpenVinoNetwork`.
@@ -37,13 +37,13 @@ class CountedNetwork(OpenVinoNetwork):
 def operations(network: openvino.Model) -> int:
     """Return the floating-point operations of a network's convolutions and products.
 
-    An addition and a multiplication are two. What else a network does is little.
+    A multiply-add counts as two. Other operations are few.
     """
     return sum(2 * _products(node) for node in network.get_ops())
 
 
 def _products(node: openvino.Node) -> int:
-    """Return how many products a node adds up; 0 where it adds none."""
+    """Return the number of multiply-adds of a node."""
     kind = node.get_type_name()
     if kind not in ("Convolution", "GroupConvolution", "MatMul"):
         return 0
@@ -51,7 +51,7 @@ def _products(node: openvino.Node) -> int:
     left, right = (list(value.shape) for value in node.input_values())
     if kind == "MatMul":
         return outputs * left[-2 if node.get_attributes()["transpose_a"] else -1]
-    # Weights are (out, in, height, width), those of groups have one axis before.
+    # Weights are (out, in, height, width), with one more axis before for groups.
     return outputs * math.prod(right[-3:])
 
 
@@ -65,7 +65,7 @@ def pair_operations() -> int:
 
 
 def matrix_seconds(work: int, repeats: int) -> Times:
-    """Return how long products of large float32 matrices take for so much arithmetic."""
+    """Return the time of as much arithmetic in products of large float32 matrices."""
     one = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
     seconds = []
     for turn in range(repeats + 1):

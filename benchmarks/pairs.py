@@ -1,11 +1,11 @@
-"""Collect the pairs that `tryon evaluate tryon` measures without DATA.
+"""Collect the pairs that are shipped for `tryon evaluate tryon`.
 
     python benchmarks/pairs.py -o tryon/evaluation/pairs rendered/p30{0..9} more/p1023 \
         more/p9019
 
-Each argument is a rendered person, folder and number, who wears A and C; both pairs of
-each are taken. Files are copied as they are, so that charts stay exact and photos are
-compressed once. No person from 300 to 309 has hair in front of the tee: p9019 does.
+Each argument is a rendered person, folder and number, in tees A and C; both pairs of each
+are used. Files are copied unchanged, so that charts stay exact and photos are compressed
+once. No person from 300 to 309 has hair in front of the tee: p9019 does.
 """
 
 import json
@@ -22,7 +22,7 @@ from tryon.files import write_text
 @click.argument("people", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path))
 def main(people: tuple[Path, ...], out: Path) -> None:
-    """Copy the pairs of PEOPLE to a folder with their manifest; print cases and size."""
+    """Copy the pairs of PEOPLE to a folder with their manifest; print tags and size."""
     pairs = [pair for person in people for pair in pairs_of(person.parent, person.name)]
     out.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
@@ -37,7 +37,7 @@ def main(people: tuple[Path, ...], out: Path) -> None:
 
 
 def manifest(pairs: list[RenderedPair]) -> str:
-    """Return the text of a manifest, a line for each pair."""
+    """Return the text of a manifest, one line per pair."""
     lines = ",\n".join(" " + json.dumps(pair.row()) for pair in pairs)
     return f"[\n{lines}\n]\n"
 

@@ -1,10 +1,10 @@
-"""What each pair of formats of annotations keeps: the table of docs/formats.md.
+"""Check round trips between annotation formats: the table of docs/formats.md.
 
     python benchmarks/round_trips.py
 
-A garment of every kind is written in each format, and what is kept under `tryon` is
-removed: what is left, the format carries by itself. That goes through every other format
-and back, and must come back the same.
+Garments of every kind are written in each format, and the extension under `tryon` is
+removed: the rest is what the format itself can express. That is converted to every other
+format and back, and must be unchanged.
 """
 
 import json
@@ -29,7 +29,7 @@ ENDING = {True: "", False: ".json"}  # of a folder and of a file
 
 
 def everything() -> Dataset:
-    """Return one image with all that the formats know: parts, holes, shapes, words."""
+    """Return one image with all that the formats can express."""
     disc = np.hypot(*(np.mgrid[:40, :60] - [[[12]], [[48]]])) < 7
     part = Polygon((2, 22, 9, 22, 9, 36, 2, 36))
     holed = Polygon((12, 4, 36, 4, 36, 36, 12, 36), ((20, 10, 26, 10, 26, 18, 20, 18),))
@@ -52,23 +52,23 @@ def everything() -> Dataset:
 
 
 def write(dataset: Dataset, name: str, path: Path) -> list[str]:
-    """Write a dataset with its photo; return the values that the format has no field for.
+    """Write a dataset with its photo; return what the format cannot express itself.
 
     Raises:
         ValueError: when the image cannot be written.
     """
-    (told,) = convert(dataset, FORMATS[name], path)
-    if isinstance(told, BadFile):
-        raise ValueError(f"{name}: {told.reason}")
-    place = path if path.is_dir() else path.parent
+    (report,) = convert(dataset, FORMATS[name], path)
+    if isinstance(report, BadFile):
+        raise ValueError(f"{name}: {report.reason}")
+    parent = path if path.is_dir() else path.parent
     for folder in ("image", "images"):
-        (place / folder).mkdir(exist_ok=True)
-        Image.new("RGB", SIZE[::-1]).save(place / folder / "a.jpg")
-    return told
+        (parent / folder).mkdir(exist_ok=True)
+        Image.new("RGB", SIZE[::-1]).save(parent / folder / "a.jpg")
+    return report
 
 
 def strip(path: Path) -> None:
-    """Take away all that is not the format's own."""
+    """Remove the extensions that are not part of the format."""
     if path.is_dir():
         shutil.rmtree(path / KEY, ignore_errors=True)
         (path / HEADER).unlink(missing_ok=True)
@@ -84,30 +84,30 @@ def _own(values: Any) -> Any:
     return [_own(value) for value in values] if isinstance(values, list) else values
 
 
-def said(dataset: Dataset) -> list[str]:
-    """Return the names of all that the one image of a dataset says."""
+def value_names(dataset: Dataset) -> list[str]:
+    """Return the names of all values of a dataset of one image."""
     (record,) = dataset.read_records()
     if isinstance(record, BadFile):
         raise ValueError(f"{record.name}: {record.reason}")
-    found = [record_values(record), *map(instance_values, record.instances)]
-    return [name for values in found for name in values]
+    rows = [record_values(record), *map(instance_values, record.instances)]
+    return [name for values in rows for name in values]
 
 
 def rows(folder: Path) -> Iterator[list[str]]:
-    """Yield for each format its name, what it carries, and what travels in each other.
+    """Yield for each format its name, what it expresses, and what others lack of it.
 
     Args:
         folder: an empty one, to work in.
 
     Raises:
-        ValueError: when something does not come back.
+        ValueError: when a round trip loses something.
     """
     for source, kind in FORMATS.items():
         first = folder / f"{source}{ENDING[kind.is_folder]}"
         write(everything(), source, first)
         strip(first)
         dataset = kind.read(first)
-        row = [source, in_words(said(dataset))]
+        row = [source, in_words(value_names(dataset))]
         for target, other in FORMATS.items():
             there = folder / f"{source}-{target}"
             there.mkdir()
@@ -123,7 +123,7 @@ def rows(folder: Path) -> Iterator[list[str]]:
 
 
 def in_words(names: list[str]) -> str:
-    """Return what names tell, each thing once: "box, attributes"."""
+    """Return the kinds of values, each once: "box, attributes"."""
     kinds = {name.partition(".")[0] for name in names}  # attributes.scale
     return ", ".join(name for name in NAMES if name in kinds) or "-"
 
@@ -131,9 +131,9 @@ def in_words(names: list[str]) -> str:
 def table() -> str:
     """Return the table in Markdown."""
     with tempfile.TemporaryDirectory() as folder:
-        found = list(rows(Path(folder)))
+        body = list(rows(Path(folder)))
     head = ["from", "carries by itself", *(f"to {name}" for name in FORMATS)]
-    lines = [head, ["---"] * len(head), *found]
+    lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -1,8 +1,8 @@
-"""Keras beside OpenVINO on the segmenter's two networks: time ratios and differences.
+"""Compare Keras and OpenVINO on the segmenter's networks: time ratios and differences.
 
-Both run in one process on the same cores, turn by turn on the same inputs, so that a busy
-machine slows both; ratios of medians are printed, not seconds. Processor time is what the
-work costs, wall time what the user waits. Run: make benchmark
+Both run in one process on the same cores, in turns on the same inputs, so that a busy
+machine slows both; ratios of medians are printed, not seconds. Processor time measures
+the work, wall time what the user waits. Run: make benchmark
 
     python benchmarks/runtime.py [PHOTO ...] [--cores N] [--repeats N]
 """
@@ -28,7 +28,7 @@ from tryon.stages import WORK_SIZE
 from tryon.zoo import shipped_card
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-SCORE = 0.3  # finds below it are not compared
+MIN_SCORE = 0.3  # of detections that are compared
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
@@ -47,7 +47,7 @@ def load(name: str, folder: Path) -> tuple[Predictor, Predictor]:
 def ratios(
     predictors: tuple[Predictor, Predictor], images: np.ndarray, repeats: int
 ) -> dict[str, float]:
-    """Return the second one's median time as share of the first one's, by clock."""
+    """Return the second one's median time divided by the first one's, by clock."""
     times: dict[str, list[list[float]]] = {name: [[], []] for name in CLOCKS}
     for turn in range(repeats + 1):
         for i, predict in enumerate(predictors):
@@ -62,55 +62,56 @@ def ratios(
     }
 
 
-def find_differences(expected: Detections, found: Detections) -> Iterator[dict]:
-    """Compare the finds of two Mask R-CNNs on one photo, pair by pair."""
-    for k in range(min(len(expected), len(found))):
+def detection_differences(first: Detections, second: Detections) -> Iterator[dict]:
+    """Compare the detections of two Mask R-CNNs on one photo, one by one."""
+    for k in range(min(len(first), len(second))):
         yield {
-            "score": float(abs(expected.scores[k] - found.scores[k])),
-            "box (pixels)": float(np.abs(expected.boxes[k] - found.boxes[k]).max()),
-            **mask_differences(expected.masks[k], found.masks[k]),
+            "score": float(abs(first.scores[k] - second.scores[k])),
+            "box (pixels)": float(np.abs(first.boxes[k] - second.boxes[k]).max()),
+            **mask_differences(first.masks[k], second.masks[k]),
         }
 
 
-def reading_differences(expected: Refinement, found: Refinement) -> dict[str, float]:
-    """Compare what two refiners say of the same find."""
-    away = np.hypot(*(expected.landmarks - found.landmarks)[:, :2].T)
-    seen = np.abs(expected.landmarks - found.landmarks)[:, 2]
+def refinement_differences(first: Refinement, second: Refinement) -> dict[str, float]:
+    """Compare two refinements of the same detection."""
+    distance = np.hypot(*(first.landmarks - second.landmarks)[:, :2].T)
+    visibility = np.abs(first.landmarks - second.landmarks)[:, 2]
     return {
-        "classes": float(np.abs(expected.classes - found.classes).max()),
-        "landmark (pixels)": float(away.max()),
-        "seen": float(seen.max()),
-        **mask_differences(expected.mask, found.mask),
+        "classes": float(np.abs(first.classes - second.classes).max()),
+        "landmark (pixels)": float(distance.max()),
+        "seen": float(visibility.max()),
+        **mask_differences(first.mask, second.mask),
     }
 
 
-def mask_differences(expected: np.ndarray, found: np.ndarray) -> dict[str, float]:
+def mask_differences(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
     """Compare two soft masks (H, W)."""
-    apart = np.abs(expected - found)
+    difference = np.abs(first - second)
     return {
-        "mask, mean": float(apart.mean()),
-        "mask, largest": float(apart.max()),
-        "1 - IoU at 0.5": 1 - mask_iou(expected >= 0.5, found >= 0.5),
+        "mask, mean": float(difference.mean()),
+        "mask, largest": float(difference.max()),
+        "1 - IoU at 0.5": 1 - mask_iou(first >= 0.5, second >= 0.5),
     }
 
 
 def compare(
-    finders: tuple[Predictor, Predictor],
+    detectors: tuple[Predictor, Predictor],
     refiners: tuple[Predictor, Predictor],
     photos: list[np.ndarray],
 ) -> None:
-    """Print how far the finds of both are apart, and what is read from the same finds."""
-    finds: list[dict[str, float]] = []
-    readings: list[dict[str, float]] = []
+    """Print the differences of detections, and of refinements of the same detections."""
+    detections: list[dict[str, float]] = []
+    refinements: list[dict[str, float]] = []
     uneven = 0
     for photo in photos:
-        both = [detect(finder, photo, SCORE)[0] for finder in finders]
+        both = [detect(detector, photo, MIN_SCORE)[0] for detector in detectors]
         uneven += len(both[0]) != len(both[1])
-        finds += find_differences(*both)
+        detections += detection_differences(*both)
         pairs = [refine(refiner, photo, both[0].masks, True) for refiner in refiners]
-        readings += map(reading_differences, *pairs)
-    print(f"{len(finds)} finds on {len(photos)} photos; {uneven} with another number")
-    for title, rows in (("Mask R-CNN", finds), ("refiner", readings)):
+        refinements += map(refinement_differences, *pairs)
+    count = len(detections)
+    print(f"{count} detections on {len(photos)} photos; {uneven} with another number")
+    for title, rows in (("Mask R-CNN", detections), ("refiner", refinements)):
         print(title)
         for key in rows[0] if rows else ():
             values = [row[key] for row in rows]
@@ -122,23 +123,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     examples = [EXAMPLES / "me.jpg", EXAMPLES / "tee.jpg"]
     parser.add_argument("photos", type=Path, nargs="*", default=examples)
-    parser.add_argument("--cores", type=int, help="use so many (Linux only)")
+    parser.add_argument("--cores", type=int, help="number of cores to use (Linux only)")
     parser.add_argument("--repeats", type=int, default=15)
     args = parser.parse_args()
     if args.cores:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.cores])
     photos = [shrink(read_photo(path).image, WORK_SIZE) for path in args.photos]
     with tempfile.TemporaryDirectory() as folder:
-        finders, refiners = load("segmenter", Path(folder)), load("refiner", Path(folder))
-        for name, pair in (("Mask R-CNN", finders), ("refiner", refiners)):
+        detectors = load("segmenter", Path(folder))
+        refiners = load("refiner", Path(folder))
+        for name, pair in (("Mask R-CNN", detectors), ("refiner", refiners)):
             view = letterbox(photos[0], pair[0].image_size)[0]
             if name == "refiner":
                 view = np.dstack([view, np.full_like(view[..., 0], 128)])
             for views in (1, 2):
-                found = ratios(pair, np.stack([view] * views), args.repeats)
-                shares = ", ".join(f"{share:.2f} {key}" for key, share in found.items())
-                print(f"{name}, {views} view(s): OpenVINO's time / Keras': {shares}")
-        compare(finders, refiners, photos)
+                values = ratios(pair, np.stack([view] * views), args.repeats)
+                text = ", ".join(f"{value:.2f} {key}" for key, value in values.items())
+                print(f"{name}, {views} view(s): OpenVINO's time / Keras': {text}")
+        compare(detectors, refiners, photos)
 
 
 if __name__ == "__main__":

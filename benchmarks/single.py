@@ -1,4 +1,4 @@
-"""One pair: warm, cold, and beside other ways to do it."""
+"""Cases of one pair: warm, cold, and the networks of other methods."""
 
 import dataclasses
 import importlib.util
@@ -22,7 +22,7 @@ from tryon.types import Photo
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PAIR_SIZES = {"768x1024": (768, 1024), "12 megapixels": (3000, 4000)}  # width, height
-# The classic setting of Mask R-CNN: ResNet101, FPN of 256, 1024x1024, 1000 proposals.
+# The usual setting of Mask R-CNN: ResNet101, FPN of 256, 1024x1024, 1000 proposals.
 CLASSIC = MaskRCNNConfig(
     backbone="resnet101",
     image_size=1024,
@@ -48,15 +48,15 @@ TINY = dataclasses.replace(
 STEPS = 30  # of a diffusion model's sampling
 
 
-Span = tuple[float, float]  # seconds of the clock, from and to
+Span = tuple[float, float]  # start and end, seconds
 
 
 class TimedNetwork:
-    """A network behind its seam that tells when it was at work.
+    """A predictor that records when it is running.
 
     Args:
-        network: does the work.
-        spans: takes a span for each call; networks may share it.
+        network: the predictor.
+        spans: gets a span for each call; networks may share it.
     """
 
     def __init__(self, network, spans: list[Span]):
@@ -74,10 +74,10 @@ class TimedNetwork:
 
 
 def covered(spans: Iterable[Span]) -> float:
-    """Return the seconds that lie in at least one span.
+    """Return the seconds that are in at least one span.
 
-    Both photos of a pair are worked on at once, and networks wait for each other: their
-    times must not be added up.
+    Both photos of a pair are processed concurrently, and networks wait for each other:
+    the sum of their times would be too large.
     """
     total, end = 0.0, -math.inf
     for start, stop in sorted(spans):
@@ -96,13 +96,13 @@ def example_pair(size: tuple[int, int]) -> tuple[Photo, Photo]:
 
 
 def load_pipeline(runtime: str, spans: list[Span] | None = None) -> TryOnPipeline:
-    """Load the shipped models in a runtime; `spans` takes when networks are at work."""
+    """Load the shipped models in a runtime; `spans` gets the times networks run."""
     with mock.patch.dict(os.environ, {"TRYON_RUNTIME": runtime}):
         pipeline = TryOnPipeline.from_pretrained()
     if spans is not None:
-        finder, transfer = pipeline.segmenter, pipeline.transfer
+        segmenter, transfer = pipeline.segmenter, pipeline.transfer
         for holder, name in (
-            (finder, "predictor"), (finder, "refiner"), (finder, "charts"),
+            (segmenter, "predictor"), (segmenter, "refiner"), (segmenter, "charts"),
             (transfer, "predictor"), (transfer, "shading"),
         ):  # fmt: skip
             setattr(holder, name, TimedNetwork(getattr(holder, name), spans))
@@ -110,18 +110,18 @@ def load_pipeline(runtime: str, spans: list[Span] | None = None) -> TryOnPipelin
 
 
 def pair_cases(spans: list[Span]) -> dict[str, Case]:
-    """Return a warm pair at each size, and the same on Keras alone."""
-    ours, keras = load_pipeline("auto", spans), load_pipeline("keras")
+    """Return a warm pair at each size, and the same with Keras only."""
+    auto, keras = load_pipeline("auto", spans), load_pipeline("keras")
     cases: dict[str, Case] = {}
     for name, size in PAIR_SIZES.items():
         user, shop = example_pair(size)
-        cases[f"pair, {name}"] = lambda u=user, s=shop: ours(u, s)
+        cases[f"pair, {name}"] = lambda u=user, s=shop: auto(u, s)
         cases[f"pair, {name}, Keras alone"] = lambda u=user, s=shop: keras(u, s)
     return cases
 
 
 def networks_seconds(cases: dict[str, Case], spans: list[Span], repeats: int) -> Times:
-    """Return how long networks are at work in a pair, at 768x1024."""
+    """Return the time that networks run in a pair, at 768x1024."""
     seconds = []
     for _ in range(repeats):
         spans.clear()
@@ -137,14 +137,14 @@ def cold_case() -> Case:
     command += ["--user", str(EXAMPLES / "me.jpg"), "--shop", str(EXAMPLES / "tee.jpg")]
 
     def run() -> None:
-        assert folder.name  # kept alive as long as the case is
+        assert folder.name  # keeps the folder as long as the case exists
         subprocess.run(command, check=True, capture_output=True, cwd=EXAMPLES.parent)
 
     return run
 
 
 def classic_case(config: MaskRCNNConfig = CLASSIC) -> Case:
-    """Return a Mask R-CNN of the classic setting on both photos, random weights."""
+    """Return a Mask R-CNN of the usual setting on both photos, random weights."""
     from mrcnn.model import MaskRCNN
 
     model = MaskRCNN(config)
@@ -157,7 +157,7 @@ def diffusion_case(tiny: bool = False) -> Case | str:
     """Return one step of a UNet as large as Stable Diffusion 1.5's, random weights.
 
     Returns:
-        The case, or why it is skipped.
+        The case, or the reason why it is skipped.
     """
     if importlib.util.find_spec("torch") is None:
         return "torch is not installed"

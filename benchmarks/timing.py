@@ -1,4 +1,4 @@
-"""Times side by side: cases take turns, so that a busy machine slows them all."""
+"""Time cases in turns, so that a busy machine slows all of them."""
 
 import statistics
 import time
@@ -10,13 +10,13 @@ Case = Callable[[], object]
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one case, turn by turn."""
+    """Seconds of one case in each turn."""
 
     seconds: Sequence[float]
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The median."""
         return statistics.median(self.seconds)
 
     @property
@@ -31,12 +31,12 @@ class Times:
 def take_turns(
     cases: Mapping[str, Case], repeats: int, uncounted: int = 1
 ) -> dict[str, Times]:
-    """Time cases turn by turn.
+    """Time cases in turns.
 
     Args:
         cases: by name.
         repeats: turns that are timed.
-        uncounted: turns before them, in which cases load, trace and allocate.
+        uncounted: turns before those, in which cases load, trace and allocate.
     """
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for turn in range(uncounted + repeats):
@@ -55,7 +55,7 @@ def table(title: str, times: Mapping[str, Times], unit: str, pairs: int = 1) -> 
         title: of the first column.
         times: of the cases.
         unit: the case that the others are multiples of.
-        pairs: in each case; figures are given per pair.
+        pairs: in each case; times are per pair.
     """
     lines = [
         f"| {title} | median, s | quartiles, s | x {unit} |",

@@ -1,4 +1,7 @@
-"""What the benchmarks print is reckoned right; what they measure is not tested."""
+"""The benchmarks' modules load, and their tables and counts are right."""
+
+import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,18 @@ from benchmarks.batches import Run, draw_plan, growth_table
 from benchmarks.single import covered
 from benchmarks.timing import Times, table, take_turns
 from tryon.batch.pairs import read_pairs
+
+SCRIPTS = sorted((Path(__file__).parents[1] / "benchmarks").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_every_benchmark_can_be_imported(script):
+    pytest.importorskip("cv2", reason="training samples need the extra 'train'")
+    if script.stem == "floor":
+        pytest.importorskip("openvino", reason="needs the extra 'fast'")
+    if script.stem == "diffusion":
+        pytest.importorskip("torch", reason="the diffusion UNet needs torch")
+    importlib.import_module(f"benchmarks.{script.stem}")
 
 
 def test_cases_take_turns_and_the_first_does_not_count():
