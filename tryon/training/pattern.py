@@ -1,9 +1,9 @@
 """Train the CycleGAN of one garment pattern.
 
-The segmenter cuts S1 out of the shop's pictures and S2 out of photos of people. Beside
-the unpaired CycleGAN losses, what the universal generator makes of S1 and each S2 is a
-paired target: it makes a few hundred steps on a CPU enough. Every sixth person is held
-out; the weights of the epoch that does best on them are kept.
+The segmenter cuts S1 out of the shop's pictures and S2 out of photos of people. Besides
+the unpaired CycleGAN losses, the universal generator's result for S1 and each S2 is a
+paired target, so that a few hundred steps on a CPU are enough. Every sixth person is held
+out; the weights of the epoch with the best score on them are kept.
 """
 
 import csv
@@ -15,44 +15,45 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclegan.config import CycleGANConfig, to_dict
+from cyclegan.config import CycleGANConfig
 from cyclegan.data import Garments, to_model_range, unpaired_batches
 from cyclegan.model import CycleGAN
-from cyclegan.train import resume, train
-from cyclegan.weights import load_weights, save_float16
+from cyclegan.train import resume
+from cyclegan.weights import load_weights
 from data_tools.augment.views import cutout_augmenter
 from tryon.correspond import UV_SIZE, chart_warp
 from tryon.errors import Refusal, TryOnError
-from tryon.files import write_image
 from tryon.frames import Frame, crop
 from tryon.images import read_photo
 from tryon.segment import Segmenter
 from tryon.stages import DetectedGarment, Garment, prepare, work_image
+from tryon.training.generator_run import card_facts, save_with_card, train_with_sheets
 from tryon.training.pattern_score import PatternJudge, split_users
 from tryon.training.run import open_board
 from tryon.training.texture import unwrap
 from tryon.transfer import UniversalTransfer, garment_uv
-from tryon.zoo import ModelCard, user_home, write_card
+from tryon.zoo import ModelCard, user_home
 
 SHIPPED_USERS = Path(__file__).parent / "users"
-SCORE = "held_out_score"
-TEXTURE = 512  # texels across the chart
+SCORE = "held_out_score"  # column of the log
+TEXTURE = 512  # side of the learned texture, texels: the whole front of the chart
+GREY = 127.0  # colour outside a photo
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
 class PatternRun:
-    """What a pattern is trained from.
+    """Inputs, outputs and length of a pattern's training.
 
     Attributes:
         name: of the pattern.
         shop: pictures of the garment.
         users: photos of people in short-sleeve tops.
         out_dir: gets checkpoint, log, sheets, TensorBoard files, weights and card.
-        epochs: in all, at most.
+        epochs: maximum, in total.
         steps_per_epoch: steps between checkpoints and sheets.
-        patience: epochs without a better held-out score after which training ends.
-        start: a pattern that the way to the pattern starts from; None starts at random.
+        patience: epochs without a better held-out score after which training stops.
+        start: pattern whose weights generator_a2b starts from; None for random ones.
     """
 
     name: str
@@ -66,7 +67,7 @@ class PatternRun:
 
     @property
     def weights(self) -> Path:
-        """Where the best weights are kept."""
+        """The file of the best weights."""
         return self.out_dir / f"{self.name}.weights.h5"
 
 
@@ -74,15 +75,15 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     """Replace folders by the pictures in them, sorted.
 
     Raises:
-        TryOnError: when nothing is left.
+        TryOnError: when there are no pictures.
     """
-    found: list[Path] = []
+    pictures: list[Path] = []
     for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else [path]
-        found += [p for p in inside if not path.is_dir() or _is_photo(p)]
-    if not found:
+        candidates = sorted(path.iterdir()) if path.is_dir() else [path]
+        pictures += [p for p in candidates if not path.is_dir() or _is_photo(p)]
+    if not pictures:
         raise TryOnError(f"{', '.join(map(str, paths))}: no pictures there")
-    return found
+    return pictures
 
 
 def _is_photo(path: Path) -> bool:
@@ -90,56 +91,52 @@ def _is_photo(path: Path) -> bool:
 
 
 def pattern_folder(name: str) -> Path:
-    """Return where a pattern of the user's own is trained."""
+    """Return the folder in which a user's pattern is trained."""
     return user_home() / "training" / name
 
 
-def find_garments(
-    segmenter: Segmenter,
-    paths: Sequence[Path],
-    skipped: Callable[[str], None],
-    done: Callable[[str], None],
+def segment_garments(
+    segmenter: Segmenter, paths: Sequence[Path], warn: Callable[[str], None]
 ) -> list[Garment]:
-    """Find the garment of each picture; pictures without one are told to `skipped`."""
+    """Segment the garment of each picture; `warn` gets a line for those without one."""
     garments = []
     for path in paths:
-        done(path.name)
         try:
             photo = read_photo(path)
         except Refusal as refusal:
-            skipped(str(refusal))
+            warn(str(refusal))
             continue
         work = work_image(photo)
-        found = segmenter(work)
-        if found is None:
-            skipped(f"{path}: no short-sleeve top was found")
+        detection = segmenter(work)
+        if detection is None:
+            warn(f"{path}: no short-sleeve top was found")
         else:
-            garments.append(prepare(DetectedGarment(photo, work, found)))
+            garments.append(prepare(DetectedGarment(photo, work, detection)))
     return garments
 
 
-def frame_all(garments: Sequence[Garment], config: CycleGANConfig) -> Garments:
-    """Return all garments as the CycleGAN takes them: all of them in frames."""
+def crop_garments(garments: Sequence[Garment], config: CycleGANConfig) -> Garments:
+    """Return the garments cropped and resized to the CycleGAN's input."""
     framed = [(g, Frame.around(g.box, config.image_size)) for g in garments]
-    images = [_as_picture(crop(frame, g.work, 127.0)) for g, frame in framed]
-    masks = [_mask(g, frame) for g, frame in framed]
+    images = [_to_uint8(crop(frame, g.work, GREY)) for g, frame in framed]
+    masks = [_crop_mask(g, frame) for g, frame in framed]
     if not config.texture:
         return Garments(images, masks)
     return Garments(images, masks, [garment_uv(g, frame) for g, frame in framed])
 
 
-def frame_targets(
+def render_targets(
     users: Sequence[Garment],
     shop: Sequence[Garment],
     config: CycleGANConfig,
     transfer: UniversalTransfer,
 ) -> Garments:
-    """Return a shop garment on each user, the users' frames as of `frame_all`.
+    """Return a shop garment on each user, cropped as by `crop_garments`.
 
-    With a texture the garment lies where the texture will: the universal generator's
-    light is to be learned, not how its warp differs.
+    With a texture, the garment is warped as the texture will be: the universal
+    generator's shading is to be learned, not the difference between the warps.
     """
-    drawn, masks = [], []
+    images, masks = [], []
     unwrapped = cache(lambda index: _unwrap(shop[index], transfer, UV_SIZE))
     for index, user in enumerate(users):
         frame = Frame.around(user.box, config.image_size)
@@ -147,23 +144,23 @@ def frame_targets(
         if config.texture:
             style = unwrapped(index % len(shop))
             out1 = replace(out1, warp=chart_warp(user), style=style)
-        # At the working size first: read straight through the frame, prints would alias.
+        # Rendered at the working size, then cropped: prints would alias in the frame.
         height, width = user.alpha.shape
-        colours = out1.draw(np.arange(height), np.arange(width))
-        drawn.append(_as_picture(crop(frame, colours, 127.0)))
-        masks.append(_mask(user, frame))
-    return Garments(drawn, masks)
+        colors = out1.draw(np.arange(height), np.arange(width))
+        images.append(_to_uint8(crop(frame, colors, GREY)))
+        masks.append(_crop_mask(user, frame))
+    return Garments(images, masks)
 
 
 def _unwrap(shop: Garment, transfer: UniversalTransfer, size: int) -> NDArray[np.uint8]:
-    return _as_picture(unwrap(shop, transfer.shading, size))
+    return _to_uint8(unwrap(shop, transfer.shading, size))
 
 
-def _as_picture(colours: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(colours), 0, 255).astype(np.uint8)
+def _to_uint8(colors: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(colors), 0, 255).astype(np.uint8)
 
 
-def _mask(garment: Garment, frame: Frame) -> NDArray[np.bool_]:
+def _crop_mask(garment: Garment, frame: Frame) -> NDArray[np.bool_]:
     return crop(frame, garment.detection.mask[..., None], 0.0)[..., 0] > 0.5
 
 
@@ -172,78 +169,82 @@ def train_pattern(
     segmenter: Segmenter,
     transfer: UniversalTransfer,
     config: CycleGANConfig,
-    tell: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> Iterator[dict[str, float]]:
-    """Train a pattern; resumes where an earlier run in `out_dir` stopped.
+    """Train a pattern; continues from an earlier run in `out_dir`.
 
     Args:
-        run: what to train from.
+        run: inputs, outputs and length.
         segmenter: cuts the garments out.
         transfer: makes the paired targets.
         config: the recipe.
-        tell: gets a line for each picture that is left out.
+        warn: gets a line for each picture that is left out.
 
     Yields:
-        The log of each epoch, with the figures of `PatternJudge`. After the last,
-        `<name>.weights.h5` (float16, the generator from shirts to the pattern, of the
-        best epoch) and `<name>.json` lie in `out_dir`.
+        The log of each epoch, with the metrics of `PatternJudge`. After the last,
+        `out_dir` has `<name>.weights.h5` (float16, generator_a2b of the best epoch) and
+        `<name>.json`.
 
     Raises:
         TryOnError: when no shop picture or no user photo shows a garment, or the pattern
             to start from has another architecture.
     """
-    shop = find_garments(segmenter, run.shop, tell, lambda name: None)
-    everyone = find_garments(segmenter, run.users, tell, lambda name: None)
-    for kind, found in (("shop pictures", shop), ("user photos", everyone)):
-        if not found:
+    shop = segment_garments(segmenter, run.shop, warn)
+    everyone = segment_garments(segmenter, run.users, warn)
+    for kind, garments in (("shop pictures", shop), ("user photos", everyone)):
+        if not garments:
             raise TryOnError(f"no short-sleeve top was found in the {kind}")
     users, held_out = split_users(everyone)
     judge = PatternJudge(held_out, shop[0], segmenter)
     model = CycleGAN(config)
     if not resume(model, run.out_dir):
-        begin(model, run.start, shop[0], transfer)
-    batches = unpaired_batches(
-        frame_all(users, config),
-        frame_all(shop, config),
-        batch_size=1,
-        seed=config.seed,
-        augment=cutout_augmenter(),
-        paired_b=frame_targets(users, shop, config, transfer)
-        if config.lambda_paired
-        else None,
-        start_step=model.step,
-    )
+        initialize_generator(model, run.start, shop[0], transfer)
+    batches = make_batches(users, shop, config, transfer, model.step)
     board = open_board(model.generator_a2b, run.out_dir)
 
     def measure() -> dict[str, float]:
-        figures = judge(model)
-        if not figures or figures[SCORE] > max(read_scores(run.out_dir), default=-1.0):
+        metrics = judge(model)
+        if not metrics or metrics[SCORE] > max(read_scores(run.out_dir), default=-1.0):
             save_pattern(model, run, len(users))
-        return figures
+        return metrics
 
-    def on_epoch(epoch: int, log: dict[str, float], sheet: NDArray[np.uint8]) -> None:
-        write_image(sheet, run.out_dir / f"sheet-{epoch:03d}.png")
-        if board is not None:
-            board.on_epoch_end(epoch, log)
-
-    for log in train(
-        model, batches, run.epochs, run.steps_per_epoch, run.out_dir, on_epoch, measure
-    ):
+    length = run.epochs, run.steps_per_epoch
+    for log in train_with_sheets(model, batches, *length, run.out_dir, measure, board):
         yield log
         if on_plateau(read_scores(run.out_dir), run.patience):
             break
 
 
-def begin(
+def make_batches(
+    users: Sequence[Garment],
+    shop: Sequence[Garment],
+    config: CycleGANConfig,
+    transfer: UniversalTransfer,
+    start_step: int,
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Return the batches from a step on, with targets if the config has paired loss."""
+    has_targets = bool(config.lambda_paired)
+    return unpaired_batches(
+        crop_garments(users, config),
+        crop_garments(shop, config),
+        batch_size=1,
+        seed=config.seed,
+        augment=cutout_augmenter(),
+        paired_b=render_targets(users, shop, config, transfer) if has_targets else None,
+        start_step=start_step,
+    )
+
+
+def initialize_generator(
     model: CycleGAN, start: ModelCard | None, shop: Garment, transfer: UniversalTransfer
 ) -> None:
-    """Give the generator that makes the pattern its first weights.
+    """Initialize generator_a2b of a new run.
 
     Args:
         model: the CycleGAN.
-        start: a pattern whose generator it starts from; None leaves it at random.
-        shop: the garment that its texture, if it has one, is taken from.
-        transfer: has the network that relieves the garment of its folds.
+        start: pattern whose weights it starts from; None keeps the random ones.
+        shop: garment whose texture it starts from, if it has one.
+        transfer: has the shading network, which removes the garment's folds.
 
     Raises:
         TryOnError: when the weights do not fit.
@@ -261,7 +262,7 @@ def begin(
 
 
 def read_scores(out_dir: Path) -> list[float]:
-    """Return the held-out scores in a run's log, epoch by epoch; none of no log."""
+    """Return the held-out scores in a run's log, one per epoch; empty without a log."""
     path = out_dir / "log.csv"
     if not path.is_file():
         return []
@@ -270,22 +271,16 @@ def read_scores(out_dir: Path) -> list[float]:
 
 
 def on_plateau(scores: Sequence[float], patience: int) -> bool:
-    """Tell whether the best score lies `patience` epochs or more back."""
+    """Tell whether the best score is `patience` epochs or more ago."""
     return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
 
 
 def save_pattern(model: CycleGAN, run: PatternRun, users: int) -> Path:
     """Write the pattern's weights and card; returns the card's path."""
     run.out_dir.mkdir(parents=True, exist_ok=True)
-    save_float16(model.generator_a2b, run.weights)
-    facts: dict[str, object] = {
-        "name": run.name,
-        "kind": "pattern",
-        "licence": "as the pictures it was trained on",
-        "config": to_dict(model.config),
-        "data": [f"{len(run.shop)} shop pictures", f"{users} user photos"],
-        "steps": model.step,
-    }
+    data = [f"{len(run.shop)} shop pictures", f"{users} user photos"]
+    licence = "as the pictures it was trained on"
+    facts = card_facts("pattern", model.config, data, model.step, run.name, licence)
     if run.start is not None:
         facts["start"] = run.start.values["name"]
-    return write_card(run.weights, facts)
+    return save_with_card(model.generator_a2b, run.weights, facts)

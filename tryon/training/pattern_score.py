@@ -1,4 +1,4 @@
-"""How good a pattern's generators are on people whom they were not trained on."""
+"""Metrics of a pattern's generators on held-out people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from tryon.segment import Segmenter
 from tryon.stages import WORK_SIZE, Garment
 from tryon.transfer import PatternTransfer, pattern_input
 
-HELD_OUT_EVERY = 6  # of the users; none of fewer
+HELD_OUT_EVERY = 6  # every sixth user is held out; of fewer than six, none
 
 
 def split_users(users: Sequence[Garment]) -> tuple[list[Garment], list[Garment]]:
-    """Part the users in those to train on and every sixth, which is held out."""
+    """Split the users into those to train on and every sixth, which is held out."""
     train = [user for i, user in enumerate(users) if (i + 1) % HELD_OUT_EVERY]
     return train, list(users[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
 
 
 @dataclass(frozen=True)
 class PatternJudge:
-    """Puts a pattern on people and measures the results.
+    """Applies a pattern to held-out people and measures the results.
 
     Attributes:
-        users: people, not trained on.
+        users: held-out people.
         shop: the pattern's garment.
-        segmenter: looks for the garment in the results.
+        segmenter: segments the results.
     """
 
     users: Sequence[Garment]
@@ -44,14 +44,14 @@ class PatternJudge:
 
         Returns:
             Means over the users: "held_out_style", the CIEDE2000 distance of palettes
-            to the shop's garment; "held_out_shape", the IoU of the garment found in the
-            result with S2; "held_out_cycle", how many grey levels the way there and
-            back misses S2 by; and "held_out_score" in [0, 1]: the shape times the share
-            of the way from S2's own colours to the pattern's. Nothing without users.
+            to the shop's garment; "held_out_shape", the IoU with S2 of the garment that
+            is segmented in the result; "held_out_cycle", the cycle error in grey levels;
+            and "held_out_score" in [0, 1]: the shape times the relative decrease of the
+            style's distance from S2's own. Empty without users.
         """
         if not self.users:
             return {}
-        # Once for all users: it reads the texture out of the generator.
+        # Once for all users: it evaluates the generator's texture.
         transfer = PatternTransfer(
             lambda s2: np.asarray(model.generator_a2b.predict_on_batch(s2)),
             model.config,
@@ -64,27 +64,27 @@ class PatternJudge:
         self, model: CycleGAN, transfer: PatternTransfer, user: Garment
     ) -> dict[str, float]:
         image = composite(user, transfer(user, None))
-        theirs = self.shop.work, self.shop.alpha
+        target = self.shop.work, self.shop.alpha
         alpha = user.full_alpha.astype(np.float32) / np.float32(255)
-        style = style_distance(image, alpha, *theirs)
-        own = style_distance(user.work, user.alpha, *theirs)
-        found = self.segmenter(shrink(image, WORK_SIZE))
-        shape = 0.0 if found is None else mask_iou(found.mask, user.detection.mask)
+        style = style_distance(image, alpha, *target)
+        before = style_distance(user.work, user.alpha, *target)
+        result = self.segmenter(shrink(image, WORK_SIZE))
+        shape = 0.0 if result is None else mask_iou(result.mask, user.detection.mask)
         return {
             "held_out_style": style,
             "held_out_shape": shape,
             "held_out_cycle": cycle_error(model, user),
-            "held_out_score": shape * max(0.0, 1 - style / max(own, 1e-6)),
+            "held_out_score": shape * max(0.0, 1 - style / max(before, 1e-6)),
         }
 
 
 def cycle_error(model: CycleGAN, user: Garment) -> float:
-    """Return how far S2 and its way to the pattern and back differ, mean grey levels."""
+    """Return the mean |difference| of S2 and its reconstruction, in grey levels."""
     frame = Frame.around(user.box, model.config.image_size)
-    seen = pattern_input(user, frame, model.config)
-    s2, mask = seen[..., :3], mask_in_frame(user, frame)[None, ..., None]
-    places = seen[..., -2:] if model.config.texture else None
-    there = model.generate(s2, mask, places)
-    back = model.reconstruct(there, mask, places)
-    away = np.abs(back - s2) * mask
-    return float(away.sum() / max(mask.sum() * 3, 1) * 127.5)
+    planes = pattern_input(user, frame, model.config)
+    s2, mask = planes[..., :3], mask_in_frame(user, frame)[None, ..., None]
+    uv = planes[..., -2:] if model.config.texture else None
+    fake = model.generate(s2, mask, uv)
+    cycled = model.reconstruct(fake, mask, uv)
+    error = np.abs(cycled - s2) * mask
+    return float(error.sum() / max(mask.sum() * 3, 1) * 127.5)

@@ -1,7 +1,7 @@
-"""Train the refiner: joins annotated photos, finds of Mask R-CNN, and network."""
+"""Train the refiner on annotated photos and on detections of a Mask R-CNN in them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,13 @@ from mrcnn.refiner.data import RefinerBatches, Region, corrupt_mask, random_regi
 from mrcnn.refiner.model import build_refiner
 from mrcnn.refiner.train import RefinerTrainer
 from mrcnn.runtime import Predictor
-from tryon.files import write_image
-from tryon.training.run import Trainee, TrainingRun, build_trainee, one_line, train
+from tryon.training.run import (
+    NetworkInTraining,
+    TrainingRun,
+    build_network,
+    report_user_errors,
+    train,
+)
 from tryon.training.samples.photos import TrainingPhotos, gather_photos
 from tryon.training.samples.refiner import RegionLoader, region_augmenter
 from tryon.training.samples.regions import (
@@ -22,62 +27,74 @@ from tryon.training.samples.regions import (
     collect_regions,
     region_shares,
 )
-from tryon.training.worst_cases import Case, draw_cases
+from tryon.training.worst_cases import Case, write_worst_cases
 
-TOPS_SHARE = 0.14  # of photos without masks that show a short-sleeve top
-WORST = 8  # cases in a picture
-FINDS = "finds.npz"
+DETECTIONS = "finds.npz"
+
+
+@dataclass(frozen=True)
+class RefinerSampleConfig:
+    """Mixture of the training samples."""
+
+    # Sampling weight of all photos without masks that show a short-sleeve top; the
+    # annotated photos have theirs from `gather_photos`.
+    unlabeled_weight: float = 0.14
+
+
+DEFAULT = RefinerSampleConfig()
 
 
 def train_refiner(
     run: TrainingRun,
     predictor: Callable[[], Predictor],
     tops: Sequence[Path] = (),
-    tell: Callable[[str], None] = lambda name: None,
+    on_photo: Callable[[str], None] = lambda name: None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Iterator[dict[str, float]]:
     """Train on annotated photos.
 
     Args:
         run: what to do; its config is a `RefinerConfig`.
-        predictor: opens the Mask R-CNN whose finds are refined.
+        predictor: opens the Mask R-CNN whose detections are refined.
         tops: photos that show a short-sleeve top, without masks.
-        tell: called with every photo's name while finds are looked for.
+        on_photo: called with each photo's name when its garments are detected.
         on_step: called after every step.
 
     Yields:
-        The log row of every epoch; with enough photos to hold some out also
+        The log row of every epoch; if there are enough photos to hold some out, with
         `held_out_iou`, the mean over their garments.
 
     Raises:
         TryOnError: as `train_segmenter`.
     """
-    yield from one_line(_train(run, predictor, tops, tell, on_step))
+    yield from report_user_errors(_train(run, predictor, tops, on_photo, on_step))
 
 
 def _train(
     run: TrainingRun,
     predictor: Callable[[], Predictor],
     tops: Sequence[Path],
-    tell: Callable[[str], None],
+    on_photo: Callable[[str], None],
     on_step: Callable[[], None],
+    samples: RefinerSampleConfig = DEFAULT,
 ) -> Iterator[dict[str, float]]:
     config, seed = run.config, run.recipe.seed
     assert isinstance(config, RefinerConfig)
     data = gather_photos(run.data, seed)
-    weak = [AnnotatedPhoto(path, "tops") for path in tops]
+    unlabeled = [AnnotatedPhoto(path, "tops") for path in tops]
     run.out_dir.mkdir(parents=True, exist_ok=True)
-    finds = find_regions(run.out_dir, predictor, data, weak, tell)
-    trainee = build_trainee(run, lambda: make_trainee(run))
-    load = RegionLoader([*data.photos, *weak], finds)
-    photo_shares = [*data.shares, *([TOPS_SHARE / max(len(weak), 1)] * len(weak))]
-    shares = region_shares(finds.candidates, photo_shares)
+    detections = detect_regions(run.out_dir, predictor, data, unlabeled, on_photo)
+    network = build_network(run, lambda: make_network(run))
+    load = RegionLoader([*data.photos, *unlabeled], detections)
+    weight = samples.unlabeled_weight / max(len(unlabeled), 1)
+    weights = [*data.shares, *([weight] * len(unlabeled))]
+    weights = region_shares(detections.candidates, weights)
     augment = region_augmenter(data.photos, seed)
 
     def make_batches(epoch: int, steps: int) -> RefinerBatches:
         return RefinerBatches(
             load,
-            shares,
+            weights,
             config.image_size,
             run.recipe.batch_size,
             steps,
@@ -88,52 +105,49 @@ def _train(
             epoch,
         )
 
-    def look(epoch: int) -> dict[str, float]:
-        return look_at_worst(trainee.model, data.held_out, run.out_dir, epoch)
+    def evaluate(epoch: int) -> dict[str, float]:
+        return evaluate_held_out(network.model, data.held_out, run.out_dir, epoch)
 
-    data = replace(data, photos=[*data.photos, *weak])
-    yield from train(run, trainee, data, make_batches, look, on_step)
+    data = replace(data, photos=[*data.photos, *unlabeled])
+    yield from train(run, network, data, make_batches, evaluate, on_step)
 
 
-def make_trainee(run: TrainingRun) -> Trainee:
+def make_network(run: TrainingRun) -> NetworkInTraining:
     """Build the refiner with its losses."""
     config = run.config
     assert isinstance(config, RefinerConfig)
     model = RefinerTrainer(config, run.recipe)
-    return Trainee("refiner", model, lambda: build_refiner(config), lambda m: m.network)
+    return NetworkInTraining(
+        "refiner", model, lambda: build_refiner(config), lambda m: m.network
+    )
 
 
-def find_regions(
+def detect_regions(
     out_dir: Path,
     predictor: Callable[[], Predictor],
     data: TrainingPhotos,
     tops: Sequence[AnnotatedPhoto],
-    tell: Callable[[str], None],
+    on_photo: Callable[[str], None],
 ) -> TrainingRegions:
-    """Look for regions, or read those that a run before in this folder found."""
-    path, photos = out_dir / FINDS, [*data.photos, *tops]
-    finds = TrainingRegions.load(path, photos)
-    if finds is None:
-        finds = collect_regions(predictor(), data.photos, tops, tell)
-        finds.save(path, photos)
-    return finds
+    """Detect the garments of all photos, or load what an earlier run here detected."""
+    path, photos = out_dir / DETECTIONS, [*data.photos, *tops]
+    regions = TrainingRegions.load(path, photos)
+    if regions is None:
+        regions = collect_regions(predictor(), data.photos, tops, on_photo)
+        regions.save(path, photos)
+    return regions
 
 
-def look_at_worst(
+def evaluate_held_out(
     model: RefinerTrainer, photos: Sequence[AnnotatedPhoto], out_dir: Path, epoch: int
 ) -> dict[str, float]:
-    """Write the held-out garments with the least IoU; returns the mean over all."""
+    """Write a sheet of the worst held-out garments; returns the mean IoU over all."""
     cases = [case for photo in photos for case in judge_garments(model, photo)]
-    if not cases:
-        return {}
-    cases.sort(key=lambda case: case.iou)
-    (out_dir / "worst").mkdir(exist_ok=True)
-    write_image(draw_cases(cases[:WORST]), out_dir / "worst" / f"epoch-{epoch:03d}.jpg")
-    return {"held_out_iou": float(np.mean([case.iou for case in cases]))}
+    return write_worst_cases(cases, out_dir, epoch)
 
 
 def judge_garments(model: RefinerTrainer, photo: AnnotatedPhoto) -> Iterator[Case]:
-    """Draw a photo's garments from spoilt hints, the same ones at every call."""
+    """Refine a photo's garments from corrupted masks, the same ones at every call."""
     size, image = model.config.image_size, photo.image()
     for index, garment in enumerate(photo.garments()):
         rng = np.random.default_rng(index)
@@ -143,5 +157,5 @@ def judge_garments(model: RefinerTrainer, photo: AnnotatedPhoto) -> Iterator[Cas
         hint = corrupt_mask(truth, rng)
         views = np.dstack([view.image, 255 * hint]).astype(np.float32)
         logits = np.asarray(model.network.predict_on_batch(views[None])["masks"][0])
-        guess = logits.repeat(2, 0).repeat(2, 1) > 0
-        yield Case(view.image, truth > 0.5, guess, mask_iou(guess, truth > 0.5))
+        mask = logits.repeat(2, 0).repeat(2, 1) > 0
+        yield Case(view.image, truth > 0.5, mask, mask_iou(mask, truth > 0.5))

@@ -1,4 +1,4 @@
-"""What the trainings of both networks of the segmenter share: a run, stage by stage."""
+"""Training run of an mrcnn network: stages, checkpoint, log, weights and card."""
 
 import dataclasses
 import importlib.util
@@ -22,25 +22,25 @@ from tryon.files import write_text
 from tryon.training.samples.photos import DataChoice, TrainingPhotos
 from tryon.zoo import write_card
 
-STEPS_PER_EPOCH = 100
+STEPS_PER_EPOCH = 100  # maximum; a checkpoint and a row of the log are written per epoch
 _log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRun:
-    """A training run.
+    """Inputs, outputs and recipe of a training run.
 
     Attributes:
         data: the photos.
         out_dir: gets the checkpoint (`mrcnn.checkpoint`), `config.json`, `worst/` with a
-            picture an epoch, `tensorboard/`, and at the end the weights (float16, the
-            averages where the recipe keeps them) with their card.
-        config: the network.
-        recipe: the training.
+            sheet per epoch, `tensorboard/`, and at the end the weights (float16, their
+            averages if the recipe has any) with their card.
+        config: of the network.
+        recipe: of the training.
         backbone: ImageNet weights of the backbone; None starts it at random.
         start: weights of a whole network to start from.
-        resume: go on from the checkpoint in `out_dir`.
-        workers: threads that draw batches.
+        resume: continue from the checkpoint in `out_dir`.
+        workers: threads that make batches.
     """
 
     data: DataChoice
@@ -54,100 +54,102 @@ class TrainingRun:
 
     @property
     def steps(self) -> int:
-        """Steps of the whole run."""
+        """Number of steps of the whole run."""
         return sum(epoch.steps for epoch in plan_epochs(self.recipe, STEPS_PER_EPOCH))
 
 
 @dataclasses.dataclass(frozen=True)
-class Trainee:
-    """A network in training.
+class NetworkInTraining:
+    """A network and the model that trains it.
 
     Attributes:
         name: of its weights file and its card.
-        model: what `fit` trains; has `config`, `backbone` and `seed`.
-        network: builds the network that ships, without training parts.
-        part: picks that network out of the model.
+        model: trained by `fit`; has `config`, `backbone` and `seed`.
+        build: builds the network that is shipped, without training parts.
+        extract: returns that network from the model.
     """
 
     name: str
     model: keras.Model
-    network: Callable[[], keras.Model]
-    part: Callable[[keras.Model], keras.Model] = lambda model: model
+    build: Callable[[], keras.Model]
+    extract: Callable[[keras.Model], keras.Model] = lambda model: model
 
     @property
-    def trained(self) -> keras.Model:
-        """The part of the model that ships."""
-        return self.part(self.model)
+    def network(self) -> keras.Model:
+        """The part of the model that is shipped."""
+        return self.extract(self.model)
 
 
-def build_trainee(run: TrainingRun, build: Callable[[], Trainee]) -> Trainee:
-    """Build a network in the recipe's precision, with the weights it starts from."""
+def build_network(
+    run: TrainingRun, build: Callable[[], NetworkInTraining]
+) -> NetworkInTraining:
+    """Build a network in the recipe's precision, with its initial weights."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(run.recipe.precision)
     keras.utils.set_random_seed(run.recipe.seed)
     try:
-        trainee = build()
+        network = build()
     finally:
         keras.config.set_dtype_policy(before)
     if run.backbone is not None:
-        load_imagenet(trainee.model.backbone, str(run.backbone))
+        load_imagenet(network.model.backbone, str(run.backbone))
     if run.start is not None:
-        trainee.trained.load_weights(run.start)
-    return trainee
+        network.network.load_weights(run.start)
+    return network
 
 
 def train(
     run: TrainingRun,
-    trainee: Trainee,
+    network: NetworkInTraining,
     data: TrainingPhotos,
     make_batches: Callable[[int, int], keras.utils.PyDataset],
-    look: Callable[[int], dict[str, float]],
+    evaluate: Callable[[int], dict[str, float]],
     on_step: Callable[[], None],
 ) -> Iterator[dict[str, float]]:
     """Train all stages, then write weights and card.
 
     Args:
-        run: what to do.
-        trainee: the network.
+        run: inputs, outputs and recipe.
+        network: the network.
         data: the photos of `run.data`.
-        make_batches: gives the batches of an epoch from its number and steps.
-        look: judges the network on held-out photos after an epoch.
+        make_batches: returns the batches of an epoch from its number and steps.
+        evaluate: measures the network on held-out photos after an epoch.
         on_step: called after every step.
 
     Yields:
         The log row of every epoch.
     """
     rows = run_stages(
-        trainee.model,
+        network.model,
         run.recipe,
         make_batches,
         run.out_dir,
         STEPS_PER_EPOCH,
         run.resume,
-        settings={"data": _described(run.data, data)},
-        evaluate=look,
+        settings={"data": _describe_data(run.data, data)},
+        evaluate=evaluate,
         callbacks=(_StepCallback(on_step),),
     )
-    board = open_board(trainee.model, run.out_dir)
+    board = open_board(network.model, run.out_dir)
     for row in rows:
         text = json.dumps(dataclasses.asdict(run.config), indent=1)
         write_text(text + "\n", run.out_dir / "config.json")
         if board is not None:
             board.on_epoch_end(int(row["epoch"]), dict(row))
         yield row
-    save_trained(run, trainee, data.photos)
+    save_trained(run, network, data.photos)
 
 
-def one_line(rows: Iterator[dict[str, float]]) -> Iterator[dict[str, float]]:
-    """Pass rows on; what users can mend becomes a `TryOnError`."""
+def report_user_errors(rows: Iterator[dict[str, float]]) -> Iterator[dict[str, float]]:
+    """Pass rows on; errors that a user can correct become `TryOnError`."""
     try:
         yield from rows
     except (FileNotFoundError, DataError, RunError) as error:
         raise TryOnError(str(error)) from error
 
 
-def _described(choice: DataChoice, data: TrainingPhotos) -> dict[str, object]:
-    """Return what a resumed run must have in common with the run before, as to data."""
+def _describe_data(choice: DataChoice, data: TrainingPhotos) -> dict[str, object]:
+    """Return the description of the data that must be unchanged in a resumed run."""
     return {
         "photos": len(data.photos),
         "weights": [part.weight for part in choice.parts],
@@ -157,19 +159,19 @@ def _described(choice: DataChoice, data: TrainingPhotos) -> dict[str, object]:
 
 
 class _StepCallback(keras.callbacks.Callback):
-    """Tells of every step."""
+    """Calls a function after every step."""
 
     def __init__(self, on_step: Callable[[], None]):
         super().__init__()
         self._on_step = on_step
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Tell."""
+        """Call the function."""
         self._on_step()
 
 
 def open_board(model: keras.Model, out_dir: Path) -> keras.callbacks.TensorBoard | None:
-    """Return what writes `tensorboard/`; None, with a note, where nothing can."""
+    """Return a writer of `tensorboard/`; None, with a warning, where unavailable."""
     has_package = importlib.util.find_spec("tensorboard") is not None
     if keras.backend.backend() != "tensorflow" or not has_package:
         _log.warning(
@@ -182,15 +184,15 @@ def open_board(model: keras.Model, out_dir: Path) -> keras.callbacks.TensorBoard
 
 
 def save_trained(
-    run: TrainingRun, trainee: Trainee, photos: Sequence[AnnotatedPhoto]
+    run: TrainingRun, network: NetworkInTraining, photos: Sequence[AnnotatedPhoto]
 ) -> None:
     """Write the trained weights, float16 and without the optimizer, and their card."""
-    shipped = trainee.network()
-    with averaged_weights(trainee.model):
-        shipped.set_weights(trainee.trained.get_weights())
-    weights = run.out_dir / f"{trainee.name}.weights.h5"
+    shipped = network.build()
+    with averaged_weights(network.model):
+        shipped.set_weights(network.network.get_weights())
+    weights = run.out_dir / f"{network.name}.weights.h5"
     save_float16(shipped, weights)
-    write_card(weights, card_facts(trainee.name, run, photos))
+    write_card(weights, card_facts(network.name, run, photos))
 
 
 def card_facts(

@@ -1,20 +1,21 @@
-"""Fine-tune the Mask R-CNN: joins annotated photos, augmentation and network."""
+"""Train the Mask R-CNN on annotated photos."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from data_tools.annotations import AnnotatedPhoto
 from mrcnn.config import MaskRCNNConfig
 from mrcnn.data import TrainingBatches
 from mrcnn.model import MaskRCNN
-from tryon.files import write_image
-from tryon.training.run import Trainee, TrainingRun, build_trainee, one_line, train
+from tryon.training.run import (
+    NetworkInTraining,
+    TrainingRun,
+    build_network,
+    report_user_errors,
+    train,
+)
 from tryon.training.samples.photos import ExampleLoader, example_augmenter, gather_photos
-from tryon.training.worst_cases import draw_cases, judge_case
-
-WORST = 8  # cases in a picture
+from tryon.training.worst_cases import judge_case, write_worst_cases
 
 
 def train_segmenter(
@@ -27,14 +28,14 @@ def train_segmenter(
         on_step: called after every step.
 
     Yields:
-        The log row of every epoch; with enough photos to hold some out also
+        The log row of every epoch; if there are enough photos to hold some out, with
         `held_out_iou`, the mean over them.
 
     Raises:
-        TryOnError: when there are no photos, a file is not as expected, or the run in
-            `out_dir` cannot be resumed.
+        TryOnError: when there are no photos, a file is invalid, or the run in `out_dir`
+            cannot be resumed.
     """
-    yield from one_line(_train(run, on_step))
+    yield from report_user_errors(_train(run, on_step))
 
 
 def _train(run: TrainingRun, on_step: Callable[[], None]) -> Iterator[dict[str, float]]:
@@ -42,9 +43,9 @@ def _train(run: TrainingRun, on_step: Callable[[], None]) -> Iterator[dict[str, 
     assert isinstance(config, MaskRCNNConfig)
     data = gather_photos(run.data, run.recipe.seed)
     run.out_dir.mkdir(parents=True, exist_ok=True)
-    trainee = build_trainee(
+    network = build_network(
         run,
-        lambda: Trainee(
+        lambda: NetworkInTraining(
             "segmenter", MaskRCNN(config, run.recipe), lambda: MaskRCNN(config)
         ),
     )
@@ -52,28 +53,23 @@ def _train(run: TrainingRun, on_step: Callable[[], None]) -> Iterator[dict[str, 
 
     def make_batches(epoch: int, steps: int) -> TrainingBatches:
         nonlocal augment
-        if augment is None:  # takes a while: not before the run is known to go on
+        if augment is None:  # slow: not before the run is known to continue
             augment = example_augmenter(data.photos, run.recipe.seed)
         size = config.image_size
         return TrainingBatches(
             load, data.shares, size, run.recipe, steps, augment, run.workers, epoch
         )
 
-    def look(epoch: int) -> dict[str, float]:
-        return look_at_worst(trainee.model, data.held_out, run.out_dir, epoch)
+    def evaluate(epoch: int) -> dict[str, float]:
+        return evaluate_held_out(network.model, data.held_out, run.out_dir, epoch)
 
-    yield from train(run, trainee, data, make_batches, look, on_step)
+    yield from train(run, network, data, make_batches, evaluate, on_step)
 
 
-def look_at_worst(
+def evaluate_held_out(
     model: MaskRCNN, photos: Sequence[AnnotatedPhoto], out_dir: Path, epoch: int
 ) -> dict[str, float]:
-    """Write the held-out photos with the least IoU; returns the mean over all."""
-    if not photos:
-        return {}
+    """Write a sheet of the worst held-out photos; returns the mean IoU over all."""
     load = ExampleLoader(photos)
     cases = [judge_case(model, load(index)) for index in range(len(photos))]
-    cases.sort(key=lambda case: case.iou)
-    (out_dir / "worst").mkdir(exist_ok=True)
-    write_image(draw_cases(cases[:WORST]), out_dir / "worst" / f"epoch-{epoch:03d}.jpg")
-    return {"held_out_iou": float(np.mean([case.iou for case in cases]))}
+    return write_worst_cases(cases, out_dir, epoch)

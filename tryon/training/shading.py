@@ -1,27 +1,38 @@
-"""Train the shading network on garments whose light is known.
+"""Train the shading network on garments whose shading is known.
 
-What a sample shows, and where its truth comes from: `tryon.shading_samples`.
+How samples and their ground truth are made: `tryon.training.samples.shading`.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cyclegan.config import ShadingConfig, to_dict
+from cyclegan.config import ShadingConfig
 from cyclegan.data import sampled_batches
 from cyclegan.shading import ShadingTrainer
-from cyclegan.train import resume, train
-from cyclegan.weights import load_weights, save_float16
 from data_tools.folders import read_folder
 from data_tools.paint import designs
-from tryon.files import write_image
+from tryon.training.generator_run import (
+    card_facts,
+    resume_or_start,
+    save_with_card,
+    train_with_sheets,
+)
 from tryon.training.samples.relit_pairs import find_renders
 from tryon.training.samples.shading import light_garments, shading_sample
-from tryon.zoo import write_card
 
-PHOTO_SHARE = 0.5  # of the samples that show a real photo, where there are any
+
+@dataclass(frozen=True)
+class ShadingSampleConfig:
+    """Mixture of the training samples."""
+
+    photo_share: float = 0.5  # of samples that show a real photo, if there are any
+
+
+DEFAULT = ShadingSampleConfig()
 
 
 def train_shading(
@@ -31,67 +42,49 @@ def train_shading(
     epochs: int,
     steps_per_epoch: int,
     batch_size: int = 8,
-    looks: int = 3,
+    views: int = 3,
     photos: Sequence[Path] = (),
     start: Path | None = None,
+    samples: ShadingSampleConfig = DEFAULT,
 ) -> Iterator[dict[str, float]]:
-    """Train, one epoch a yield; the weights and their card end in `out_dir`.
+    """Train, one epoch per yield; at the end `out_dir` has the weights and their card.
 
     Args:
         folders: of renders.
         out_dir: gets checkpoint, log.csv, a sheet per epoch, weights and card.
         config: the recipe.
-        epochs: in all, those of an earlier run in `out_dir` included.
+        epochs: in total, those of an earlier run in `out_dir` included.
         steps_per_epoch: steps between checkpoints.
-        batch_size: pictures a step.
-        looks: frames of each garment.
-        photos: folders of annotated photos; plain tops are taken.
-        start: weights to go on from; None starts from a seed.
+        batch_size: samples per step.
+        views: of each garment, with random frames.
+        photos: folders of annotated photos, whose plain tops are used.
+        start: weights to start from; None starts from a seed.
+        samples: mixture of the samples.
     """
     stems = find_renders(folders, "train")
     annotated = [photo for folder in photos for photo in read_folder(folder, "train")]
     size, seed = config.image_size, config.seed
-    garments = list(light_garments(stems, annotated, size, looks, seed))
+    garments = list(light_garments(stems, annotated, size, views, seed))
     rendered = [garment for garment in garments if garment.drawn]
     real = [garment for garment in garments if not garment.drawn]
     textures = [designs.read_texture(s.with_name(s.name + ".tex.jpg")) for s in stems]
     trainer = ShadingTrainer(config)
-    if not resume(trainer, out_dir) and start is not None:
-        load_weights(trainer.network, start)
+    resume_or_start(trainer, trainer.network, out_dir, start)
 
-    def draw(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-        kind = real if real and rng.random() < PHOTO_SHARE else rendered
+    def sample(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+        kind = real if real and rng.random() < samples.photo_share else rendered
         design = designs.vary_design(textures[rng.integers(len(textures))], rng)
         scene = garments[rng.integers(len(garments))].photo
         return shading_sample(kind[rng.integers(len(kind))], design, scene, rng)
 
-    def on_epoch(epoch: int, log: dict[str, float], sheet: NDArray[np.uint8]) -> None:
-        del log
-        write_image(sheet, out_dir / f"sheet-{epoch:03d}.png")
-
-    batches = sampled_batches(draw, batch_size, seed, trainer.step)
-    yield from train(trainer, batches, epochs, steps_per_epoch, out_dir, on_epoch)
-    weights = out_dir / "shading.weights.h5"
-    save_float16(trainer.network, weights)
-    counts = len(rendered) // looks, len(real) // looks
-    write_card(weights, shading_card(config, counts, trainer.step, batch_size))
-
-
-def shading_card(
-    config: ShadingConfig, counts: tuple[int, int], steps: int, batch_size: int
-) -> dict[str, object]:
-    """Return the facts of the card; counts are of rendered and of real garments."""
-    rendered, real = counts
-    return {
-        "name": "shading",
-        "kind": "shading",
-        "licence": "Apache-2.0",
-        "config": to_dict(config),
-        "data": [
-            f"{rendered} rendered tees, worn and in shop pictures, painted anew (this "
-            "project's own)",
-            f"{real} plain tops of photos, painted anew",
-        ],
-        "steps": steps,
-        "batch_size": batch_size,
-    }
+    batches = sampled_batches(sample, batch_size, seed, trainer.step)
+    yield from train_with_sheets(trainer, batches, epochs, steps_per_epoch, out_dir)
+    tees, tops = len(rendered) // views, len(real) // views
+    data = [
+        f"{tees} rendered tees, worn and in shop pictures, painted anew (this project's "
+        "own)",
+        f"{tops} plain tops of photos, painted anew",
+    ]
+    facts = card_facts("shading", config, data, trainer.step)
+    facts["batch_size"] = batch_size
+    save_with_card(trainer.network, out_dir / "shading.weights.h5", facts)

@@ -15,7 +15,7 @@ from mrcnn.chart.data import Charted
 from mrcnn.config import ChartConfig, Stage, TrainConfig
 from mrcnn.refiner.model import build_refiner
 from tryon.errors import TryOnError
-from tryon.training.chart import take_features, train_chart
+from tryon.training.chart import load_features, train_chart
 from tryon.training.run import TrainingRun
 from tryon.training.samples.chart import (
     ChartLoader,
@@ -207,11 +207,11 @@ def test_features_come_from_a_refiner_of_the_same_backbone(tmp_path):
     values = dataclasses.asdict(config)
     card = load_card(write_card(weights, {**facts, "config": values}))
     trainer = ChartTrainer(TINY)
-    take_features(trainer, card)
-    theirs = refiner.get_layer("mobilenet_v2_backbone").get_weights()
-    for mine, other in zip(trainer.backbone.get_weights(), theirs, strict=True):
-        np.testing.assert_allclose(mine, other, rtol=2e-3, atol=1e-4)
+    load_features(trainer, card)
+    expected = refiner.get_layer("mobilenet_v2_backbone").get_weights()
+    for copied, saved in zip(trainer.backbone.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(copied, saved, rtol=2e-3, atol=1e-4)
     other = {**values, "backbone": "resnet50"}
     card = load_card(write_card(weights, {**facts, "config": other}))
     with pytest.raises(TryOnError, match="resnet50"):
-        take_features(trainer, card)
+        load_features(trainer, card)

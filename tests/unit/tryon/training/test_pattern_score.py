@@ -1,4 +1,4 @@
-"""Patterns are judged on people whom they were not trained on."""
+"""Patterns are scored on held-out people."""
 
 import csv
 from types import SimpleNamespace
@@ -8,7 +8,12 @@ import pytest
 
 from cyclegan.config import CycleGANConfig
 from tryon.stages import DetectedGarment, prepare
-from tryon.training.pattern import frame_all, frame_targets, on_plateau, read_scores
+from tryon.training.pattern import (
+    crop_garments,
+    on_plateau,
+    read_scores,
+    render_targets,
+)
 from tryon.training.pattern_score import PatternJudge, cycle_error, split_users
 from tryon.types import GarmentMask, Instance, Photo
 
@@ -27,7 +32,7 @@ def garment(colour):
 
 
 class Paints:
-    """A generator that paints everything in one colour; none keeps it as it is."""
+    """A generator whose output has one colour; without one it returns its input."""
 
     def __init__(self, colour=None):
         self.colour = colour
@@ -65,22 +70,22 @@ def test_the_patterns_colours_in_the_shirts_shape_score_one():
     assert figures["held_out_score"] > 0.9
 
 
-def test_no_change_scores_nothing():
+def test_no_change_scores_zero():
     user = garment(RED)
     figures = judge(user, user.detection)(model())
     assert figures["held_out_score"] == pytest.approx(0, abs=0.02)
     assert figures["held_out_style"] > 20
 
 
-def test_a_shirt_that_is_found_no_more_scores_nothing():
+def test_a_result_without_a_detection_scores_zero():
     figures = judge(garment(RED), None)(model(BLUE))
     assert figures["held_out_shape"] == figures["held_out_score"] == 0
 
 
 def test_the_cycle_error_is_in_grey_levels():
     user = garment(RED)
-    lost = cycle_error(model(BLUE, (100, 40, 40)), user)
-    assert lost == pytest.approx(100 / 3, abs=2)
+    error = cycle_error(model(BLUE, (100, 40, 40)), user)
+    assert error == pytest.approx(100 / 3, abs=2)
 
 
 def test_every_sixth_is_held_out():
@@ -110,23 +115,24 @@ def test_scores_come_from_the_log(tmp_path):
 def test_the_paired_target_is_the_transfer_in_the_users_frame():
     """Fine checks of the result are averaged, not picked at random."""
     users, shop = [garment((200, 30, 30)), garment((30, 30, 200))], garment((9, 200, 9))
-    seen = []
+    pairs = []
 
     class Checks:
         def draw(self, ys, xs):
             light = (np.rint(ys).astype(int)[:, None] + np.rint(xs).astype(int)) % 2
             return np.repeat(light[..., None] * np.float32(255), 3, axis=-1)
 
-    def transfer(user, mine):
-        seen.append((user, mine))
+    def transfer(user, shop):
+        pairs.append((user, shop))
         return Checks()
 
     config = CycleGANConfig(image_size=16)
-    made = frame_targets(users, [shop], config, transfer)
-    assert seen == [(users[0], shop), (users[1], shop)]
-    assert [image.shape for image in made.images] == [(16, 16, 3)] * 2
-    own = frame_all(users, config)
-    for mask, mine, image in zip(own.masks, made.masks, made.images, strict=True):
-        np.testing.assert_array_equal(mask, mine)
+    targets = render_targets(users, [shop], config, transfer)
+    assert pairs == [(users[0], shop), (users[1], shop)]
+    assert [image.shape for image in targets.images] == [(16, 16, 3)] * 2
+    inputs = crop_garments(users, config)
+    rows = zip(inputs.masks, targets.masks, targets.images, strict=True)
+    for mask, target_mask, image in rows:
+        np.testing.assert_array_equal(mask, target_mask)
         assert np.abs(image[mask].mean() - 127.5) < 20
         assert image[mask].std() < 80, "straight through the frame it would be 127"

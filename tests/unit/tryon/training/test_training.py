@@ -44,7 +44,7 @@ def test_train_universal_resumes_and_ships_a_card(renders, tmp_path):
     out = tmp_path / "out"
     for epochs in (1, 2):
         rows = list(
-            train_universal.train_universal([renders], out, config, epochs, 2, 2, looks=1)
+            train_universal.train_universal([renders], out, config, epochs, 2, 2, views=1)
         )
         assert len(rows) == 1
         assert rows[0]["step"] == 2 * epochs
@@ -175,13 +175,13 @@ def test_bad_photos_are_left_out(renders, caplog):
         load(0)
 
 
-def test_a_case_of_nothing():
+def test_a_case_without_ground_truth():
     blank = np.zeros((8, 8, 3), np.uint8)
     nothing = np.zeros((8, 8), bool)
     sheet = draw_cases([Case(blank, nothing, ~nothing, 0.0)])
     assert sheet.shape == (206, 3 * 206, 3)
-    assert sheet[100, 300].tolist() == [0, 0, 0]  # truth: nothing
-    assert sheet[100, 500, 1] > 90  # guess: everything
+    assert sheet[100, 300].tolist() == [0, 0, 0]  # truth: empty
+    assert sheet[100, 500, 1] > 90  # prediction: everything
 
 
 def test_expand_takes_pictures_alone(renders):

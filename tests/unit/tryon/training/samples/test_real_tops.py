@@ -49,4 +49,4 @@ def test_cutouts_are_drawn_either_way_round(tmp_path):
 def test_an_adversarial_loss_wants_real_tops(renders, tmp_path):
     config = UniversalConfig(image_size=32, filters=16, blocks=1, lambda_adversarial=0.1)
     with pytest.raises(TryOnError, match="no photo shows a large top"):
-        list(train_universal([renders], tmp_path / "out", config, 1, 1, 2, looks=1))
+        list(train_universal([renders], tmp_path / "out", config, 1, 1, 2, views=1))
