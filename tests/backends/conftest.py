@@ -11,6 +11,42 @@ import pytest
 
 BACKENDS = ("tensorflow", "jax", "torch")
 ROOT = Path(__file__).resolve().parents[2]
+# Comes before every script.
+PRELUDE = """
+import json, sys
+from pathlib import Path
+import keras
+import numpy as np
+
+class Repeated(keras.utils.PyDataset):
+    def __init__(self, batch, steps):
+        super().__init__()
+        self.batch, self.steps = batch, steps
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        return (self.batch,)
+
+def write(model, inputs, folder):
+    found = model.predict_on_batch(inputs)
+    model.save_weights(folder / "model.weights.h5")
+    np.savez(folder / "written.npz", **found)
+    return found
+
+def read_errors(model, inputs, folders, select=lambda written: ...):
+    errors = []
+    for folder in folders:
+        model.load_weights(folder / "model.weights.h5")
+        written = np.load(folder / "written.npz")
+        found = model.predict_on_batch(inputs)
+        rows = select(written)
+        errors.append({
+            name: float(np.abs(np.asarray(found[name]) - written[name])[rows].max())
+            for name in found})
+    return errors
+"""
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +68,7 @@ def run_script():
             "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiles sooner
         }
         done = subprocess.run(
-            [sys.executable, "-c", script, *map(str, arguments)],
+            [sys.executable, "-c", PRELUDE + script, *map(str, arguments)],
             env=environment,
             capture_output=True,
             text=True,

@@ -1,11 +1,8 @@
-"""Averages beside the weights, under each backend: none may share the other's memory."""
+"""Averages of the weights, under each backend: they must not share their memory."""
 
 import pytest
 
 SCRIPT = """
-import sys
-import keras
-import numpy as np
 from mrcnn.train import AveragedAdamW, averaged_weights
 
 model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])

@@ -5,9 +5,6 @@ import pytest
 BACKENDS = ("tensorflow", "jax", "torch")
 
 SCRIPT = """
-import json, sys
-from pathlib import Path
-import numpy as np
 from cyclegan.config import CycleGANConfig, ShadingConfig, UniversalConfig
 from cyclegan.model import CycleGAN
 from cyclegan.networks import build_generator
@@ -25,14 +22,14 @@ def picture(channels=3):
 mask = np.zeros((2, 32, 32, 1), "float32")
 mask[:, 8:24, 8:24] = 1
 image, places = picture(), picture(2)
-seen = np.concatenate([image, places], axis=-1)  # what the pattern's generator takes
+planes = np.concatenate([image, places], axis=-1)  # the generator's input
 if task == "read":
     steps, errors = [], {"full": [], "half": []}
     for folder in folders:
         for name in errors:
             model = build_generator(config)
             load_weights(model, folder / f"{name}.weights.h5")
-            out = model.predict_on_batch(seen) - np.load(folder / "written.npy")
+            out = model.predict_on_batch(planes) - np.load(folder / "written.npy")
             errors[name].append(float(np.abs(out).max()))
         steps.append(CycleGAN.from_folder(folder / "state").step)
     print(json.dumps({"steps": steps, **errors}))
@@ -61,7 +58,7 @@ lit = [shading.train_step(garment) for _ in range(13)]
 gan.generator_a2b.save_weights(folder / "full.weights.h5")
 save_float16(gan.generator_a2b, folder / "half.weights.h5")
 gan.save(folder / "state")
-np.save(folder / "written.npy", gan.generator_a2b.predict_on_batch(seen))
+np.save(folder / "written.npy", gan.generator_a2b.predict_on_batch(planes))
 print(json.dumps({
     "still": all(still), "moved": any(moved),
     "shape": gan.generate(image, mask, places).shape,

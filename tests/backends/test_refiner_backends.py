@@ -5,10 +5,6 @@ import pytest
 BACKENDS = ("tensorflow", "jax", "torch")
 
 SCRIPT = """
-import json, sys
-from pathlib import Path
-import keras
-import numpy as np
 from mrcnn.config import RefinerConfig, Stage, TrainConfig
 from mrcnn.refiner.model import build_refiner
 from mrcnn.refiner.data import NO_PART, Region, pack_region
@@ -29,35 +25,17 @@ row = pack_region(region, 25)
 batch = {name: np.stack([value, value]) for name, value in row.items()}
 keras.utils.set_random_seed(0)
 if task == "read":
-    errors = []
-    for folder in folders:
-        model = build_refiner(config)
-        model.load_weights(folder / "model.weights.h5")
-        written = np.load(folder / "written.npz")
-        found = model.predict_on_batch(batch["views"])
-        errors.append({
-            name: float(np.abs(np.asarray(found[name]) - written[name]).max())
-            for name in found})
+    errors = read_errors(build_refiner(config), batch["views"], folders)
     print(json.dumps(errors))
     sys.exit()
 train = TrainConfig(batch_size=2, warmup_steps=1, ema=0.9)
 model = RefinerTrainer(config, train)
 compile_stage(model, Stage("heads", 60, 5e-3), train)
-
-class Batches(keras.utils.PyDataset):
-    def __len__(self):
-        return 10
-
-    def __getitem__(self, index):
-        return (batch,)
-
 before = [np.array(w) for w in model.backbone.get_weights()]
-history = model.fit(Batches(), epochs=6, verbose=0, shuffle=False).history
+history = model.fit(Repeated(batch, 10), epochs=6, verbose=0, shuffle=False).history
 still = all(np.array_equal(a, b)
             for a, b in zip(before, model.backbone.get_weights()))
-found = model.network.predict_on_batch(batch["views"])
-model.network.save_weights(folders[0] / "model.weights.h5")
-np.savez(folders[0] / "written.npz", **found)
+found = write(model.network, batch["views"], folders[0])
 unknown = np.full_like(batch["gt_parts"], NO_PART)
 nothing = {**batch, "known": np.zeros((2, 3), "float32"), "gt_parts": unknown}
 model.reset_metrics()
