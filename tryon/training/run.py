@@ -75,7 +75,7 @@ class NetworkInTraining:
     extract: Callable[[keras.Model], keras.Model] = lambda model: model
 
     @property
-    def network(self) -> keras.Model:
+    def shipped(self) -> keras.Model:
         """The part of the model that is shipped."""
         return self.extract(self.model)
 
@@ -94,7 +94,7 @@ def build_network(
     if run.backbone is not None:
         load_imagenet(network.model.backbone, str(run.backbone))
     if run.start is not None:
-        network.network.load_weights(run.start)
+        network.shipped.load_weights(run.start)
     return network
 
 
@@ -189,7 +189,7 @@ def save_trained(
     """Write the trained weights, float16 and without the optimizer, and their card."""
     shipped = network.build()
     with averaged_weights(network.model):
-        shipped.set_weights(network.network.get_weights())
+        shipped.set_weights(network.shipped.get_weights())
     weights = run.out_dir / f"{network.name}.weights.h5"
     save_float16(shipped, weights)
     write_card(weights, card_facts(network.name, run, photos))
