@@ -39,8 +39,9 @@ class CycleGAN:
         config: the recipe.
 
     Example:
-        >>> model = CycleGAN(CycleGANConfig(lambda_paired=0.0))  # doctest: +SKIP
-        >>> logs = model.train_step(batch)  # doctest: +SKIP
+        >>> model = CycleGAN(CycleGANConfig(image_size=32, filters=8, blocks=1))
+        >>> model.step
+        0
 
     References:
         Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent
