@@ -3,11 +3,11 @@ import pytest
 from data_tools.annotations import CATEGORIES, LANDMARK_COUNTS, DataError, Instance
 from data_tools.augment.landmarks import mirror_landmarks, mirrored_order
 from mrcnn.config import LANDMARK_NAMES
-from mrcnn.windows import MIRRORED
+from mrcnn.windows import MIRRORED_LANDMARKS
 
 
 def test_a_top_is_mirrored_as_the_segmenter_learned_it():
-    assert mirrored_order("short sleeve top") == MIRRORED.tolist()
+    assert mirrored_order("short sleeve top") == MIRRORED_LANDMARKS.tolist()
     swap = {"left": "right", "right": "left"}
     for index, other in enumerate(mirrored_order("short sleeve top")):
         words = LANDMARK_NAMES[index].split()
