@@ -1,16 +1,18 @@
-"""Backbones from `keras.applications`, cut into the stages C2 to C5."""
+"""Backbones from `keras.applications` and BlazePose, cut into the stages C2 to C5."""
 
 from collections.abc import Iterable
 
 import keras
 
-from mrcnn.config import TRAINABLE_FROM
+from mrcnn.config import TRAINABLE_FROM, PoseConfig
+from mrcnn.pose.model import build_pose_network, convolutions
 
 # Layers whose outputs are C1, stride 2.
 _C1_LAYERS = {
     "mobilenet_v2": "block_1_expand_relu",
     "resnet50": "conv1_relu",
     "resnet101": "conv1_relu",
+    "blazepose": "conv004",
 }
 # Layers whose outputs are C2 to C5, strides 4, 8, 16 and 32.
 _STAGE_ENDS = {
@@ -32,6 +34,7 @@ _STAGE_ENDS = {
         "conv4_block23_out",
         "conv5_block3_out",
     ),
+    "blazepose": ("conv012", "conv020", "conv040", "conv055"),
 }
 _BUILDERS = {
     "mobilenet_v2": keras.applications.MobileNetV2,
@@ -44,7 +47,7 @@ def build_backbone(name: str, image_size: int, include_c1: bool = False) -> kera
     """Build a backbone with random weights.
 
     Args:
-        name: "mobilenet_v2", "resnet50" or "resnet101".
+        name: "mobilenet_v2", "resnet50", "resnet101" or "blazepose".
         image_size: height and width of the input, a multiple of 64.
         include_c1: whether C1, stride 2, is an output too.
 
@@ -52,25 +55,36 @@ def build_backbone(name: str, image_size: int, include_c1: bool = False) -> kera
         A model from images (B, S, S, 3), in the range that `preprocess` returns, to the
         features [C2, C3, C4, C5] with strides 4, 8, 16, 32, or to [C1, C2, ...].
     """
-    if name not in _BUILDERS:
-        raise ValueError(f"expected a backbone among {sorted(_BUILDERS)}, got {name!r}")
-    full = _BUILDERS[name](
-        include_top=False, weights=None, input_shape=(image_size, image_size, 3)
-    )
+    if name not in _STAGE_ENDS:
+        raise ValueError(f"expected a backbone among {sorted(_STAGE_ENDS)}, got {name!r}")
+    if name == "blazepose":
+        full = build_pose_network(PoseConfig(image_size))
+    else:
+        full = _BUILDERS[name](
+            include_top=False, weights=None, input_shape=(image_size, image_size, 3)
+        )
     ends = (_C1_LAYERS[name],) * include_c1 + _STAGE_ENDS[name]
     outputs = [full.get_layer(end).output for end in ends]
     return keras.Model(full.input, outputs, name=f"{name}_backbone")
 
 
-def load_imagenet(backbone: keras.Model, path: str) -> None:
-    """Load `keras.applications` "notop" weights into a backbone.
+def load_pretrained(backbone: keras.Model, path: str) -> None:
+    """Load pretrained weights into a backbone.
 
     Args:
         backbone: a model of `build_backbone`.
-        path: a `.weights.h5` file of the whole `keras.applications` model.
+        path: a `.weights.h5` file of the whole "notop" `keras.applications` model, or for
+            BlazePose of the pose network.
     """
-    # The backbone has the same layers in the same order as the whole model.
-    backbone.load_weights(path)
+    if backbone.name != "blazepose_backbone":
+        # The backbone has the same layers in the same order as the whole model.
+        backbone.load_weights(path)
+        return
+    full = build_pose_network(PoseConfig(backbone.input_shape[1]))
+    full.load_weights(path)
+    whole = convolutions(full)
+    for number, layer in convolutions(backbone).items():
+        layer.set_weights(whole[number].get_weights())
 
 
 def preprocess(images, name: str):
@@ -82,8 +96,10 @@ def preprocess(images, name: str):
 
     Returns:
         Tensor of the same shape: in [-1, 1] for MobileNetV2, BGR minus the ImageNet mean
-        for the ResNets.
+        for the ResNets, unchanged for BlazePose, which scales by itself.
     """
+    if name == "blazepose":
+        return images
     if name == "mobilenet_v2":
         return images / 127.5 - 1.0
     return keras.applications.resnet.preprocess_input(images)

@@ -49,6 +49,7 @@ PART_NAMES = (
     "accessory",
     "other",
 )
+ANCHORS_PER_CELL = (2, 2, 6)  # of BlazePose's detector, for strides 8, 16 and 32
 PRECISIONS = ("float32", "mixed_bfloat16")
 # First backbone stage that is trained, by the name of a training stage's layers. "heads"
 # freezes the whole backbone; `OUTLINES` also freezes what a refiner's class depends on.
@@ -140,16 +141,20 @@ class RefinerConfig:
     widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder channels, strides 2 to 32
     class_width: int = 128  # channels of the class head
     parts: int = len(PART_NAMES)  # classes of the parsing head
+    body_planes: int = 3  # inputs of `mrcnn.pose.body.draw_body`; 0: it gets no body
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an input: RGB and the detector's mask."""
-        return self.image_size, self.image_size, 4
+        """Height, width and channels of an input: RGB, the detector's mask, the body."""
+        return self.image_size, self.image_size, 4 + self.body_planes
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RefinerConfig":
-        """Build a config from parsed JSON; lists become tuples."""
-        return cls(**_known_values(cls, values))
+        """Build a config from parsed JSON; lists become tuples.
+
+        Cards that do not name the body planes are of refiners without them.
+        """
+        return cls(**_known_values(cls, {"body_planes": 0} | values))
 
 
 @dataclass(frozen=True)
@@ -171,7 +176,43 @@ class ChartConfig:
         return cls(**_known_values(cls, values))
 
 
-NetworkConfig: TypeAlias = MaskRCNNConfig | RefinerConfig | ChartConfig
+@dataclass(frozen=True)
+class PersonDetectorConfig:
+    """BlazePose's detector. Its architecture is fixed, like its weights."""
+
+    image_size: int = 224  # height and width of the input
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB."""
+        return self.image_size, self.image_size, 3
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "PersonDetectorConfig":
+        """Build a config from parsed JSON."""
+        return cls(**_known_values(cls, values))
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """BlazePose's landmark network. Its architecture is fixed, like its weights."""
+
+    image_size: int = 256  # height and width of the view
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB."""
+        return self.image_size, self.image_size, 3
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "PoseConfig":
+        """Build a config from parsed JSON."""
+        return cls(**_known_values(cls, values))
+
+
+NetworkConfig: TypeAlias = (
+    MaskRCNNConfig | RefinerConfig | ChartConfig | PersonDetectorConfig | PoseConfig
+)
 
 
 @dataclass(frozen=True)

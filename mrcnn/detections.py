@@ -16,6 +16,7 @@ class Detections:
         masks: float32 (N, H, W) in [0, 1]: probability that a pixel is garment.
         landmarks: float32 (N, K, 3): x, y in pixels and the probability that it is
             visible; None when they were not predicted.
+        wearers: (N,), `Pose` of who wears it or None; None when no poses were read.
     """
 
     boxes: np.ndarray
@@ -23,6 +24,7 @@ class Detections:
     scores: np.ndarray
     masks: np.ndarray
     landmarks: np.ndarray | None = None
+    wearers: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays have one row per instance."""
@@ -50,6 +52,7 @@ class Detections:
             self.scores[index],
             self.masks[index],
             None if self.landmarks is None else self.landmarks[index],
+            None if self.wearers is None else self.wearers[index],
         )
 
     @classmethod

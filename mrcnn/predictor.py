@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from mrcnn.config import ChartConfig, NetworkConfig, RefinerConfig
+from mrcnn.config import (
+    ChartConfig,
+    NetworkConfig,
+    PersonDetectorConfig,
+    PoseConfig,
+    RefinerConfig,
+)
 from mrcnn.detections import Detections
 from mrcnn.runtime import Predictor
 from mrcnn.windows import PAD_VALUE
@@ -41,6 +47,14 @@ def build_network(config: NetworkConfig, weights: Path) -> "keras.Model":
         from mrcnn.chart.model import build_chart_network
 
         model = build_chart_network(config)
+    elif isinstance(config, PersonDetectorConfig):
+        from mrcnn.pose.model import build_person_detector
+
+        model = build_person_detector(config)
+    elif isinstance(config, PoseConfig):
+        from mrcnn.pose.model import build_pose_network
+
+        model = build_pose_network(config)
     else:
         from mrcnn.model import MaskRCNN
 

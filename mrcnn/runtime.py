@@ -31,7 +31,7 @@ _COMPILED = "compiled-"  # + processor; the file starts with the digest of its r
 _DIGEST = hashlib.sha256().digest_size
 _LOCK_FILE = "convert.lock"  # held while a network is converted
 _PREFIX = "network-"  # of everything this module writes into a cache folder
-_MAX_NETWORKS = 12  # networks in a cache folder; a segmenter takes 38 MB
+_MAX_NETWORKS = 16  # networks in a cache folder; a segmenter takes 38 MB
 # One thread at a time: OpenVINO rejects two threads in one network, and two networks at
 # once slow each other down, since each uses all cores (a small pair takes 1/5 longer).
 _LOCK = threading.Lock()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+PART_STRIDE = 4  # view pixels per cell of the refiner's parsing head
 PAD_VALUE = 127  # grey level outside the photo, in every network's input
 # Index of each of DeepFashion2's landmarks of a short sleeve top in a mirrored image.
 MIRRORED_LANDMARKS = np.array(
@@ -119,17 +120,44 @@ def window_matrix(bounds: np.ndarray, size: int) -> np.ndarray:
     return matrix
 
 
-def resample(image: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
+def upright_window(mask: np.ndarray, size: int, angle: float = 0.0) -> np.ndarray:
+    """Return the window around a mask, turned so that its wearer stands upright.
+
+    Args:
+        mask: bool or float (H, W); pixels above a half count. An empty one gives the
+            whole frame.
+        size: height and width of the view.
+        angle: of the wearer, degrees clockwise from upright.
+
+    Returns:
+        (3, 3), from view to photo.
+    """
+    if not angle:
+        return window_matrix(box_or_frame(mask), size)
+    ys, xs = np.nonzero(mask > 0.5)
+    corners = np.array([[0, 0], mask.shape[::-1]])
+    points = np.stack([xs, ys], axis=-1) + 0.5 if len(xs) else corners
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    turn = np.array([[cos, -sin], [sin, cos]])
+    turned = points @ turn  # to the wearer's frame
+    bounds = np.concatenate([turned.min(axis=0) - 0.5, turned.max(axis=0) + 0.5])
+    center, span = square_window(bounds)
+    return homography(turn @ center, turn * span / size, np.zeros(2), size)
+
+
+def resample(
+    image: np.ndarray, window: np.ndarray, size: int, fill: int = PAD_VALUE
+) -> np.ndarray:
     """Resample an image to a window, bilinearly; reduced first, against aliasing.
 
     Args:
         image: uint8 (H, W) or (H, W, 3).
         window: (3, 3), a homography from view pixels to photo pixels.
         size: height and width of the view.
+        fill: grey level outside the photo; in an image of one channel it is 0.
 
     Returns:
-        uint8 (size, size) or (size, size, 3); outside the photo `PAD_VALUE`, or 0 for
-        an image of one channel.
+        uint8 (size, size) or (size, size, 3).
     """
     scale = float(np.sqrt(abs(np.linalg.det(window[:2, :2]))))
     source, factor = Image.fromarray(image), max(1, int(scale + 0.3))
@@ -142,7 +170,7 @@ def resample(image: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
         Image.Transform.PERSPECTIVE,
         tuple(to_source.ravel()[:8]),
         Image.Resampling.BILINEAR,
-        fillcolor=(PAD_VALUE,) * 3 if image.ndim == 3 else 0,
+        fillcolor=(fill,) * 3 if image.ndim == 3 else 0,
     )
     return np.asarray(view)
 
@@ -169,7 +197,11 @@ def resample_nearest(plane: np.ndarray, window: np.ndarray, size: int) -> np.nda
 
 
 def network_input(
-    image: np.ndarray, mask: np.ndarray, window: np.ndarray, size: int
+    image: np.ndarray,
+    mask: np.ndarray,
+    window: np.ndarray,
+    size: int,
+    body: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the view of an image and a mask through a window.
 
@@ -178,9 +210,11 @@ def network_input(
         mask: float32 (H, W) in [0, 1].
         window: see `resample`.
         size: height and width of the view, S.
+        body: uint8 (S, S, P), planes of the body in the view; None has none.
 
     Returns:
-        float32 (S, S, 4), RGB and mask, all 0..255.
+        float32 (S, S, 4 + P), RGB, mask and body, all 0..255.
     """
     plane = resample(np.rint(mask * 255).astype(np.uint8), window, size)
-    return np.dstack([resample(image, window, size), plane]).astype(np.float32)
+    planes = [resample(image, window, size), plane, *([] if body is None else [body])]
+    return np.dstack(planes).astype(np.float32)

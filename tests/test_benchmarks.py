@@ -9,6 +9,7 @@ import pytest
 from benchmarks.__main__ import MARKS, with_tables
 from benchmarks.batches import Run, draw_plan, growth_table
 from benchmarks.single import covered
+from benchmarks.sleeves import area, fit
 from benchmarks.timing import Times, table, take_turns
 from tryon.batch.pairs import read_pairs
 
@@ -94,3 +95,16 @@ def test_the_arithmetic_of_a_network_by_hand():
     x = ops.matmul(x, ops.constant(np.zeros((80, 7), np.float32)), False, False)
     network = openvino.Model([ops.relu(x)], [image])
     assert operations(network) == 2 * (80 * 27 + 80 * 9 + 7 * 80)
+
+
+def test_fitted_log_odds_tell_bare_forearms_from_sleeves():
+    chance = np.random.default_rng(0)
+    is_short = np.arange(200) % 2 == 0
+    forearm = np.where(is_short, 0.4, -0.4) + chance.normal(0, 0.2, 200)
+    values = np.stack([chance.normal(0, 0.3, 200), forearm, np.zeros(200)], axis=1)
+    elbow_odds, forearm_odds, shoulder_odds, _ = fit(values, is_short)
+    assert forearm_odds > 3
+    assert abs(elbow_odds) < 1
+    assert shoulder_odds == pytest.approx(0, abs=1e-6)
+    assert area(forearm, is_short) > 0.95
+    assert area(-forearm, is_short) < 0.05

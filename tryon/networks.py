@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import cyclegan
 import mrcnn
 from cyclegan.config import from_dict
-from mrcnn.config import ChartConfig, MaskRCNNConfig, NetworkConfig, RefinerConfig
+from mrcnn.config import (
+    ChartConfig,
+    MaskRCNNConfig,
+    NetworkConfig,
+    PersonDetectorConfig,
+    PoseConfig,
+    RefinerConfig,
+)
 from mrcnn.runtime import Predictor, Runtime, fingerprint, load_predictor
 from tryon.errors import MissingModel, TryOnError
 from tryon.zoo import ModelCard, user_cache
@@ -22,6 +29,8 @@ _DETECTION_CONFIGS: dict[str, type[NetworkConfig]] = {
     "segmenter": MaskRCNNConfig,
     "refiner": RefinerConfig,
     "chart": ChartConfig,
+    "person_detector": PersonDetectorConfig,
+    "pose": PoseConfig,
 }
 # The code that a generator depends on; that of its training does not count.
 _GENERATOR_CODE = ("config.py", "layers.py", "networks.py", "predict.py")
@@ -32,8 +41,8 @@ def load_network(card: ModelCard, kind: str) -> Predictor:
 
     Args:
         card: of any network.
-        kind: which is expected: "segmenter", "refiner", "chart", "shading", "universal"
-            or "pattern".
+        kind: which is expected: "segmenter", "refiner", "chart",
+            "person_detector", "pose", "shading", "universal" or "pattern".
 
     Raises:
         MissingModel: the card is of another kind, or its config is not supported.
@@ -76,8 +85,7 @@ def network_config(card: ModelCard, kind: str) -> Any:
     """Return the config of a card.
 
     Returns:
-        A `MaskRCNNConfig`, `RefinerConfig` or `ChartConfig` of the room mrcnn, or else
-        one of cyclegan's `Config`.
+        One of mrcnn's `NetworkConfig`, or else cyclegan's `Config`.
 
     Raises:
         MissingModel: the card holds none, or one of another kind or version.

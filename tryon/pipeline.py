@@ -45,6 +45,8 @@ from tryon.types import Instance, Photo, TryOnResult
 from tryon.zoo import DETECTION_KINDS, ModelCard, pattern_card, shipped_card
 
 OnStage = Callable[[str], None]
+# Category ids of tops without short sleeves: long sleeve top, vest, sling.
+OTHER_TOPS = (2, 5, 6)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class TryOnPipeline:
             MissingModel: a model is not there, or is not the file its card describes.
         """
         cards = pipeline_cards(pattern)
-        segmenter = segmenter or Segmenter.from_pretrained(*detection_cards(cards))
+        segmenter = segmenter or load_segmenter(cards)
         if pattern is not None:
             return cls(segmenter, load_pattern(pattern, cards[-1]), cards)
         return cls(segmenter, UniversalTransfer.from_cards(*cards[-2:]), cards)
@@ -246,6 +248,10 @@ class TryOnPipeline:
         """
         work = work_image(photo)
         instances, garment = self.segmenter.segment(work, instance)
+        if garment is None and role == "shop":  # `judge` names its sleeves
+            others = [i for i, found in enumerate(instances) if found.label in OTHER_TOPS]
+            if others and instances[others[0]].score >= self.limits.confidence:
+                garment = self.segmenter.segment(work, others[0]).garment
         if garment is not None:
             return DetectedGarment(photo, work, garment)
         remedy = f", or another --instance than {instance}"
@@ -275,13 +281,14 @@ def pipeline_cards(pattern: str | None) -> tuple[ModelCard, ...]:
     Raises:
         MissingModel: a model is not there, or is not the file its card describes.
     """
-    detection = shipped_card("segmenter"), shipped_card("refiner")
+    names = "person_detector", "pose", "segmenter", "refiner"
+    detection = tuple(map(shipped_card, names))
     if pattern is not None:  # it needs neither the shop picture nor its shading
         card = pattern_card(pattern)
         charts = (shipped_card("chart"),) if has_texture(card) else ()
         return *detection, *charts, card
-    names = "chart", "shading", "universal"
-    return *detection, *map(shipped_card, names)
+    rest = "chart", "shading", "universal"
+    return *detection, *map(shipped_card, rest)
 
 
 def has_texture(card: ModelCard) -> bool:
@@ -293,6 +300,13 @@ def has_texture(card: ModelCard) -> bool:
 def detection_cards(cards: Iterable[ModelCard]) -> list[ModelCard]:
     """Return those of a pipeline's models that detect and read garments."""
     return [card for card in cards if card.values["kind"] in DETECTION_KINDS]
+
+
+def load_segmenter(cards: Iterable[ModelCard]) -> Segmenter:
+    """Load the networks that detect garments, of a pipeline's models."""
+    by_kind = {card.values["kind"]: card for card in detection_cards(cards)}
+    garments = (by_kind.get(kind) for kind in ("segmenter", "refiner", "chart"))
+    return Segmenter.from_pretrained(*garments)
 
 
 def load_pattern(name: str, card: ModelCard) -> PatternTransfer:

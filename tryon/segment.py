@@ -3,8 +3,8 @@
 A garment may be a tenth of a street photo. Mask R-CNN proposes garments in the whole
 photo; the refiner looks at a crop around each proposal at its full input size and
 predicts outline, landmarks and class. The class probabilities of both networks are
-averaged. The selected garment is refined once more, with a mirrored view, in a crop
-around its better mask.
+averaged, and joined with what the wearer's arms show of the sleeves. The selected garment
+is refined once more, with a mirrored view, in a crop around its better mask.
 """
 
 from dataclasses import dataclass, replace
@@ -24,15 +24,20 @@ from compositor import (
 from data_tools.annotations import CATEGORIES
 from mrcnn.chart.inference import predict_chart
 from mrcnn.detections import Detections, mask_iou
+from mrcnn.pose.body import bare_parts, roll, torso_share
+from mrcnn.pose.inference import Pose
 from mrcnn.predictor import detect
 from mrcnn.refiner.inference import Refinement, refine
 from mrcnn.runtime import Predictor
 from mrcnn.windows import box_or_frame
 from tryon.networks import load_network
+from tryon.pose import PoseReader, find_wearer
+from tryon.sleeves import SHORT_SLEEVE_TOP, weigh_sleeves
 from tryon.types import GarmentMask, Instance
 from tryon.zoo import ModelCard, shipped_card
 
-SHORT_SLEEVE_TOP = 1  # category id of DeepFashion2
+SURE_POSE = 0.8  # minimum probability of a pose that garments are dropped by
+LOWER = (7, 8, 9)  # of shorts, trousers and skirts, which lie on no torso
 NECKLINE = slice(1, 6)  # landmarks along the front neckline, from shoulder to shoulder
 SLEEVES = (7, 8, 9, 10, 20, 21, 22, 23)  # landmarks of both sleeves, without armpits
 MIN_VISIBILITY = 0.5  # minimum probability of a landmark that is used
@@ -49,6 +54,9 @@ class SegmentConfig:
     # the val split and on 46 photos beside it (docs/experiments/segmentation.md).
     first_share: float = 0.45
     score_threshold: float = 0.5  # minimum mean class probability of a detection
+    # The same for a short-sleeve top on somebody's torso, where the pose has seen to it
+    # that it is no other thing.
+    worn_threshold: float = 0.25
     # Below score_threshold, detections from here on are named for `--instance`.
     doubt_threshold: float = 0.2
     # Minimum class probability where Mask R-CNN proposes nothing and the refiner looks at
@@ -56,6 +64,9 @@ class SegmentConfig:
     frame_threshold: float = 0.7
     mask_threshold: float = 0.5  # minimum garment probability of a mask's pixel
     overlap_threshold: float = 0.6  # of two detections nested so far, the better is kept
+    # Where people are seen, a top or dress that covers less of every torso is none.
+    torso_threshold: float = 0.1
+    skin_threshold: float = 0.5  # minimum probability of skin that lies before a garment
 
 
 class Segmentation(NamedTuple):
@@ -73,6 +84,7 @@ class Segmenter:
         refiner: a trained refiner.
         config: thresholds.
         charts: a trained chart network; None predicts no charts.
+        poses: reads people's poses; None looks at garments alone.
     """
 
     def __init__(
@@ -81,11 +93,13 @@ class Segmenter:
         refiner: Predictor,
         config: SegmentConfig | None = None,
         charts: Predictor | None = None,
+        poses: PoseReader | None = None,
     ):
         self.predictor = predictor
         self.refiner = refiner
         self.config = config or SegmentConfig()
         self.charts = charts
+        self.poses = poses
 
     @classmethod
     def from_pretrained(
@@ -99,6 +113,7 @@ class Segmenter:
             load_network(card or shipped_card("segmenter"), "segmenter"),
             load_network(refiner or shipped_card("refiner"), "refiner"),
             charts=None if chart is None else load_network(chart, "chart"),
+            poses=PoseReader.from_pretrained(),
         )
 
     def __call__(
@@ -126,14 +141,24 @@ class Segmenter:
             The detections, and the garment or None. Where none reaches the threshold,
             the detections are doubtful ones, which only `instance` selects.
         """
-        threshold = self.config.score_threshold
-        detections = self.detect(image, min(self.config.doubt_threshold, threshold))
-        confident = detections[detections.scores >= threshold]
+        config = self.config
+        least = min(config.doubt_threshold, config.score_threshold)
+        detections = self.detect(image, least)
+        confident = detections[self.is_confident(detections)]
         offered = confident if len(confident) else detections
         candidates = confident if instance is None else offered
         garment = self.select(image, candidates, instance)
         instances = garment.instances if garment else as_instances(offered)
         return Segmentation(instances, garment)
+
+    def is_confident(self, detections: Detections) -> np.ndarray:
+        """Tell which detections are taken without being asked for, bool (N,)."""
+        thresholds = np.full(len(detections), self.config.score_threshold)
+        if detections.wearers is not None:
+            worn = [p is not None and p.score >= SURE_POSE for p in detections.wearers]
+            is_top = detections.labels == SHORT_SLEEVE_TOP
+            thresholds[np.array(worn, bool) & is_top] = self.config.worn_threshold
+        return detections.scores >= thresholds
 
     def select(
         self, image: np.ndarray, detections: Detections, instance: int | None = None
@@ -161,17 +186,25 @@ class Segmenter:
             image: uint8 (h, w, 3).
             threshold: minimum score; None takes the config's.
         """
-        proposals, min_score = self._propose(image), self.config.score_threshold
+        config, min_score = self.config, self.config.score_threshold
         min_score = min_score if threshold is None else threshold
+        poses = [] if self.poses is None else self.poses(image)
+        proposals = self._propose(image)
         if len(proposals):
-            refined = refine(self.refiner, image, proposals.masks)
-            refined = average_classes(refined, proposals, self.config.first_share)
+            wearers = [find_wearer(poses, mask >= 0.5) for mask in proposals.masks]
+            bodies = [None if pose is None else pose.body for pose in wearers]
+            refined = refine(self.refiner, image, proposals.masks, bodies=bodies)
+            refined = average_classes(refined, proposals, config.first_share)
+            refined = list(map(weigh_sleeves, refined, wearers))
         else:  # a shirt so close that the frame shows no outline, or no shirt
             whole = np.full((1, *image.shape[:2]), 0.5, np.float32)
-            refined = refine(self.refiner, image, whole)
-            min_score = max(min_score, self.config.frame_threshold)
+            bodies = [poses[0].body] if poses else []
+            refined = refine(self.refiner, image, whole, bodies=bodies)
+            min_score = max(min_score, config.frame_threshold)
         detections = as_detections(refined, image.shape[:2])
-        detections = drop_nested(detections, self.config.overlap_threshold)
+        detections = find_wearers(detections, poses)
+        detections = drop_off_torso(detections, poses, config.torso_threshold)
+        detections = drop_nested(detections, config.overlap_threshold)
         return detections[detections.scores >= min_score]
 
     def _propose(self, image: np.ndarray) -> Detections:
@@ -190,10 +223,15 @@ class Segmenter:
             when nothing is left of the mask.
         """
         first = detections.masks[chosen]
-        (refined,) = refine(self.refiner, image, first[None], mirror=True)
+        pose = None if detections.wearers is None else detections.wearers[chosen]
+        bodies = [] if pose is None else [pose.body]
+        (refined,) = refine(self.refiner, image, first[None], mirror=True, bodies=bodies)
         mask = clean_mask(refined.mask >= self.config.mask_threshold)
         mask = repair_mask(mask, image, refined.landmarks)
         mask = separate_occluders(mask, image)
+        if pose is not None:
+            skin = refined.part("skin") > self.config.skin_threshold
+            mask = mask & ~bare_parts(pose, skin, mask)
         if not mask.any():
             return None
         instances = list(as_instances(detections))
@@ -205,8 +243,44 @@ class Segmenter:
             landmarks=refined.landmarks,
         )
         agreement = mask_iou(mask, first >= self.config.mask_threshold)
-        chart = None if self.charts is None else predict_chart(self.charts, image, mask)
-        return GarmentMask(mask, tuple(instances), chosen, agreement, chart)
+        angle = 0.0 if pose is None else roll(pose.points)
+        chart = None
+        if self.charts is not None:
+            chart = predict_chart(self.charts, image, mask, angle)
+        return GarmentMask(mask, tuple(instances), chosen, agreement, chart, pose)
+
+
+def find_wearers(detections: Detections, poses: list[Pose]) -> Detections:
+    """Add to each detection the pose of who wears it."""
+    wearers = np.empty(len(detections), object)
+    wearers[:] = [find_wearer(poses, mask >= 0.5) for mask in detections.masks]
+    return replace(detections, wearers=wearers)
+
+
+def drop_off_torso(
+    detections: Detections, poses: list[Pose], threshold: float
+) -> Detections:
+    """Drop tops, coats and dresses that lie on nobody's torso.
+
+    Shorts that were taken for a shirt are such. Where the photo shows no torso, as in a
+    shop's picture, all are kept.
+
+    Args:
+        detections: of a photo.
+        poses: of its people.
+        threshold: minimum share of a torso that a garment covers.
+    """
+    frame = np.ones(detections.masks.shape[1:], bool)
+    sure = [pose for pose in poses if pose.score >= SURE_POSE]
+    seen = [pose for pose in sure if torso_share(pose.points, frame) > 0]
+    if not seen:
+        return detections
+    keep = [
+        label in LOWER
+        or max(torso_share(pose.points, mask >= 0.5) for pose in seen) >= threshold
+        for label, mask in zip(detections.labels, detections.masks, strict=True)
+    ]
+    return detections[np.array(keep, bool)]
 
 
 def repair_mask(mask: np.ndarray, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrcnn.chart.inference import Chart
+from mrcnn.pose.inference import Pose
 from tryon.files import write_image
 
 Box = tuple[float, float, float, float]
@@ -82,6 +83,7 @@ class GarmentMask:
         agreement: IoU of the refiner's first and second mask, in [0, 1].
         chart: dense correspondence of its pixels to the canonical tee, points at the
             working size; None where it was not predicted.
+        pose: of who wears it; None where nobody is seen to.
     """
 
     mask: NDArray[np.bool_]
@@ -89,6 +91,7 @@ class GarmentMask:
     chosen: int
     agreement: float
     chart: Chart | None = None
+    pose: Pose | None = None
 
     @property
     def instance(self) -> Instance:

@@ -19,11 +19,8 @@ from tryon.errors import MissingModel
 from tryon.files import write_text
 
 SHIPPED = Path(__file__).parent / "models"
-DETECTION_KINDS = (
-    "segmenter",
-    "refiner",
-    "chart",
-)  # networks that detect and read a garment
+# Networks that detect and read garments and people.
+DETECTION_KINDS = ("segmenter", "refiner", "chart", "person_detector", "pose")
 SHIPPED_MODELS = (*DETECTION_KINDS, "shading", "universal")
 MAX_CARD = 1 << 20  # bytes
 _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")

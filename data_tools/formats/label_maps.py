@@ -5,8 +5,8 @@
   short-sleeve tops. `clothing_co_parsing.csv` has the sleeves of more of these photos.
 - shop: `<id>.jpg` with `<id>.png`, a garment mask; every garment is a short-sleeve top.
 - rendered: `pNNN_X.jpg` with `pNNN_X.labels.png` (2 is the tee), and `pNNN_X.json` in
-  DeepFashion2's form for landmarks and attributes; people 300 to 309, 1023
-  and 9019 are the val split.
+  DeepFashion2's form for class, landmarks and attributes. People 300 to 309, 1023 and
+  9019 are the val split, and of those seen from close by, 2000 to 2999, three of twenty.
 """
 
 import csv
@@ -53,9 +53,16 @@ _OTHER_GARMENTS = {
 # wrong, and the photo is left out.
 _CORRECTIONS = Path(__file__).with_name("clothing_co_parsing.csv")
 _AMBIGUOUS = "shirt"  # folder of garments that may be short-sleeve tops or not
-_RENDERED_BODY, _RENDERED_TEE = 1, 2  # values of a rendered label map
+# Values of a rendered label map.
+_RENDERED_BODY, _RENDERED_TEE, _RENDERED_TROUSERS = 1, 2, 3
+_TROUSERS = 8  # DeepFashion2's category id
+_RENDERED_ACCESSORIES = [4, 6]  # likewise: hair, and things that are held or worn
 _SKIN = "skin"
-RENDERED_VAL = (*range(300, 310), 1023, 9019)  # people of the val split
+NEAR = range(2000, 3000)  # rendered people seen from close by
+RENDERED_VAL = (
+    *(*range(300, 310), 1023, 9019),
+    *(person for person in NEAR if person % 20 in (3, 9, 16)),
+)  # people of the val split
 
 
 @dataclass(frozen=True)
@@ -157,15 +164,17 @@ def read_rendered(folder: Path, split: str) -> list[AnnotatedPhoto]:
     photos = []
     for mask in sorted(folder.glob("*.labels.png")):
         name = mask.name.removesuffix(".labels.png")
-        if (int(name[1:].split("_")[0]) in RENDERED_VAL) == (split == "val"):
-            image = mask.with_name(name + ".jpg")
-            reader = partial(_rendered_garments, mask, mask.with_name(name + ".json"))
-            foreground, skin = (
-                partial(_is_foreground, mask),
-                partial(_has_value, _RENDERED_BODY, mask),
-            )
+        person = int(name[1:].split("_")[0])
+        if (person in RENDERED_VAL) == (split == "val"):
             photos.append(
-                AnnotatedPhoto(image, "rendered", reader, foreground, read_skin=skin)
+                AnnotatedPhoto(
+                    mask.with_name(name + ".jpg"),
+                    "rendered-near" if person in NEAR else "rendered",
+                    partial(_rendered_garments, mask, mask.with_name(name + ".json")),
+                    partial(_is_foreground, mask),
+                    partial(_masks_of, _RENDERED_ACCESSORIES, mask),
+                    partial(_has_value, _RENDERED_BODY, mask),
+                )
             )
     return photos
 
@@ -192,12 +201,16 @@ def _shop_garments(path: Path) -> list[Garment]:
 
 
 def _rendered_garments(path: Path, json_path: Path) -> list[Garment]:
-    mask = read_map(path) == _RENDERED_TEE
+    label_map = read_map(path)
+    mask = label_map == _RENDERED_TEE
     if not json_path.exists():
         return [Garment(SHORT_SLEEVE_TOP, mask)]
     record = read_record(json_path, json_path.parent)
     ((label, attributes),) = photo_labels(record).garments
-    return [Garment(label, mask, landmarks_of(record.instances[0]), attributes)]
+    top = Garment(label, mask, landmarks_of(record.instances[0]), attributes)
+    trousers = Garment(_TROUSERS, label_map == _RENDERED_TROUSERS)
+    is_near = int(path.name[1:].split("_")[0]) in NEAR
+    return [top, trousers] if is_near else [top]
 
 
 def _joined_classes(

@@ -8,7 +8,7 @@ from scipy import special
 
 from mrcnn.config import CHART_STRIDE as STRIDE
 from mrcnn.runtime import Predictor
-from mrcnn.windows import box_or_frame, network_input, window_matrix
+from mrcnn.windows import network_input, upright_window
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class Chart:
 
 
 def predict_chart(
-    network: Predictor, image: NDArray[np.uint8], mask: NDArray[np.bool_]
+    network: Predictor,
+    image: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    roll: float = 0.0,
 ) -> Chart:
     """Predict the chart of a garment, from its view and the mirrored view.
 
@@ -37,11 +40,12 @@ def predict_chart(
         network: the network of `build_chart_network`.
         image: uint8 (H, W, 3).
         mask: bool (H, W).
+        roll: degrees that its wearer leans clockwise: the view is turned upright.
 
     Returns:
         A point for every cell of the output, 4 x 4 pixels of the view, on the garment.
     """
-    window = window_matrix(box_or_frame(mask), network.image_size)
+    window = upright_window(mask, network.image_size, roll)
     view = network_input(image, mask.astype(np.float32), window, network.image_size)
     raw = network(np.stack([view, view[:, ::-1]]))
     uv, back, scales = (
@@ -57,7 +61,7 @@ def predict_chart(
     panel = is_back[rows, columns]
     # A cell was trained on the pixel right of its centre, mirrored on the one left of it.
     cells = np.stack([columns, rows], axis=-1) * STRIDE + STRIDE / 2
-    points = cells * window[[0, 1], [0, 1]] + window[:2, 2] - 0.5
+    points = cells @ window[:2, :2].T + window[:2, 2] - 0.5
     mean_scale = (scales[0] + scales[1, :, ::-1]) / 2
     return Chart(
         points.astype(np.float32),

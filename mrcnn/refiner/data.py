@@ -14,8 +14,10 @@ from PIL import Image
 from scipy import ndimage
 
 from mrcnn.data import UNNAMED
+from mrcnn.pose.body import draw_body, torso_length
 from mrcnn.windows import (
     MIRRORED_LANDMARKS,
+    PART_STRIDE,
     JitterConfig,
     box_or_frame,
     jittered_window,
@@ -24,7 +26,6 @@ from mrcnn.windows import (
 )
 
 NO_PART = 255  # unknown, in a map of parts: ignored by the loss
-PART_STRIDE = 4  # view pixels per cell of the parsing head's output
 LONG_SLEEVE_TOP = 2  # DeepFashion2's category id
 JITTER = JitterConfig(
     shift_sigma=0.06,
@@ -67,7 +68,19 @@ class CorruptionConfig:
     shift_sigma: float = 0.015  # fraction of the view
 
 
-CROP, CORRUPTION = CropConfig(), CorruptionConfig()
+@dataclass(frozen=True)
+class BodyConfig:
+    """Distribution of a body's errors, beside those that the pose network makes anyway.
+
+    The refiner must also do without a body: where the pose network sees none.
+    """
+
+    drop_probability: float = 0.3  # of no body at all
+    hide_probability: float = 0.05  # of each landmark that it counts as invisible
+    noise: float = 0.03  # mean of the landmarks' standard deviation, share of the torso
+
+
+CROP, CORRUPTION, BODY = CropConfig(), CorruptionConfig(), BodyConfig()
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,10 @@ class Region:
             it is unknown.
         parts: uint8 (H, W), indices of `PART_NAMES`, or `NO_PART`; None when all are
             unknown.
+        body: float32 (33, 3), the wearer's landmarks, x and y in pixels and visibility
+            from 0 to 1; None when there is no wearer.
+        cut: whether the photo shows more of the garment than the mask; its background
+            must be replaced then.
     """
 
     image: np.ndarray
@@ -95,6 +112,8 @@ class Region:
     landmarks: np.ndarray | None = None
     foreground: np.ndarray | None = None
     parts: np.ndarray | None = None
+    body: np.ndarray | None = None
+    cut: bool = False
 
     def __post_init__(self) -> None:
         """Check that the garment's place is known."""
@@ -122,6 +141,7 @@ class RefinerBatches(keras.utils.PyDataset):
         batch_size: views per step.
         steps: batches per epoch.
         landmarks: K.
+        body_planes: P, of `draw_body`, or 0.
         seed: of all random numbers.
         augment: changes a view's colours and occludes parts of it; None does not.
         workers: threads that make batches.
@@ -136,6 +156,7 @@ class RefinerBatches(keras.utils.PyDataset):
         batch_size: int,
         steps: int,
         landmarks: int = 25,
+        body_planes: int = 0,
         seed: int = 0,
         augment: Change | None = None,
         workers: int = 1,
@@ -146,6 +167,7 @@ class RefinerBatches(keras.utils.PyDataset):
         self.size, self.batch_size, self.landmarks = size, batch_size, landmarks
         relative = np.asarray(weights, np.float64)
         self.probabilities = relative / relative.sum()
+        self.body_planes = body_planes
         self.seed, self.epoch = seed, epoch
 
     def __len__(self) -> int:
@@ -166,7 +188,8 @@ class RefinerBatches(keras.utils.PyDataset):
             view = replace(view, hint=corrupt_mask(view.mask_or_hint, rng))
         if self.augment is not None:
             view = self.augment(view, rng)
-        return pack_region(view, self.landmarks)
+        body = vary_body(view.body, rng)
+        return pack_region(replace(view, body=body), self.landmarks, self.body_planes)
 
 
 def random_region(
@@ -224,11 +247,23 @@ def _crop_photo(
         None if plane is None else plane[part]
         for plane in (region.mask, region.hint, region.foreground, region.parts)
     )
-    points = region.landmarks
-    if points is not None:
-        points = points - np.array([left, top, 0], np.float32)
+    offset = np.array([left, top, 0], np.float32)
+    points, body = (
+        None if places is None else places - offset
+        for places in (region.landmarks, region.body)
+    )
     label = UNNAMED if is_unnamed else region.label
-    return Region(region.image[part], mask, hint, label, points, foreground, parts)
+    return replace(
+        region,
+        image=region.image[part],
+        mask=mask,
+        hint=hint,
+        label=label,
+        landmarks=points,
+        foreground=foreground,
+        parts=parts,
+        body=body,
+    )
 
 
 def _warp(region: Region, window: np.ndarray, size: int, mirrored: bool) -> Region:
@@ -240,14 +275,16 @@ def _warp(region: Region, window: np.ndarray, size: int, mirrored: bool) -> Regi
         for plane in (region.mask, region.hint, region.foreground)
     ]
     mask, hint, foreground = planes
-    return Region(
-        resample(region.image, window, size),
-        mask,
-        hint,
-        region.label,
-        _warp_landmarks(region, window, size, mirrored),
-        foreground,
-        None if region.parts is None else resample_nearest(region.parts, window, size),
+    parts = region.parts
+    return replace(
+        region,
+        image=resample(region.image, window, size),
+        mask=mask,
+        hint=hint,
+        landmarks=_warp_landmarks(region, window, size, mirrored),
+        foreground=foreground,
+        parts=None if parts is None else resample_nearest(parts, window, size),
+        body=None if region.body is None else _warp_points(region.body, window),
     )
 
 
@@ -258,14 +295,39 @@ def _warp_landmarks(
         return None
     points = region.landmarks[MIRRORED_LANDMARKS] if mirrored else region.landmarks
     height, width = region.image.shape[:2]
-    moved = (
-        np.column_stack([points[:, :2], np.ones(len(points))]) @ np.linalg.inv(window).T
-    )
-    moved = moved[:, :2] / moved[:, 2:]
+    moved = _warp_points(points, window)[:, :2]
     inside = ((moved >= 0) & (moved < size)).all(1)
     inside &= ((points[:, :2] >= 0) & (points[:, :2] < [width, height])).all(1)
     visibility = np.where(inside, points[:, 2], 0)
     return np.column_stack([moved, visibility]).astype(np.float32)
+
+
+def _warp_points(points: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Map points (K, 3) from the photo to a view; their third value stays."""
+    moved = (
+        np.column_stack([points[:, :2], np.ones(len(points))]) @ np.linalg.inv(window).T
+    )
+    places = moved[:, :2] / moved[:, 2:]
+    return np.column_stack([places, points[:, 2]]).astype(np.float32)
+
+
+def vary_body(
+    body: np.ndarray | None, rng: np.random.Generator, config: BodyConfig = BODY
+) -> np.ndarray | None:
+    """Imitate what the pose network may read of a body: nothing, or inexact landmarks.
+
+    Args:
+        body: float32 (33, 3), see `Region`.
+        rng: random generator.
+        config: distribution of the errors.
+    """
+    if body is None or rng.random() < config.drop_probability:
+        return None
+    varied = body.copy()
+    sigma = rng.exponential(config.noise) * torso_length(body)
+    varied[:, :2] += rng.normal(0, sigma, (len(body), 2))
+    varied[:, 2] *= rng.random(len(body)) >= config.hide_probability
+    return varied
 
 
 def corrupt_mask(
@@ -321,14 +383,21 @@ def _ellipse(size: int, rng: np.random.Generator, config: CorruptionConfig) -> n
     return ((ys - center[0]) / radius[0]) ** 2 + ((xs - center[1]) / radius[1]) ** 2 < 1
 
 
-def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
+def pack_region(
+    view: Region, landmarks: int, body_planes: int = 0
+) -> dict[str, np.ndarray]:
     """Pack a view into the arrays of a batch row.
 
+    Args:
+        view: of a region.
+        landmarks: K.
+        body_planes: P, of `draw_body`, or 0.
+
     Returns:
-        `views` float32 (S, S, 4), RGB and hint, 0..255; `gt_masks` (S/2, S/2) in [0, 1],
-        `gt_label` int, `gt_landmarks` (K, 3) with x and y as fractions of the view,
-        `gt_parts` int (S/4, S/4) with `NO_PART` where unknown, and `known` float32 (3,):
-        whether mask, label and landmarks are.
+        `views` float32 (S, S, 4 + P), RGB, hint and body, 0..255; `gt_masks` (S/2, S/2)
+        in [0, 1], `gt_label` int, `gt_landmarks` (K, 3) with x and y as fractions of the
+        view, `gt_parts` int (S/4, S/4) with `NO_PART` where unknown, and `known` float32
+        (3,): whether mask, label and landmarks are.
     """
     size = len(view.image)
     blank = np.zeros((size, size), np.float32)
@@ -341,8 +410,10 @@ def pack_region(view: Region, landmarks: int) -> dict[str, np.ndarray]:
     if view.landmarks is not None:
         points[:] = view.landmarks / np.array([size, size, 1])
     known = [view.mask is not None, view.label >= 0, view.landmarks is not None]
+    body = draw_body(view.body, np.eye(3), size)[..., :body_planes]
+    planes = np.dstack([view.image, np.float32(255) * hint, body])
     return {
-        "views": np.dstack([view.image, np.float32(255) * hint]).astype(np.float32),
+        "views": planes.astype(np.float32),
         "gt_masks": half_size.astype(np.float32),
         "gt_label": np.array(max(view.label, 0), np.int32),
         "gt_landmarks": points,

@@ -1,18 +1,20 @@
 """Refine detections: masks of Mask R-CNN in; masks, classes and landmarks out."""
 
-import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 from scipy import special
 
+from mrcnn.config import PART_NAMES
+from mrcnn.pose.body import draw_body, roll
 from mrcnn.runtime import Predictor
 from mrcnn.windows import (
     MIRRORED_LANDMARKS,
-    box_or_frame,
+    PART_STRIDE,
     network_input,
-    window_matrix,
+    upright_window,
 )
 
 _OUTSIDE = -20.0  # logit of pixels outside the view: a probability of 2e-9
@@ -27,15 +29,28 @@ class Refinement:
         classes: float32 (1 + classes,), probabilities; index 0 is background.
         landmarks: float32 (K, 3): x, y in the photo's pixels, and the probability that
             the landmark is visible.
+        parts: float32 (h, w, P), probabilities of `PART_NAMES` in the refiner's view.
+        window: (3, 3), from the pixels of that view (S, S) to the photo's.
     """
 
     mask: np.ndarray
     classes: np.ndarray
     landmarks: np.ndarray
+    parts: np.ndarray
+    window: np.ndarray
+
+    def part(self, name: str) -> np.ndarray:
+        """Return the probability of a part at each pixel of the photo, float32 (H, W)."""
+        plane = self.parts[..., PART_NAMES.index(name)]
+        return _paste(plane, self.window, PART_STRIDE, self.mask.shape)
 
 
 def refine(
-    refiner: Predictor, image: np.ndarray, masks: np.ndarray, mirror: bool = False
+    refiner: Predictor,
+    image: np.ndarray,
+    masks: np.ndarray,
+    mirror: bool = False,
+    bodies: Sequence[np.ndarray | None] = (),
 ) -> list[Refinement]:
     """Refine detections, each from its own view of the photo.
 
@@ -44,17 +59,27 @@ def refine(
         image: uint8 (H, W, 3).
         masks: float32 (N, H, W) in [0, 1], the detector's.
         mirror: whether every mirrored view is predicted too, and the mean taken.
+        bodies: float32 (33, 3) of each mask's wearer, see `draw_body`; empty when no body
+            is known. Refiners without body planes ignore them.
 
     Returns:
         One refinement per mask.
     """
-    size = refiner.image_size
-    windows = [window_matrix(box_or_frame(mask), size) for mask in masks]
-    views = np.array(
-        [network_input(image, m, w, size) for m, w in zip(masks, windows, strict=True)]
-    ).reshape(-1, size, size, 4)
-    if not len(views):
+    size, shape = refiner.image_size, refiner.config.input_shape
+    if not len(masks):
         return []
+    wearers = bodies or [None] * len(masks)
+    windows = [
+        upright_window(mask, size, 0.0 if body is None else roll(body))
+        for mask, body in zip(masks, wearers, strict=True)
+    ]
+    has_body = shape[-1] > 4
+    views = np.array(
+        [
+            network_input(image, m, w, size, draw_body(b, w, size) if has_body else None)
+            for m, w, b in zip(masks, windows, wearers, strict=True)
+        ]
+    )
     raw = _predict(refiner, views)
     if mirror:
         flipped = _predict(refiner, np.ascontiguousarray(views[:, :, ::-1]))
@@ -75,12 +100,13 @@ def _predict(refiner: Predictor, views: np.ndarray) -> dict[str, np.ndarray]:
         "classes": special.softmax(np.asarray(raw["classes"], np.float32), axis=-1),
         "places": np.asarray(raw["places"], np.float32),
         "seen": special.expit(np.asarray(raw["seen"], np.float32)),
+        "parts": special.softmax(np.asarray(raw["parts"], np.float32), axis=-1),
     }
 
 
 def _mirror(name: str, values: np.ndarray) -> np.ndarray:
     """Mirror an output of the network."""
-    if name == "masks":
+    if name in ("masks", "parts"):
         return values[:, :, ::-1]
     if name == "places":
         return np.stack([1 - values[..., 0], values[..., 1]], axis=-1)[
@@ -93,31 +119,54 @@ def _to_photo(
     raw: dict[str, np.ndarray], window: np.ndarray, frame: tuple[int, int]
 ) -> Refinement:
     """Map one view's outputs to a photo of height and width `frame`."""
-    span = window[0, 0] * len(raw["masks"]) * 2  # the masks have half the view's size
-    points = raw["places"] * span + window[:2, 2]
+    size = len(raw["masks"]) * 2  # the masks have half the view's size
+    points = raw["places"] * size @ window[:2, :2].T + window[:2, 2]
     return Refinement(
-        _paste_mask(raw["masks"], window, frame),
+        _paste(raw["masks"], window, 2, frame, _OUTSIDE, special.expit),
         raw["classes"],
         np.column_stack([points, raw["seen"]]).astype(np.float32),
+        raw["parts"],
+        window,
     )
 
 
-def _paste_mask(
-    logits: np.ndarray, window: np.ndarray, frame: tuple[int, int]
+def _paste(
+    plane: np.ndarray,
+    window: np.ndarray,
+    stride: int,
+    frame: tuple[int, int],
+    fill: float = 0,
+    activate: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> np.ndarray:
-    """Resample a view's logits (S/2, S/2) to the photo, as probabilities."""
-    scale = 0.5 / window[0, 0]  # logits per photo pixel
-    (left, top), span = window[:2, 2], len(logits) / scale
-    x1, y1 = (max(int(start), 0) for start in (left, top))
-    x2 = min(math.ceil(left + span), frame[1])
-    y2 = min(math.ceil(top + span), frame[0])
-    moved = Image.fromarray(logits).transform(
+    """Resample a plane of a view to the photo, bicubically.
+
+    Args:
+        plane: float32 (S / stride, S / stride).
+        window: (3, 3) from the view's pixels to the photo's.
+        stride: view pixels per cell of the plane.
+        frame: height and width of the photo.
+        fill: value of the plane outside of the view.
+        activate: function of the resampled values.
+
+    Returns:
+        float32 (H, W); 0 outside of the view.
+    """
+    size = plane.shape[0] * stride
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]])
+    reach = corners @ window[:2, :2].T + window[:2, 2]
+    x1, y1 = np.maximum(np.floor(reach.min(axis=0)).astype(int), 0)
+    x2, y2 = np.minimum(np.ceil(reach.max(axis=0)).astype(int), frame[::-1])
+    pasted = np.zeros(frame, np.float32)
+    if x2 <= x1 or y2 <= y1:
+        return pasted
+    to_plane = np.diag([1 / stride, 1 / stride, 1]) @ np.linalg.inv(window)
+    to_plane[:2, 2] += to_plane[:2, :2] @ (x1, y1)
+    moved = Image.fromarray(plane).transform(
         (x2 - x1, y2 - y1),
         Image.Transform.AFFINE,
-        (scale, 0, (x1 - left) * scale, 0, scale, (y1 - top) * scale),
+        tuple(to_plane[:2].ravel()),
         Image.Resampling.BICUBIC,
-        fillcolor=_OUTSIDE,
+        fillcolor=fill,
     )
-    mask = np.zeros(frame, np.float32)
-    mask[y1:y2, x1:x2] = special.expit(np.asarray(moved))
-    return mask
+    pasted[y1:y2, x1:x2] = activate(np.asarray(moved))
+    return pasted

@@ -13,8 +13,8 @@ from mrcnn.backbone import build_backbone, preprocess
 from mrcnn.config import RefinerConfig
 from mrcnn.decoder import conv, decode
 
-# The outputs at inference: mask, class, landmark coordinates, landmark visibility.
-INFERENCE_OUTPUTS = ("masks", "classes", "places", "seen")
+# The outputs at inference: mask, class, landmark coordinates, landmark visibility, parts.
+INFERENCE_OUTPUTS = ("masks", "classes", "places", "seen", "parts")
 
 
 def build_refiner(config: RefinerConfig) -> keras.Model:
@@ -24,13 +24,13 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
         config: architecture; S is its `image_size`, K its `landmarks`.
 
     Returns:
-        A model from views (B, S, S, 4), RGB and the detector's mask, all 0..255, to a
-        dict, all float32: `masks` (B, S/2, S/2) logits; `classes` (B, 1 + classes)
-        logits; `heatmaps` (B, S/4, S/4, K) logits over the cells for each landmark;
-        `places` (B, K, 2), the expected x and y of each landmark as fractions of the
-        view; `seen` (B, K) logits that a landmark is visible; `parts` (B, S/4, S/4, P)
-        logits of `PART_NAMES`. Heatmaps and parts are needed in training alone, see
-        `inference_model`.
+        A model from views (B, S, S, 4 + P), RGB, the detector's mask and P planes of
+        `draw_body`, all 0..255, to a dict, all float32: `masks` (B, S/2, S/2) logits;
+        `classes` (B, 1 + classes) logits; `heatmaps` (B, S/4, S/4, K) logits over the
+        cells for each landmark; `places` (B, K, 2), the expected x and y of each landmark
+        as fractions of the view; `seen` (B, K) logits that a landmark is visible; `parts`
+        (B, S/4, S/4, P) logits of `PART_NAMES`. Heatmaps are needed in training alone,
+        see `inference_model`.
 
     References:
         Cai and Vasconcelos, "Cascade R-CNN", CVPR 2018; Ge et al., "DeepFashion2",
@@ -41,7 +41,7 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
     size = config.image_size
     backbone = build_backbone(config.backbone, size, include_c1=True)
     # === Functional model ===
-    views = keras.Input((size, size, 4), name="views")
+    views = keras.Input(config.input_shape, name="views")
     hints = views[..., 3:] / 255.0
     stages = backbone(preprocess(views[..., :3], config.backbone), training=False)
     levels = decode(stages, hints, config.widths)
@@ -60,10 +60,7 @@ def build_refiner(config: RefinerConfig) -> keras.Model:
 
 
 def inference_model(refiner: keras.Model) -> keras.Model:
-    """Return a refiner with only the outputs that `refine` uses, sharing its weights.
-
-    The parsing head is an auxiliary task, which improves the shared features.
-    """
+    """Return a refiner with only the outputs that `refine` uses, sharing its weights."""
     outputs = {name: refiner.output[name] for name in INFERENCE_OUTPUTS}
     return keras.Model(refiner.input, outputs, name=refiner.name)
 
@@ -79,16 +76,19 @@ def class_layers(refiner: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _class_head(top, level, hints, config: RefinerConfig):
-    """Return class logits, from features pooled over the view and over the hint."""
-    part = layers.AveragePooling2D(16, name="hint_part")(hints)
+    """Return class logits, from features pooled over the view and over each hint."""
+    parts = layers.AveragePooling2D(16, name="hint_part")(hints)
     wide = conv(config.class_width, 1, "class_lateral")(top)
     deep = layers.Concatenate(name="class_join")(
         [layers.UpSampling2D(2, name="class_up")(wide), level]
     )
     deep = conv(config.class_width, 3, "class_conv")(deep)  # (B, S/16, S/16, W)
     whole = layers.GlobalAveragePooling2D(name="class_whole")(deep)
-    hinted = ops.sum(deep * part, axis=(1, 2)) / (ops.sum(part, axis=(1, 2)) + 1e-3)
-    x = layers.Concatenate(name="class_features")([whole, hinted])
+    hinted = [
+        ops.sum(deep * part, axis=(1, 2)) / (ops.sum(part, axis=(1, 2)) + 1e-3)
+        for part in ops.split(parts, parts.shape[-1], axis=-1)
+    ]
+    x = layers.Concatenate(name="class_features")([whole, *hinted])
     x = layers.Dropout(0.2, name="class_dropout", seed=3)(x)
     return layers.Dense(config.num_classes + 1, dtype="float32", name="classes")(x)
 

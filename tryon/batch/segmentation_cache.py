@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrcnn.chart.inference import Chart
+from mrcnn.pose.inference import Pose
 from tryon.errors import TryOnError
 from tryon.files import write_whole
 from tryon.segment import Segmentation, Segmenter
@@ -27,6 +28,8 @@ from tryon.types import GarmentMask, Instance
 MAX_BYTES = 1 << 28  # on disk; an entry takes about 50 KB
 _SWEEP_EVERY = 64  # entries written between two checks of the folder's size
 _CHART_FIELDS = ("points", "uv", "back", "scales")
+_POSE = "pose-"  # + name of a field of `Pose`
+_POSE_FIELDS = ("points", "depths", "visibility", "presence", "window", "view_mask")
 # What reading a damaged entry may raise.
 _DAMAGED = (
     OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile,
@@ -51,7 +54,11 @@ class CachedSegmenter(Segmenter):
         max_bytes: int = MAX_BYTES,
     ):
         super().__init__(
-            segmenter.predictor, segmenter.refiner, segmenter.config, segmenter.charts
+            segmenter.predictor,
+            segmenter.refiner,
+            segmenter.config,
+            segmenter.charts,
+            segmenter.poses,
         )
         self._folder, self._stamp = folder, stamp
         self._max_bytes, self._written = max_bytes, 0
@@ -110,6 +117,9 @@ def pack(segmentation: Segmentation) -> bytes:
         arrays["mask"] = garment.mask
         if garment.chart is not None:
             arrays |= {name: getattr(garment.chart, name) for name in _CHART_FIELDS}
+        if garment.pose is not None:
+            facts["pose"] = garment.pose.score
+            arrays |= {_POSE + f: getattr(garment.pose, f) for f in _POSE_FIELDS}
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
@@ -134,8 +144,11 @@ def unpack(data: bytes) -> Segmentation:
         return Segmentation(instances, None)
     has_chart = "points" in arrays
     chart = Chart(*(arrays[name] for name in _CHART_FIELDS)) if has_chart else None
+    pose = None
+    if "pose" in facts:
+        pose = Pose(facts["pose"], *(arrays[_POSE + name] for name in _POSE_FIELDS))
     garment = GarmentMask(
-        arrays["mask"], instances, facts["chosen"], facts["agreement"], chart
+        arrays["mask"], instances, facts["chosen"], facts["agreement"], chart, pose
     )
     return Segmentation(instances, garment)
 

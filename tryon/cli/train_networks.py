@@ -63,11 +63,13 @@ def network_options(
         ),
         OUT,
         click.option(
-            "--backbone-weights", type=WEIGHTS, help="ImageNet weights, .weights.h5."
+            "--backbone-weights",
+            type=WEIGHTS,
+            help="Pretrained weights: ImageNet's, or the pose network's, .weights.h5.",
         ),
         click.option(
             "--backbone",
-            type=click.Choice(["mobilenet_v2", "resnet50", "resnet101"]),
+            type=click.Choice(["mobilenet_v2", "resnet50", "resnet101", "blazepose"]),
             default="mobilenet_v2",
             show_default=True,
             help="Backbone network.",
@@ -160,6 +162,7 @@ def refiner(
     """
     run = _read_run(context, options, "RefinerConfig")
     from tryon.networks import load_network
+    from tryon.pose import PoseReader
     from tryon.training.refiner import train_refiner
     from tryon.zoo import load_card, shipped_card
 
@@ -171,6 +174,7 @@ def refiner(
         rows = train_refiner(
             run,
             lambda: load_network(card, "segmenter"),
+            PoseReader.from_pretrained,
             photos,
             on_photo,
             lambda: advance(""),

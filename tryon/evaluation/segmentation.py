@@ -8,13 +8,19 @@ measured alike. What each metric means: docs/evaluation.md.
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compositor import clean_mask
-from data_tools.annotations import ATTRIBUTES, SHORT_SLEEVE_TOP, AnnotatedPhoto
+from data_tools.annotations import (
+    ATTRIBUTES,
+    CATEGORIES,
+    SHORT_SLEEVE_TOP,
+    UNKNOWN,
+    AnnotatedPhoto,
+)
 from mrcnn.coco import EncodedInstance, average_precision
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.evaluate import boundary_f, landmark_errors
@@ -38,6 +44,13 @@ class MetricConfig:
 DEFAULT = MetricConfig()
 
 
+class ClassInstance(NamedTuple):
+    """A garment with its class."""
+
+    label: int
+    instance: EncodedInstance
+
+
 @dataclass(frozen=True)
 class View:
     """A photo, or a crop of one, with its short-sleeve tops.
@@ -45,11 +58,13 @@ class View:
     Attributes:
         image: uint8 (H, W, 3).
         tops: masks, landmarks and attributes of each.
+        others: garments of other classes; of close-ups none.
     """
 
     image: NDArray[np.uint8]
     tops: tuple[EncodedInstance, ...]
     attributes: tuple[Mapping[str, int], ...]
+    others: tuple["ClassInstance", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,8 @@ class Result:
         boundary: their boundary F.
         errors: (K,) `landmark_errors`; None when either has no landmarks.
         attributes: of that top.
+        others: ground truth of other classes.
+        other_detections: detections of other classes, also of low scores.
         read_image: reads the view's image, uint8 (H, W, 3).
     """
 
@@ -80,6 +97,8 @@ class Result:
     boundary: float
     errors: NDArray[np.float64] | None
     attributes: Mapping[str, int]
+    others: tuple[ClassInstance, ...]
+    other_detections: tuple[ClassInstance, ...]
     read_image: Callable[[], NDArray[np.uint8]] = field(repr=False)
 
     def row(self) -> Metrics:
@@ -139,12 +158,19 @@ def _close_up_reader(
 
 
 def read_view(photo: AnnotatedPhoto) -> View:
-    """Read a photo with its short-sleeve tops."""
-    tops = [g for g in photo.garments() if g.label == SHORT_SLEEVE_TOP]
+    """Read a photo with its garments."""
+    garments = photo.garments()
+    tops = [g for g in garments if g.label == SHORT_SLEEVE_TOP]
+    others = tuple(
+        ClassInstance(g.label, EncodedInstance.from_mask(g.mask))
+        for g in garments
+        if g.label not in (SHORT_SLEEVE_TOP, UNKNOWN)
+    )
     instances = tuple(
         EncodedInstance.from_mask(top.mask, landmarks=top.landmarks) for top in tops
     )
-    return View(photo.image(), instances, tuple(top.attributes for top in tops))
+    attributes = tuple(top.attributes for top in tops)
+    return View(photo.image(), instances, attributes, others)
 
 
 def close_up(view: View, share: float) -> View:
@@ -186,18 +212,20 @@ def measure_view(
 ) -> Result:
     """Segment the garment of a view, and compare it with the ground truth."""
     detections = segmenter.detect(view.image, config.min_score)
-    # Sorted by score, so that the chosen one has the same index among all detections.
-    confident = detections[detections.scores >= segmenter.config.score_threshold]
-    chosen = segmenter.select(view.image, confident)
+    confident = segmenter.is_confident(detections)
+    # The confident ones first, so that the chosen one has the same index among all.
+    order = np.argsort(~confident, kind="stable")
+    detections = detections[order]
+    chosen = segmenter.select(view.image, detections[: confident.sum()])
     tops = select_tops(detections, chosen, segmenter.config.mask_threshold)
     mask = np.zeros(view.image.shape[:2], bool) if chosen is None else chosen.mask
     truths = [top.mask for top in view.tops]
     overlaps = [mask_iou(mask, truth) for truth in truths]
     # Without a detection, the largest top is the one that was missed.
-    order = [
+    ranks = [
         (overlap, truth.sum()) for overlap, truth in zip(overlaps, truths, strict=True)
     ]
-    best = max(range(len(order)), key=lambda i: order[i]) if order else None
+    best = max(range(len(ranks)), key=lambda i: ranks[i]) if ranks else None
     instance = None if chosen is None else _encode(chosen)
     return Result(
         name="",
@@ -210,6 +238,8 @@ def measure_view(
         boundary=0.0 if best is None else boundary_f(mask, truths[best]),
         errors=None if best is None else _errors(instance, view.tops[best]),
         attributes={} if best is None else view.attributes[best],
+        others=view.others,
+        other_detections=select_others(detections, segmenter.config.mask_threshold),
         read_image=lambda: view.image,
     )
 
@@ -249,6 +279,24 @@ def select_tops(
             landmarks, score = instance.landmarks, instance.score
             tops.append(EncodedInstance.from_mask(mask, None, score, landmarks))
     return tuple(tops)
+
+
+def select_others(detections: Detections, threshold: float) -> tuple[ClassInstance, ...]:
+    """Return the detections of other classes than short-sleeve tops.
+
+    Args:
+        detections: of one view.
+        threshold: probability from which a pixel is garment.
+    """
+    return tuple(
+        ClassInstance(
+            int(label), EncodedInstance.from_mask(mask >= threshold, None, float(score))
+        )
+        for label, mask, score in zip(
+            detections.labels, detections.masks, detections.scores, strict=True
+        )
+        if label != SHORT_SLEEVE_TOP
+    )
 
 
 def summarize(results: list[Result], config: MetricConfig = DEFAULT) -> Metrics:
@@ -337,4 +385,30 @@ def tabulate(results: list[Result]) -> list[tuple[str, Metrics]]:
             for value in sorted(values):
                 part = [r for r in members if r.attributes.get(name) == value]
                 rows.append((f"{group}, {name} {value}", summarize(part)))
+    return rows + _class_rows(results)
+
+
+def _class_rows(results: list[Result]) -> list[tuple[str, Metrics]]:
+    """Return the AP of each class other than the short-sleeve tops.
+
+    Measured on the sources that have such garments labelled: elsewhere a correct
+    detection would count as a false one.
+    """
+    labelled = {result.group for result in results if result.others}
+    members = [result for result in results if result.group in labelled]
+    rows = []
+    for label in sorted({garment.label for r in members for garment in r.others}):
+        truth, found = (
+            [[g.instance for g in garments if g.label == label] for garments in photos]
+            for photos in (
+                [r.others for r in members],
+                [r.other_detections for r in members],
+            )
+        )
+        values: Metrics = {"photos": sum(bool(garments) for garments in truth)}
+        values |= {
+            f"mask {name}": value
+            for name, value in average_precision(truth, found, "segm").items()
+        }
+        rows.append((f"class {label}, {CATEGORIES[label - 1]}", values))
     return rows

@@ -9,10 +9,17 @@ import numpy as np
 from data_tools.annotations import AnnotatedPhoto
 from mrcnn.config import RefinerConfig
 from mrcnn.detections import mask_iou
-from mrcnn.refiner.data import RefinerBatches, Region, corrupt_mask, random_region
+from mrcnn.refiner.data import (
+    RefinerBatches,
+    Region,
+    corrupt_mask,
+    pack_region,
+    random_region,
+)
 from mrcnn.refiner.model import build_refiner
 from mrcnn.refiner.train import RefinerTrainer
 from mrcnn.runtime import Predictor
+from tryon.pose import PoseReader
 from tryon.training.run import (
     NetworkInTraining,
     TrainingRun,
@@ -47,6 +54,7 @@ DEFAULT = RefinerSampleConfig()
 def train_refiner(
     run: TrainingRun,
     predictor: Callable[[], Predictor],
+    poses: Callable[[], PoseReader],
     tops: Sequence[Path] = (),
     on_photo: Callable[[str], None] = lambda name: None,
     on_step: Callable[[], None] = lambda: None,
@@ -56,6 +64,7 @@ def train_refiner(
     Args:
         run: what to do; its config is a `RefinerConfig`.
         predictor: opens the Mask R-CNN whose detections are refined.
+        poses: opens the networks that read people's poses.
         tops: photos that show a short-sleeve top, without masks.
         on_photo: called with each photo's name when its garments are detected.
         on_step: called after every step.
@@ -67,12 +76,13 @@ def train_refiner(
     Raises:
         TryOnError: as `train_segmenter`.
     """
-    yield from report_user_errors(_train(run, predictor, tops, on_photo, on_step))
+    yield from report_user_errors(_train(run, predictor, poses, tops, on_photo, on_step))
 
 
 def _train(
     run: TrainingRun,
     predictor: Callable[[], Predictor],
+    poses: Callable[[], PoseReader],
     tops: Sequence[Path],
     on_photo: Callable[[str], None],
     on_step: Callable[[], None],
@@ -83,7 +93,7 @@ def _train(
     data = gather_photos(run.data, seed)
     unlabeled = [AnnotatedPhoto(path, "tops") for path in tops]
     run.out_dir.mkdir(parents=True, exist_ok=True)
-    detections = detect_regions(run.out_dir, predictor, data, unlabeled, on_photo)
+    detections = detect_regions(run.out_dir, predictor, poses, data, unlabeled, on_photo)
     network = build_network(run, lambda: make_network(run))
     load = RegionLoader([*data.photos, *unlabeled], detections)
     weight = samples.unlabeled_weight / max(len(unlabeled), 1)
@@ -99,6 +109,7 @@ def _train(
             run.recipe.batch_size,
             steps,
             config.landmarks,
+            config.body_planes,
             seed,
             augment,
             run.workers,
@@ -125,6 +136,7 @@ def make_network(run: TrainingRun) -> NetworkInTraining:
 def detect_regions(
     out_dir: Path,
     predictor: Callable[[], Predictor],
+    poses: Callable[[], PoseReader],
     data: TrainingPhotos,
     tops: Sequence[AnnotatedPhoto],
     on_photo: Callable[[str], None],
@@ -133,7 +145,7 @@ def detect_regions(
     path, photos = out_dir / DETECTIONS, [*data.photos, *tops]
     regions = TrainingRegions.load(path, photos)
     if regions is None:
-        regions = collect_regions(predictor(), data.photos, tops, on_photo)
+        regions = collect_regions(predictor(), poses(), data.photos, tops, on_photo)
         regions.save(path, photos)
     return regions
 
@@ -155,7 +167,9 @@ def judge_garments(model: RefinerTrainer, photo: AnnotatedPhoto) -> Iterator[Cas
         view = random_region(region, size, rng, strength=0)
         truth = np.asarray(view.mask)
         hint = corrupt_mask(truth, rng)
-        views = np.dstack([view.image, 255 * hint]).astype(np.float32)
+        view = replace(view, hint=hint)
+        assert isinstance(config := model.config, RefinerConfig)
+        views = pack_region(view, config.landmarks, config.body_planes)["views"]
         logits = np.asarray(model.network.predict_on_batch(views[None])["masks"][0])
         mask = logits.repeat(2, 0).repeat(2, 1) > 0
         yield Case(view.image, truth > 0.5, mask, mask_iou(mask, truth > 0.5))

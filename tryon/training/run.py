@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from cyclegan.weights import save_float16
 from data_tools.annotations import AnnotatedPhoto, DataError
-from mrcnn.backbone import load_imagenet
+from mrcnn.backbone import load_pretrained
 from mrcnn.checkpoint import RunError
 from mrcnn.config import NetworkConfig, TrainConfig
+from mrcnn.predictor import build_network as build_trained
 from mrcnn.train import averaged_weights, plan_epochs, run_stages
 from tryon.errors import TryOnError
 from tryon.files import write_text
+from tryon.networks import network_config
 from tryon.training.samples.photos import DataChoice, TrainingPhotos
-from tryon.zoo import write_card
+from tryon.zoo import load_card, write_card
 
 STEPS_PER_EPOCH = 100  # maximum; a checkpoint and a row of the log are written per epoch
 _log = logging.getLogger(__name__)
@@ -37,7 +40,7 @@ class TrainingRun:
             averages if the recipe has any) with their card.
         config: of the network.
         recipe: of the training.
-        backbone: ImageNet weights of the backbone; None starts it at random.
+        backbone: pretrained weights of the backbone; None starts it at random.
         start: weights of a whole network to start from.
         resume: continue from the checkpoint in `out_dir`.
         workers: threads that make batches.
@@ -92,10 +95,44 @@ def build_network(
     finally:
         keras.config.set_dtype_policy(before)
     if run.backbone is not None:
-        load_imagenet(network.model.backbone, str(run.backbone))
+        load_pretrained(network.model.backbone, str(run.backbone))
     if run.start is not None:
-        network.shipped.load_weights(run.start)
+        start_from(network.shipped, run.start, run.config)
     return network
+
+
+def start_from(model: keras.Model, weights: Path, config: NetworkConfig) -> None:
+    """Load the weights of a network, also of one with another backbone or fewer inputs.
+
+    Args:
+        model: gets them.
+        weights: of a network of the same kind. Where the card beside them has another
+            config, each layer takes its namesake's weights where they fit, and keeps
+            what it has elsewhere.
+        config: of the model.
+    """
+    path = weights.with_name(weights.name.removesuffix(".weights.h5") + ".json")
+    card = load_card(path) if path.exists() else None
+    given = config if card is None else network_config(card, card.values["kind"])
+    if given == config:
+        model.load_weights(weights)
+        return
+    donor = {layer.name: layer for layer in build_trained(given, weights).layers}
+    for layer in model.layers:
+        if layer.name in donor:
+            _adopt_weights(layer, donor[layer.name].get_weights())
+
+
+def _adopt_weights(layer: keras.layers.Layer, donated: list[np.ndarray]) -> None:
+    """Set a layer's weights; inputs that the donor lacks, its last ones, get zeros."""
+    adopted = []
+    for own, other in zip(layer.get_weights(), donated, strict=True):
+        missing = np.subtract(own.shape, other.shape) if own.ndim == other.ndim else [-1]
+        inputs_alone = own.ndim >= 2 and not np.any(np.delete(missing, -2))
+        if np.any(missing) and not (inputs_alone and missing[-2] > 0):
+            return
+        adopted.append(np.pad(other, [(0, count) for count in missing]))
+    layer.set_weights(adopted)
 
 
 def train(

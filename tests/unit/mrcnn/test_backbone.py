@@ -82,6 +82,6 @@ def test_weights_of_the_whole_application_load(tmp_path, mobilenet):
         include_top=False, weights=None, input_shape=(96, 96, 3)
     )
     whole.save_weights(tmp_path / "notop.weights.h5")
-    backbones.load_imagenet(mobilenet, str(tmp_path / "notop.weights.h5"))
+    backbones.load_pretrained(mobilenet, str(tmp_path / "notop.weights.h5"))
     for loaded, saved in zip(mobilenet.weights, whole.weights, strict=True):
         np.testing.assert_array_equal(loaded.numpy(), saved.numpy())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mrcnn.config import RefinerConfig
 from tryon.segment import Segmenter
 
 SIZE = (96, 80)  # height, width of a drawn render
@@ -46,9 +47,10 @@ class DrawsRed:
     """Stands for the refiner: draws red pixels, sure to a degree that they are a class.
 
     Its first landmark lies in the middle of the red and is seen, the others lie at the
-    view's left edge and are not.
+    view's left edge and are not. No part is skin.
     """
 
+    config = RefinerConfig(image_size=64)
     image_size = 64
 
     def __init__(self, label=1, score=0.9):
@@ -69,7 +71,15 @@ class DrawsRed:
         seen = np.full((len(views), 25), -9, np.float32)
         seen[:, 0] = 9
         masks = np.float32(cells * 24 - 12)
-        return {"masks": masks, "classes": classes, "places": places, "seen": seen}
+        parts = np.zeros((len(views), 16, 16, 8), np.float32)
+        parts[..., 2] = 9
+        return {
+            "masks": masks,
+            "classes": classes,
+            "places": places,
+            "seen": seen,
+            "parts": parts,
+        }
 
 
 @pytest.fixture

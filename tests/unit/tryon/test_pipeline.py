@@ -9,11 +9,12 @@ from scipy import ndimage
 
 from mrcnn.chart.inference import Chart
 from mrcnn.detections import Detections
+from mrcnn.pose.inference import Pose
 from tryon import judge
 from tryon.errors import REASONS, Refusal
 from tryon.frames import Frame, crop
 from tryon.pipeline import Options, TryOnPipeline, detection_cards, has_texture
-from tryon.segment import SegmentConfig, Segmenter
+from tryon.segment import Segmentation, SegmentConfig, Segmenter
 from tryon.stages import WORK_SIZE, DetectedGarment, prepare, work_image
 from tryon.transfer import Painted
 from tryon.types import GarmentMask, Instance, Photo, Placement
@@ -199,7 +200,7 @@ def test_sleeve_length_grows_with_the_sleeve():
 
 def test_models_that_find_are_told_from_those_that_draw():
     """What is remembered of photos hangs on the first alone."""
-    kinds = ("segmenter", "refiner", "chart", "shading", "universal")
+    kinds = ("pose", "refiner", "chart", "shading", "universal")
     cards = [ModelCard(Path(kind), {"kind": kind}) for kind in kinds]
     assert detection_cards(cards) == cards[:3]
     pattern = ModelCard(Path("p"), {"kind": "pattern"})
@@ -340,3 +341,83 @@ def test_a_refusal_offers_nothing_where_nothing_was_found(pipeline_of_fakes):
     with pytest.raises(Refusal, match="clearer photo of one$") as refusal:
         pipeline_of_fakes(blank, blank)
     assert refusal.value.reason == "no_garment_in_user_photo"
+
+
+def turned(degrees):
+    """A wearer whose shoulders and hips are turned from the camera."""
+    points, depths = np.zeros((33, 2), np.float32), np.zeros(33, np.float32)
+    angle = np.deg2rad(degrees)
+    for (left, right), y in (((11, 12), 0), ((23, 24), 60)):
+        for index, half in ((left, 20), (right, -20)):
+            points[index] = 100 + half * np.cos(angle), y
+            depths[index] = half * np.sin(angle)
+    seen = np.ones(33, np.float32)
+    return Pose(1.0, points, depths, seen, seen, np.eye(3), np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("degrees", "view"),
+    [(0, None), (45, None), (-60, None), (85, "the side"), (-100, "the side")]
+    + [(130, "behind"), (180, "behind")],
+)
+def test_backs_and_sides_are_refused_by_the_wearers_pose(degrees, view):
+    photo, mask = draw_tee()
+    detection = replace(found(mask), pose=turned(degrees))
+    garment = DetectedGarment(photo, photo.image, detection)
+    refusals = judge.check_garment(garment, "photo", judge.JudgeConfig())
+    assert [refusal.reason for refusal in refusals] == ["view_mismatch"] * bool(view)
+    assert all(f"from {view};" in refusal.message for refusal in refusals)
+
+
+@pytest.mark.parametrize(
+    ("worn", "new", "fits"),
+    [(1, 1, True), (1, 2, False), (1, 5, False), (4, 1, False), (2, 4, True)]
+    + [(10, 1, True)],
+)
+def test_garments_whose_classes_have_other_sleeves_do_not_fit(worn, new, fits):
+    photo, mask = draw_tee()
+    user, shop = (
+        DetectedGarment(photo, photo.image, found(mask, label=label))
+        for label in (worn, new)
+    )
+    refusals = judge.check_pair(user, shop, judge.JudgeConfig())
+    assert [refusal.reason for refusal in refusals] == ["sleeve_mismatch"] * (not fits)
+
+
+def test_a_shops_vest_is_named_and_worn_with_force(pipeline_of_fakes, monkeypatch):
+    photo, mask = draw_tee()
+    vest = found(mask, label=5)
+    monkeypatch.setattr(
+        pipeline_of_fakes.segmenter,
+        "segment",
+        lambda image, instance=None: Segmentation(
+            vest.instances, None if instance is None else vest
+        ),
+    )
+    detected = pipeline_of_fakes.find_garment(photo, "shop")
+    assert detected.detection is vest
+    with pytest.raises(Refusal, match="no_garment_in_user_photo"):
+        pipeline_of_fakes.find_garment(photo, "user")
+
+
+def test_sleeve_width_by_hand():
+    _, tee = draw_tee()
+    assert judge.sleeve_width(tee) == pytest.approx(130 / 80)
+    vest = tee.copy()
+    vest[:100, :75] = vest[:100, 125:] = False
+    assert judge.sleeve_width(vest) == pytest.approx(50 / 80)
+    assert judge.sleeve_width(tee & False) == 1
+    assert judge.sleeve_width(tee[60:61]) == 1
+
+
+@pytest.mark.parametrize(("worn", "fits"), [(False, False), (True, True)])
+def test_a_vest_that_lies_flat_has_no_sleeves(worn, fits):
+    """Whoever wears it may hold the arms so that they are hidden."""
+    photo, tee = draw_tee()
+    vest = tee.copy()
+    vest[:100, :75] = vest[:100, 125:] = False
+    user = DetectedGarment(photo, photo.image, found(tee))
+    detection = replace(found(vest), pose=turned(0) if worn else None)
+    shop = DetectedGarment(photo, photo.image, detection)
+    refusals = judge.check_pair(user, shop, judge.JudgeConfig())
+    assert [refusal.reason for refusal in refusals] == ["sleeve_mismatch"] * (not fits)

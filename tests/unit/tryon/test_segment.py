@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mrcnn.detections import Detections, mask_iou
+from mrcnn.pose.inference import Pose
 from tryon.segment import SegmentConfig, Segmenter, drop_nested, repair_mask
 
 SIZE = (120, 100)
@@ -110,6 +111,53 @@ def test_both_networks_tell_the_class(
     found = segmenter.detect(shirt[0], 0.0)
     assert found.labels.tolist() == [label]
     assert found.scores[0] == pytest.approx(score, abs=1e-5)
+
+
+def wearer(x=30, y=60, score=1.0):
+    """A pose whose torso is 20 wide and 30 high around (x, y); no arm is seen."""
+    points = np.full((33, 2), (x, y - 40), np.float32)
+    points[[11, 12]] = (x + 10, y - 15), (x - 10, y - 15)
+    points[[23, 24]] = (x + 10, y + 15), (x - 10, y + 15)
+    unseen = np.zeros(33, np.float32)
+    return Pose(
+        score, points, unseen, unseen, unseen, np.eye(3), np.zeros((4, 4), np.uint8)
+    )
+
+
+@pytest.mark.parametrize(
+    ("pose", "score", "taken"),
+    [
+        (wearer(), 0.3, True),
+        (wearer(), 0.2, False),
+        (wearer(score=0.6), 0.3, False),
+        (wearer(x=80), 0.9, False),
+        (None, 0.3, False),
+    ],
+)
+def test_on_a_torso_less_certainty_is_asked(
+    segmenter, finder, drawer, shirt, pose, score, taken
+):
+    segmenter.poses = lambda image: [] if pose is None else [pose]
+    finder.score = drawer.score = score
+    garment = segmenter(shirt[0])
+    assert (garment is not None) == taken
+    if taken:
+        assert garment.pose is pose
+
+
+def test_other_classes_on_a_torso_need_all_certainty(segmenter, finder, drawer, shirt):
+    segmenter.poses = lambda image: [wearer()]
+    for network in (finder, drawer):
+        network.label, network.score = 2, 0.4
+    detections = segmenter.detect(shirt[0], 0.1)
+    assert len(detections) == 1
+    assert not segmenter.is_confident(detections).any()
+
+
+def test_the_refiner_sees_the_wearer(segmenter, drawer, shirt):
+    segmenter.poses = lambda image: [wearer()]
+    segmenter(shirt[0])
+    assert all(views[0, 32, 32, 4] == 255 for views in drawer.views), "the torso"
 
 
 def test_a_threshold_may_be_given(segmenter, finder, drawer, shirt):

@@ -38,7 +38,8 @@ def _source_shares() -> Mapping[str, float]:
         "people-other": 0.32,
         "shop": 0.13,
         "shop-other": 0.05,
-        "rendered": 0.1,
+        "rendered": 0.08,
+        "rendered-near": 0.2,
     }
 
 

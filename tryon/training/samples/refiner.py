@@ -23,6 +23,7 @@ from data_tools.augment.occluders import (
     draw_occluder,
 )
 from data_tools.augment.views import photometric_augmenter
+from mrcnn.pose.body import torso_share
 from mrcnn.refiner.data import NO_PART, Change, Region
 from mrcnn.windows import box_or_frame
 from tryon.training.samples.class_swaps import (
@@ -32,6 +33,7 @@ from tryon.training.samples.class_swaps import (
 )
 from tryon.training.samples.part_labels import read_parts
 from tryon.training.samples.regions import Candidate, TrainingRegions, class_of
+from tryon.training.samples.sleeveless import make_sleeveless
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class HintConfig:
     below_probability: float = 0.12
     below_height: tuple[float, float] = (0.15, 0.9)
     below_cells: int = 28
+    # Probability that a top in a shop's picture loses its sleeves, and how much else such
+    # a picture may show, as a share of it.
+    sleeveless_probability: float = 0.25
+    max_beside: float = 0.002
 
 
 @dataclass(frozen=True)
@@ -118,8 +124,11 @@ class RegionLoader:
         hint = self._read_hint(candidate, image.shape[:2])
         if candidate.garment is None:
             parts = read_parts(photo)
-            return Region(image, None, hint, candidate.label, parts=parts)
-        return self._load_garment(candidate, photo, image, hint, rng)
+            region = Region(image, None, hint, candidate.label, parts=parts)
+        else:
+            region = self._load_garment(candidate, photo, image, hint, rng)
+        bodies = list(self.regions.bodies.get(candidate.photo, ()))
+        return replace(region, body=choose_body(bodies, region.mask_or_hint > 0.5))
 
     def _load_garment(
         self,
@@ -134,6 +143,13 @@ class RegionLoader:
         assert candidate.garment is not None
         garment, label = garments[candidate.garment], candidate.label
         parts = read_parts(photo, garments, foreground)
+        if (
+            label == SHORT_SLEEVE_TOP
+            and rng.random() < self.config.sleeveless_probability
+        ):
+            vest = self._cut_sleeves(image, garment.mask, foreground, rng)
+            if vest is not None:
+                return vest
         editable = EditableGarment(image, garment.mask, foreground, photo.skin, parts)
         if candidate.shortened:
             altered = shorten_top_sleeves(editable, garments, label, rng)
@@ -151,6 +167,18 @@ class RegionLoader:
         points = garment.landmarks if label == SHORT_SLEEVE_TOP else None
         return Region(image, garment.mask, hint, label, points, foreground, parts)
 
+    def _cut_sleeves(
+        self,
+        image: NDArray[np.uint8],
+        mask: NDArray[np.bool_],
+        foreground: NDArray[np.bool_] | None,
+        rng: np.random.Generator,
+    ) -> Region | None:
+        """Return a top without its sleeves, if nobody wears it."""
+        if foreground is None or (foreground & ~mask).mean() > self.config.max_beside:
+            return None
+        return make_sleeveless(image, mask, rng)
+
     def _read_hint(
         self, candidate: Candidate, shape: tuple[int, int]
     ) -> NDArray[np.float32] | None:
@@ -159,6 +187,19 @@ class RegionLoader:
             return None
         small = Image.fromarray(self.regions.masks[candidate.proposal])
         return np.asarray(small.resize(shape[::-1]), np.float32) / np.float32(255)
+
+
+def choose_body(
+    bodies: Sequence[NDArray[np.float32]], mask: NDArray[np.bool_]
+) -> NDArray[np.float32] | None:
+    """Return the landmarks of the person whose torso a mask covers most; None for none.
+
+    Args:
+        bodies: float32 (33, 3) each, see `Region`.
+        mask: bool (H, W).
+    """
+    shares = [torso_share(body, mask) for body in bodies]
+    return bodies[int(np.argmax(shares))] if any(shares) else None
 
 
 def region_augmenter(
@@ -186,7 +227,7 @@ def region_augmenter(
 
     def change(view: Region, rng: np.random.Generator) -> Region:
         image = view.image
-        swap = config.background_probability
+        swap = 1.0 if view.cut else config.background_probability
         if view.foreground is not None and rng.random() < swap:
             image = swap_background(image, view.foreground > 0.5, pieces, rng)
         view = replace(view, image=image)

@@ -6,7 +6,7 @@ the run's folder: they give real first-stage masks, and real mistakes to learn f
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +22,7 @@ from data_tools.annotations import (
 )
 from mrcnn.data import UNNAMED
 from mrcnn.detections import mask_iou
+from mrcnn.pose.inference import Pose
 from mrcnn.predictor import detect
 from mrcnn.runtime import Predictor
 from tryon.files import write_whole
@@ -34,6 +35,7 @@ from tryon.training.samples.class_swaps import (
 
 _log = logging.getLogger(__name__)
 LOWER = (7, 8, 9)  # category ids of shorts, trousers and skirts
+_BODY = "body-"  # + index of a photo: the name of its people's landmarks in the file
 COLUMNS = 4  # of the saved table: the fields of `Candidate` that are numbers
 
 
@@ -97,10 +99,13 @@ class TrainingRegions:
     Attributes:
         candidates: one for each region.
         masks: uint8 (h, w), 0..255, downscaled first-stage masks by name.
+        bodies: float32 (N, 33, 3), the landmarks of the N people of a photo by its index,
+            see `Region`.
     """
 
     candidates: list[Candidate]
     masks: dict[str, NDArray[np.uint8]]
+    bodies: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
     def save(self, path: Path, photos: Sequence[AnnotatedPhoto]) -> None:
         """Write them to an .npz file, with the paths of the photos they belong to."""
@@ -108,6 +113,7 @@ class TrainingRegions:
         table = [(p, -1 if g is None else g, label, s) for p, g, label, _, s in rows]
         arrays = {"table": np.array(table), "names": np.array([row[3] for row in rows])}
         arrays |= self.masks | {"photos": _names(photos)}
+        arrays |= {f"{_BODY}{index}": body for index, body in self.bodies.items()}
 
         def write(file: IO[bytes]) -> None:
             np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -130,13 +136,18 @@ class TrainingRegions:
         if not np.array_equal(masks.pop("photos", None), _names(photos)):
             return None
         table, names = masks.pop("table"), masks.pop("names")
-        if table.shape[1:] != (COLUMNS,):  # of an earlier version
+        bodies = {
+            int(name.removeprefix(_BODY)): masks.pop(name)
+            for name in list(masks)
+            if name.startswith(_BODY)
+        }
+        if table.shape[1:] != (COLUMNS,) or not bodies:  # of an earlier version
             return None
         candidates = [
             Candidate(int(p), None if g < 0 else int(g), int(label), str(name), bool(s))
             for (p, g, label, s), name in zip(table, names, strict=True)
         ]
-        return cls(candidates, masks)
+        return cls(candidates, masks, bodies)
 
 
 def _names(photos: Sequence[AnnotatedPhoto]) -> NDArray[np.str_]:
@@ -145,6 +156,7 @@ def _names(photos: Sequence[AnnotatedPhoto]) -> NDArray[np.str_]:
 
 def collect_regions(
     predictor: Predictor,
+    read_poses: Callable[[NDArray[np.uint8]], list[Pose]],
     photos: Sequence[AnnotatedPhoto],
     tops: Sequence[AnnotatedPhoto],
     on_photo: Callable[[str], None],
@@ -154,6 +166,7 @@ def collect_regions(
 
     Args:
         predictor: a trained Mask R-CNN.
+        read_poses: reads the poses of the people in a photo.
         photos: annotated; a proposal that matches no garment is a negative.
         tops: photos that show a short-sleeve top, without masks; their indices follow.
         on_photo: called with every photo's name.
@@ -163,6 +176,8 @@ def collect_regions(
     for index, photo in enumerate([*photos, *tops]):
         on_photo(photo.image_path.name)
         try:
+            bodies = [pose.body for pose in read_poses(photo.image())]
+            regions.bodies[index] = np.array(bodies, np.float32).reshape(-1, 33, 3)
             if index < len(photos):
                 _add_photo(regions, predictor, index, photo, config)
             else:

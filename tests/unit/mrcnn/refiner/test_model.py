@@ -19,8 +19,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserW
 
 
 class CopiesTheHint:
-    """Predicts the hint as mask, class 2, all landmarks a third from the left."""
+    """Predicts the hint as mask, class 2, all landmarks a third from the left.
 
+    Skin is where an arm is drawn.
+    """
+
+    config = RefinerConfig(image_size=64)
     image_size = 64
 
     def __call__(self, views):
@@ -29,12 +33,15 @@ class CopiesTheHint:
         places = np.tile(np.float32([1 / 3, 0.5]), (len(views), 25, 1))
         classes = np.zeros((len(views), 4), np.float32)
         classes[:, 2] = 9
+        parts = np.zeros((len(views), 16, 16, 8), np.float32)
+        parts[..., 1] = views[:, 2::4, 2::4, 5] - 20
         seen = np.tile(np.linspace(-4, 4, 25, dtype=np.float32), (len(views), 1))
         return {
             "masks": hints / 12.75 - 10,
             "classes": classes,
             "places": places,
             "seen": seen,
+            "parts": parts,
         }
 
 
@@ -46,7 +53,7 @@ def photo():
 
 def test_outputs_have_the_promised_shapes(refiner_config):
     model = build_refiner(refiner_config)
-    out = model.predict_on_batch(np.zeros((2, 64, 64, 4), np.float32))
+    out = model.predict_on_batch(np.zeros((2, 64, 64, 7), np.float32))
     shapes = {name: value.shape for name, value in out.items()}
     assert shapes == {
         "masks": (2, 32, 32),
@@ -107,6 +114,7 @@ def test_outside_the_view_there_is_no_garment():
         return CopiesTheHint()(np.full_like(views, 255))
 
     predicts_garment_everywhere.image_size = 64
+    predicts_garment_everywhere.config = CopiesTheHint.config
     image = np.full((400, 300, 3), 80, np.uint8)
     mask = np.zeros((400, 300), np.float32)
     mask[100:140, 200:240] = 1
@@ -115,6 +123,42 @@ def test_outside_the_view_there_is_no_garment():
     assert (refined.mask[100:140, 200:240] > 0.99).all()
     refined.mask[top:bottom, left:right] = 0
     assert not refined.mask.any()
+
+
+def standing(x, lean=0.0):
+    """A body around (x, 50): shoulders at 35, hips at 65, arms hanging at the sides."""
+    body = np.full((33, 3), (x, 20, 1), np.float32)
+    body[11:13, :2] = (x + 12, 35), (x - 12, 35)
+    body[13:15, :2] = (x + 18, 50), (x - 18, 50)
+    body[15:17, :2] = (x + 20, 65), (x - 20, 65)
+    body[23:25, :2] = (x + 8, 65), (x - 8, 65)
+    angle = np.deg2rad(lean)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    body[:, :2] = (body[:, :2] - (x, 50)) @ turn.T + (x, 50)
+    return body
+
+
+def test_a_body_is_drawn_into_the_view_and_parts_come_back():
+    image, mask = photo()
+    refiner = CopiesTheHint()
+    (refined,) = refine(refiner, image, mask[None], bodies=[standing(70)])
+    torso, arms = refiner.views[0, ..., 4], refiner.views[0, ..., 5]
+    assert torso[32, 32] == 255
+    assert arms[32, 32] == 0
+    skin = refined.part("skin")
+    assert skin.shape == mask.shape
+    assert skin[50, 52] > 0.9, "the arm at the left"
+    assert skin[50, 70] < 0.1, "the torso"
+
+
+def test_who_leans_is_seen_upright():
+    image, mask = photo()
+    refiner = CopiesTheHint()
+    (refined,) = refine(refiner, image, mask[None], bodies=[standing(70, lean=40)])
+    torso = refiner.views[0, ..., 4] > 128
+    widths = torso.sum(axis=1)[torso.any(axis=1)]
+    assert np.abs(np.diff(widths)).max() <= 2, "no corner points sideways"
+    assert ((refined.mask > 0.5) ^ (mask > 0.5)).mean() < 0.03
 
 
 def test_without_detections_there_are_no_refinements():
@@ -127,7 +171,7 @@ def test_keras_predictor_runs_a_refiner(refiner_config, tmp_path):
     refiner = KerasPredictor(
         refiner_config, lambda: build_network(refiner_config, tmp_path / "r.weights.h5")
     )
-    views = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 4)).astype(np.float32)
+    views = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 7)).astype(np.float32)
     expected = model.predict_on_batch(views)
     for name, value in refiner(views).items():
         np.testing.assert_allclose(value, expected[name], atol=1e-5)
@@ -136,10 +180,10 @@ def test_keras_predictor_runs_a_refiner(refiner_config, tmp_path):
 
 def test_at_inference_a_refiner_has_no_auxiliary_outputs(refiner_config):
     model = build_refiner(refiner_config)
-    views = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 4)).astype(np.float32)
+    views = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 7)).astype(np.float32)
     whole = model.predict_on_batch(views)
     read = inference_model(model).predict_on_batch(views)
-    assert set(whole) - set(read) == {"heatmaps", "parts"}
+    assert set(whole) - set(read) == {"heatmaps"}
     for name, values in read.items():
         np.testing.assert_allclose(values, whole[name], rtol=1e-5, atol=1e-6)
 
@@ -147,6 +191,7 @@ def test_at_inference_a_refiner_has_no_auxiliary_outputs(refiner_config):
 def test_config_from_json_rejects_unknown_keys():
     config = RefinerConfig.from_dict({"image_size": 64, "widths": [4, 8, 8, 8, 8]})
     assert config.widths == (4, 8, 8, 8, 8)
+    assert config.body_planes == 0, "as the cards of older networks"
     with pytest.raises(ValueError, match="got \\['depth'\\]"):
         RefinerConfig.from_dict({"depth": 3})
 
@@ -205,7 +250,7 @@ def test_landmark_losses_count_only_points_inside():
 def test_outlines_are_trained_without_changing_the_class(refiner_config, shirts):
     """The class stays bit-identical; a later stage trains it again."""
     regions = [Region(s.image, s.masks[0], None, int(s.labels[0])) for s in shirts]
-    batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 3)
+    batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 3, body_planes=3)
     views = batches[0][0]["views"]
     trainer = RefinerTrainer(refiner_config)
     before = trainer.network.predict_on_batch(views)
@@ -220,7 +265,7 @@ def test_outlines_are_trained_without_changing_the_class(refiner_config, shirts)
 def test_training_learns_the_shirts(refiner_config, shirts):
     keras.utils.set_random_seed(0)
     regions = [Region(s.image, s.masks[0], None, int(s.labels[0])) for s in shirts]
-    batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 30)
+    batches = RefinerBatches(lambda i, rng: regions[i], [1] * 4, 64, 4, 30, body_planes=3)
     trainer = RefinerTrainer(refiner_config)
     trainer.compile(optimizer=keras.optimizers.Adam(3e-3), jit_compile=False)
     first = trainer.fit(batches, epochs=1, verbose=0, shuffle=False).history

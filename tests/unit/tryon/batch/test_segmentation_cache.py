@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mrcnn.chart.inference import Chart
+from mrcnn.pose.inference import Pose
 from tryon.batch.segmentation_cache import CachedSegmenter, pack, unpack
 from tryon.segment import Segmentation, SegmentConfig
 from tryon.types import GarmentMask, Instance
@@ -23,10 +24,17 @@ def chart():
     return Chart(spots, places, np.arange(9) % 2 == 0, np.float32(spots[:, 0]))
 
 
-def garment(chart=None):
+def pose():
+    points = chance.normal(size=(33, 2)).astype(np.float32)
+    seen = np.abs(points[:, 0])
+    view = chance.integers(0, 255, (16, 16)).astype(np.uint8)
+    return Pose(2 / 3, points, points[:, 1], seen, seen, chance.random((3, 3)), view)
+
+
+def garment(chart=None, pose=None):
     points = chance.normal(size=(25, 3)).astype(np.float32)
     mask = chance.random((40, 30)) > 0.5
-    return GarmentMask(mask, (instance(points), instance()), 0, 2 / 3, chart)
+    return GarmentMask(mask, (instance(points), instance()), 0, 2 / 3, chart, pose)
 
 
 def same(a, b):
@@ -45,6 +53,7 @@ SIGHTS = {
     "nothing": Segmentation((), None),
     "finds": Segmentation((instance(), instance(np.ones((25, 3), np.float32))), None),
     "garment": Segmentation((found := garment()).instances, found),
+    "pose": Segmentation((worn := garment(chart(), pose())).instances, worn),
     "chart": Segmentation((charted := garment(chart())).instances, charted),
 }
 

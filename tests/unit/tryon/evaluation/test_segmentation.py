@@ -8,6 +8,7 @@ from data_tools.contact_sheet import DEFAULT
 from mrcnn.coco import EncodedInstance
 from tryon.cli.evaluate import format_rows
 from tryon.evaluation.segmentation import (
+    ClassInstance,
     Result,
     View,
     close_up,
@@ -56,6 +57,7 @@ def measure(finder, drawer):
         return out
 
     find.image_size = draw.image_size = 64
+    draw.config = drawer.config
 
     def run(*photos):
         names = []
@@ -147,7 +149,15 @@ def test_the_garment_that_was_chosen_is_compared(measure, photo):
     assert result.iou > 0.9
 
 
-def result(iou=0.5, errors=None, v=None, name="a", **attributes):
+def result(
+    iou=0.5,
+    errors=None,
+    v=None,
+    name="a",
+    others=(),
+    other_detections=(),
+    **attributes,
+):
     points = None
     if v is not None:
         points = np.zeros((len(v), 3), np.float32)
@@ -157,7 +167,8 @@ def result(iou=0.5, errors=None, v=None, name="a", **attributes):
     return Result(
         name=name, group="shop", tops=(top,), detections=(), chosen=top, truth=0, iou=iou,
         boundary=0.5, errors=None if errors is None else np.array(errors),
-        attributes=attributes, read_image=lambda: image,
+        attributes=attributes, others=others, other_detections=other_detections,
+        read_image=lambda: image,
     )  # fmt: skip
 
 
@@ -183,6 +194,19 @@ def test_attributes_have_rows_of_their_own():
     assert rows["shop, viewpoint 3"]["IoU mean"] == 0.5
 
 
+def test_other_classes_have_their_precision():
+    def garment(label, score=1.0):
+        return ClassInstance(label, EncodedInstance.from_mask(SHIRT, None, score))
+
+    right = result(others=[garment(8)], other_detections=[garment(8, 0.9)])
+    missed = result(others=[garment(8)], other_detections=[garment(9, 0.9)])
+    rows = dict(tabulate([right, missed]))
+    assert list(rows) == ["shop", "class 8, trousers"]
+    # One of two at every threshold: precision 1 up to a recall of a half.
+    assert rows["class 8, trousers"]["mask AP"] == pytest.approx(51 / 101, abs=1e-6)
+    assert rows["class 8, trousers"]["photos"] == 2
+
+
 def test_a_close_up_cuts_truth_and_landmarks():
     points = np.array([[30, 60, 2], [11, 41, 2]], np.float32)  # centre, corner
     top = EncodedInstance.from_mask(SHIRT, landmarks=points)
@@ -200,6 +224,7 @@ def test_a_close_up_cuts_truth_and_landmarks():
 def test_read_view_takes_short_sleeve_tops(photo):
     view = read_view(photo("a.png", garments=[Garment(8, SHIRT), Garment(1, SHIRT)]))
     assert len(view.tops) == 1
+    assert [garment.label for garment in view.others] == [8]
 
 
 def test_the_worst_come_first(measure, photo):

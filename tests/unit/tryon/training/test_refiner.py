@@ -60,6 +60,11 @@ class DetectsRedAndBlue:
         return out
 
 
+def see_nobody(image):
+    """Stands for `PoseReader`."""
+    return []
+
+
 def picture():
     """A red garment, and a blue thing that is none."""
     image = np.full((90, 120, 3), 90, np.uint8)
@@ -79,7 +84,9 @@ def photo(tmp_path):
 
 
 def test_regions_are_garments_their_finds_and_false_finds(photo):
-    regions = collect_regions(DetectsRedAndBlue(), [photo], [photo], lambda name: None)
+    regions = collect_regions(
+        DetectsRedAndBlue(), see_nobody, [photo], [photo], lambda name: None
+    )
     garment, found, false, weak = regions.candidates
     assert garment == Candidate(0, 0, 1)
     assert (found.garment, found.label) == (0, 1)
@@ -140,7 +147,9 @@ def in_long_sleeves(photo):
 
 def test_long_sleeves_are_taught_as_short_ones_too(photo):
     photo = in_long_sleeves(photo)
-    regions = collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None)
+    regions = collect_regions(
+        DetectsRedAndBlue(), see_nobody, [photo], [], lambda name: None
+    )
     shortened = Candidate(0, 0, 1, shortened=True)
     assert shortened in regions.candidates
     assert Candidate(0, 0, 2) in regions.candidates
@@ -166,7 +175,9 @@ def test_a_sleeve_that_cannot_be_shortened_stays_long(photo):
 
 def test_finds_come_back_from_their_file(photo, tmp_path):
     photo = in_long_sleeves(photo)
-    regions = collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None)
+    regions = collect_regions(
+        DetectsRedAndBlue(), see_nobody, [photo], [], lambda name: None
+    )
     regions.save(tmp_path / "finds.npz", [photo])
     again = TrainingRegions.load(tmp_path / "finds.npz", [photo])
     assert again.candidates == regions.candidates
@@ -178,7 +189,7 @@ def test_finds_come_back_from_their_file(photo, tmp_path):
 def test_finds_of_other_photos_are_not_taken(photo, tmp_path):
     path = tmp_path / "finds.npz"
     assert TrainingRegions.load(path, [photo]) is None
-    collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None).save(
+    collect_regions(DetectsRedAndBlue(), see_nobody, [photo], [], lambda name: None).save(
         path, [photo]
     )
     other = dataclasses.replace(photo, image_path=tmp_path / "two.png")
@@ -196,7 +207,9 @@ def test_finds_of_an_earlier_version_are_not_taken(photo, tmp_path):
 
 def test_bad_photos_teach_nothing(photo, caplog):
     photo.image_path.write_bytes(b"no picture")
-    regions = collect_regions(DetectsRedAndBlue(), [], [photo], lambda name: None)
+    regions = collect_regions(
+        DetectsRedAndBlue(), see_nobody, [], [photo], lambda name: None
+    )
     assert regions.candidates == []
     assert "one.png" in caplog.text
 
@@ -223,8 +236,12 @@ def test_things_teach_what_is_none(photo):
     bag = np.zeros((60, 90), bool)
     bag[30:48, 60:81] = True
     held = dataclasses.replace(photo, read_accessories=lambda: [bag])
-    plain = collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None)
-    regions = collect_regions(DetectsRedAndBlue(), [held], [], lambda name: None)
+    plain = collect_regions(
+        DetectsRedAndBlue(), see_nobody, [photo], [], lambda name: None
+    )
+    regions = collect_regions(
+        DetectsRedAndBlue(), see_nobody, [held], [], lambda name: None
+    )
     (thing,) = (
         c
         for c in regions.candidates
@@ -303,7 +320,9 @@ def test_a_hint_may_swallow_the_skirt_below():
 def test_what_nobody_can_name_teaches_its_outline_alone(photo):
     mask = picture()[1]
     photo = dataclasses.replace(photo, read_garments=lambda: [Garment(UNKNOWN, mask)])
-    regions = collect_regions(DetectsRedAndBlue(), [photo], [], lambda name: None)
+    regions = collect_regions(
+        DetectsRedAndBlue(), see_nobody, [photo], [], lambda name: None
+    )
     assert [c.label for c in regions.candidates] == [-1, -1, 0]
     region = RegionLoader([photo], regions)(0, np.random.default_rng(0))
     assert region.label == -1
@@ -343,7 +362,9 @@ def test_a_run_from_photos_to_card(tmp_path):
         return DetectsRedAndBlue()
 
     tops = [Path(folder / "0.jpg")]
-    (row,) = train_refiner(run, predictor, tops, on_step=lambda: steps.append(1))
+    (row,) = train_refiner(
+        run, predictor, lambda: see_nobody, tops, on_step=lambda: steps.append(1)
+    )
     assert np.isfinite(row["loss"])
     assert len(steps) == run.steps == 2
     card = load_card(run.out_dir / "refiner.json")
@@ -352,5 +373,9 @@ def test_a_run_from_photos_to_card(tmp_path):
     config = RefinerConfig.from_dict(card.values["config"])
     assert config == TINY
     build_refiner(config).load_weights(card.path)
-    assert not list(train_refiner(dataclasses.replace(run, resume=True), predictor, tops))
+    assert not list(
+        train_refiner(
+            dataclasses.replace(run, resume=True), predictor, lambda: see_nobody, tops
+        )
+    )
     assert opened == [1], "a resumed run reads the regions of the run before"

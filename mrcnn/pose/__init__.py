@@ -1,0 +1,1 @@
+"""BlazePose: find people in a photo, and the landmarks of one body."""
