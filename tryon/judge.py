@@ -81,7 +81,8 @@ def check_garment(
             f"the edge of the {kind} cuts much of the garment off; use one with all of it"
         )
         refusals.append(Refusal("garment_cut_off", f"{name}: {line}"))
-    view = seen_from(detection, config)
+    # The pose network also sees people in shop pictures of garments that nobody wears.
+    view = seen_from(detection, config, is_worn=kind == "photo")
     if view != "the front":
         line = f"shows its wearer from {view}; use a {kind} that shows the front"
         refusals.append(Refusal("view_mismatch", f"{name}: {line}"))
@@ -204,14 +205,14 @@ def aspect_ratio(mask: NDArray[np.bool_]) -> float:
     return (x2 - x1) / max(y2 - y1, 1)
 
 
-def seen_from(detection: GarmentMask, config: JudgeConfig) -> str:
+def seen_from(detection: GarmentMask, config: JudgeConfig, is_worn: bool = True) -> str:
     """Return from where a garment is seen: "the front", "the side" or "behind".
 
     Read from the wearer's pose; without one, a garment that is very narrow for its height
     is seen from the side.
     """
     pose = detection.pose
-    if pose is not None and pose.score >= config.pose_score:
+    if is_worn and pose is not None and pose.score >= config.pose_score:
         angle = turn(pose.points, pose.depths)
         if angle > config.side:
             return "behind" if angle > config.back else "the side"

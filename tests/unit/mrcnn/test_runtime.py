@@ -152,7 +152,7 @@ def test_both_runtimes_agree_on_a_refiner(refiner_config, tmp_path, cache):
     keras.utils.set_random_seed(0)
     path = tmp_path / "r.weights.h5"
     build_refiner(refiner_config).save_weights(path)
-    views = np.random.default_rng(2).uniform(0, 255, (2, 64, 64, 4)).astype(np.float32)
+    views = np.random.default_rng(2).uniform(0, 255, (2, 64, 64, 7)).astype(np.float32)
     build = partial(build_network, refiner_config, path)
     expected = KerasPredictor(refiner_config, build)(views)
     found = in_openvino(refiner_config, path, cache)(views)

@@ -59,7 +59,7 @@ def test_a_wish_is_passed_on(monkeypatch, tmp_path, card, asked):
     monkeypatch.setenv("TRYON_CACHE", str(tmp_path / "cache"))
     assert load_network(card, "refiner") is asked
     config, _, _, cache, wanted = asked.args
-    assert config == RefinerConfig(image_size=64, widths=(4, 8, 8, 8, 8))
+    assert config == RefinerConfig(image_size=64, widths=(4, 8, 8, 8, 8), body_planes=0)
     assert (cache, wanted) == (tmp_path / "cache", "keras")
 
 
