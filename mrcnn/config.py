@@ -4,7 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 # DeepFashion2's landmarks of a short sleeve top, in its order, once around the garment;
 # left and right are as seen in an image of the front.
@@ -177,23 +177,6 @@ class ChartConfig:
 
 
 @dataclass(frozen=True)
-class PersonDetectorConfig:
-    """BlazePose's detector. Its architecture is fixed, like its weights."""
-
-    image_size: int = 224  # height and width of the input
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of an input: RGB."""
-        return self.image_size, self.image_size, 3
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "PersonDetectorConfig":
-        """Build a config from parsed JSON."""
-        return cls(**_known_values(cls, values))
-
-
-@dataclass(frozen=True)
 class PoseConfig:
     """BlazePose's landmark network. Its architecture is fixed, like its weights."""
 
@@ -205,14 +188,19 @@ class PoseConfig:
         return self.image_size, self.image_size, 3
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "PoseConfig":
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """Build a config from parsed JSON."""
         return cls(**_known_values(cls, values))
 
 
-NetworkConfig: TypeAlias = (
-    MaskRCNNConfig | RefinerConfig | ChartConfig | PersonDetectorConfig | PoseConfig
-)
+@dataclass(frozen=True)
+class PersonDetectorConfig(PoseConfig):
+    """BlazePose's detector, likewise; it sees the whole photo."""
+
+    image_size: int = 224
+
+
+NetworkConfig: TypeAlias = MaskRCNNConfig | RefinerConfig | ChartConfig | PoseConfig
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,6 @@ class JudgeConfig:
     sleeveless: float = 0.93
     narrowest: float = 0.4  # width / height of the garment: a side view is narrower
     side: float = 75.0  # degrees that a wearer is turned from the front: view_mismatch
-    pose_score: float = 0.8  # minimum probability of a pose that this is read from
     back: float = 110.0  # likewise, from where the message says "from behind"
     confidence: float = 0.6  # minimum class score of a garment that nobody wears
     agreement: float = 0.5  # minimum IoU of the refiner's first and second mask
@@ -81,15 +80,13 @@ def check_garment(
             f"the edge of the {kind} cuts much of the garment off; use one with all of it"
         )
         refusals.append(Refusal("garment_cut_off", f"{name}: {line}"))
-    # The pose network also sees people in shop pictures of garments that nobody wears.
-    view = seen_from(detection, config, is_worn=kind == "photo")
+    view = seen_from(detection, config)
     if view != "the front":
         line = f"shows its wearer from {view}; use a {kind} that shows the front"
         refusals.append(Refusal("view_mismatch", f"{name}: {line}"))
     score, agreement = detection.instance.score, detection.agreement
     # On somebody's torso, what was selected is a top: `SegmentConfig.worn_threshold`.
-    is_worn = detection.pose is not None and detection.pose.score >= config.pose_score
-    is_unsure = score < config.confidence and not is_worn
+    is_unsure = score < config.confidence and detection.pose is None
     if is_unsure or agreement < config.agreement:
         line = (
             f"not sure where the garment is (score {score:.2f}, agreement of two masks "
@@ -212,7 +209,7 @@ def seen_from(detection: GarmentMask, config: JudgeConfig, is_worn: bool = True)
     is seen from the side.
     """
     pose = detection.pose
-    if is_worn and pose is not None and pose.score >= config.pose_score:
+    if pose is not None:
         angle = turn(pose.points, pose.depths)
         if angle > config.side:
             return "behind" if angle > config.back else "the side"

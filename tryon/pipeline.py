@@ -247,11 +247,8 @@ class TryOnPipeline:
             Refusal: `no_garment_in_user_photo` or `no_garment_in_shop_photo`.
         """
         work = work_image(photo)
-        instances, garment = self.segmenter.segment(work, instance)
-        if garment is None and role == "shop":  # `judge` names its sleeves
-            others = [i for i, found in enumerate(instances) if found.label in OTHER_TOPS]
-            if others and instances[others[0]].score >= self.limits.confidence:
-                garment = self.segmenter.segment(work, others[0]).garment
+        others = OTHER_TOPS if role == "shop" else ()  # `judge` refuses them by name
+        instances, garment = self.segmenter.segment(work, instance, others)
         if garment is not None:
             return DetectedGarment(photo, work, garment)
         remedy = f", or another --instance than {instance}"

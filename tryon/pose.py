@@ -22,7 +22,7 @@ from tryon.zoo import ModelCard, shipped_card
 class PoseConfig:
     """Which poses count."""
 
-    min_score: float = 0.5  # minimum probability that a view shows a body
+    min_score: float = 0.8  # minimum probability that a view shows a body
     # Minimum share of a wearer's torso that lies inside the garment.
     min_torso: float = 0.2
     people: PersonConfig = field(default_factory=PersonConfig)

@@ -11,14 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+from skimage import transform
 
+from data_tools.annotations import SHORT_SLEEVE_TOP
 from mrcnn.config import PART_NAMES
 from mrcnn.pose.body import ELBOWS, SHOULDERS, WRISTS
 from mrcnn.pose.inference import Pose
 from mrcnn.refiner.inference import Refinement
 from mrcnn.windows import PART_STRIDE
 
-SHORT_SLEEVE_TOP = 1  # category id of DeepFashion2
 _SKIN = PART_NAMES.index("skin")
 _CLOTH = [PART_NAMES.index(name) for name in ("top", "outwear", "dress")]
 _STEPS = np.linspace(0.05, 0.95, 10)  # along a bone
@@ -90,7 +91,7 @@ def _bareness(
     first, last = pose.points[[start, end]].astype(float)
     points = first + (last - first) * _STEPS[:, None]
     to_view = np.linalg.inv(refined.window)
-    cells = (points @ to_view[:2, :2].T + to_view[:2, 2]) / PART_STRIDE
+    cells = transform.matrix_transform(points, to_view) / PART_STRIDE
     height, width = refined.mask.shape
     inside = ((points >= 0) & (points < (width, height))).all(axis=1)
     inside &= ((cells >= 0) & (cells < len(refined.parts))).all(axis=1)

@@ -55,8 +55,8 @@ _CORRECTIONS = Path(__file__).with_name("clothing_co_parsing.csv")
 _AMBIGUOUS = "shirt"  # folder of garments that may be short-sleeve tops or not
 # Values of a rendered label map.
 _RENDERED_BODY, _RENDERED_TEE, _RENDERED_TROUSERS = 1, 2, 3
+_RENDERED_ACCESSORIES = [4, 6]  # hair, and things that are held or worn
 _TROUSERS = 8  # DeepFashion2's category id
-_RENDERED_ACCESSORIES = [4, 6]  # likewise: hair, and things that are held or worn
 _SKIN = "skin"
 NEAR = range(2000, 3000)  # rendered people seen from close by
 RENDERED_VAL = (

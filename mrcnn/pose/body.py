@@ -7,13 +7,13 @@ look for sleeves, and what is a face.
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy.spatial import ConvexHull
+from skimage import transform
 
 from mrcnn.pose.inference import Pose
 
 # Indices of `POSE_LANDMARKS`.
 NOSE, EARS = 0, (7, 8)
 SHOULDERS, ELBOWS, WRISTS, HIPS = (11, 12), (13, 14), (15, 16), (23, 24)
-JOINTS = (NOSE, *EARS, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS)
 FACE = (NOSE, 3, 6, 9, 10)  # outer eyes and corners of the mouth
 HANDS = ((17, 19, 21), (18, 20, 22))  # little finger, index finger and thumb
 PLANES = 3  # torso, arms, head
@@ -170,9 +170,9 @@ def draw_body(body: np.ndarray | None, window: np.ndarray, size: int) -> np.ndar
     planes = [Image.new("L", (size, size)) for _ in range(PLANES)]
     if body is None:
         return np.dstack([np.asarray(plane) for plane in planes])
-    moved = np.column_stack([body[:, :2], np.ones(len(body))]) @ np.linalg.inv(window).T
+    moved = transform.matrix_transform(body[:, :2], np.linalg.inv(window))
     # A bound far outside of the view: PIL's coordinates are integers.
-    points = np.clip(moved[:, :2] / moved[:, 2:], -4 * size, 5 * size)
+    points = np.clip(moved, -4 * size, 5 * size)
     length = torso_length(points)
     ImageDraw.Draw(planes[0]).polygon([tuple(p) for p in torso(points)], fill=255)
     arms = ImageDraw.Draw(planes[1])

@@ -6,13 +6,13 @@ one from the landmarks that were read in the first.
 """
 
 import functools
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy import special
+from skimage import transform
 
 from mrcnn.config import ANCHORS_PER_CELL
 from mrcnn.runtime import Predictor
@@ -180,8 +180,8 @@ def find_people(
     return [
         Person(
             float(scores[likely[i]]),
-            _to_photo(faces[i].reshape(2, 2), window).ravel(),
-            *_to_photo(points[i, :2], window),
+            transform.matrix_transform(faces[i].reshape(2, 2), window).ravel(),
+            *transform.matrix_transform(points[i, :2], window),
         )
         for i in _without_doubles(faces, config.overlap)[: config.max_people]
     ]
@@ -254,7 +254,7 @@ def _read_view(
     values = np.asarray(raw["landmarks"], np.float32)
     heatmaps = np.asarray(raw["heatmaps"], np.float32)
     points = _sharpen(values[:, :2], special.expit(heatmaps), size, config)
-    moved = _to_photo(points, window).astype(np.float32)
+    moved = transform.matrix_transform(points, window).astype(np.float32)
     scale = np.sqrt(abs(np.linalg.det(window[:2, :2])))
     pose = Pose(
         float(raw["person"][0]),
@@ -285,9 +285,3 @@ def _sharpen(
             mean = mean / near.sum() + left + 1j * top
             sharp[index] = mean.real * stride, mean.imag * stride
     return sharp
-
-
-def _to_photo(points: Iterable, window: np.ndarray) -> np.ndarray:
-    """Map points (N, 2) from a view to the photo."""
-    points = np.asarray(points, float)
-    return points @ window[:2, :2].T + window[:2, 2]

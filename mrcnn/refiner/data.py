@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from PIL import Image
 from scipy import ndimage
+from skimage import transform
 
 from mrcnn.data import UNNAMED
 from mrcnn.pose.body import draw_body, torso_length
@@ -304,10 +305,7 @@ def _warp_landmarks(
 
 def _warp_points(points: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Map points (K, 3) from the photo to a view; their third value stays."""
-    moved = (
-        np.column_stack([points[:, :2], np.ones(len(points))]) @ np.linalg.inv(window).T
-    )
-    places = moved[:, :2] / moved[:, 2:]
+    places = transform.matrix_transform(points[:, :2], np.linalg.inv(window))
     return np.column_stack([places, points[:, 2]]).astype(np.float32)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 from scipy import special
+from skimage import transform
 
 from mrcnn.config import PART_NAMES
 from mrcnn.pose.body import draw_body, roll
@@ -38,6 +39,10 @@ class Refinement:
     landmarks: np.ndarray
     parts: np.ndarray
     window: np.ndarray
+
+    def share(self, name: str) -> float:
+        """Return the share of the view in which a part is seen for likely."""
+        return float((self.parts[..., PART_NAMES.index(name)] > 0.5).mean())
 
     def part(self, name: str) -> np.ndarray:
         """Return the probability of a part at each pixel of the photo, float32 (H, W)."""
@@ -120,7 +125,7 @@ def _to_photo(
 ) -> Refinement:
     """Map one view's outputs to a photo of height and width `frame`."""
     size = len(raw["masks"]) * 2  # the masks have half the view's size
-    points = raw["places"] * size @ window[:2, :2].T + window[:2, 2]
+    points = transform.matrix_transform(raw["places"] * size, window)
     return Refinement(
         _paste(raw["masks"], window, 2, frame, _OUTSIDE, special.expit),
         raw["classes"],
@@ -153,7 +158,7 @@ def _paste(
     """
     size = plane.shape[0] * stride
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]])
-    reach = corners @ window[:2, :2].T + window[:2, 2]
+    reach = transform.matrix_transform(corners, window)
     x1, y1 = np.maximum(np.floor(reach.min(axis=0)).astype(int), 0)
     x2, y2 = np.minimum(np.ceil(reach.max(axis=0)).astype(int), frame[::-1])
     pasted = np.zeros(frame, np.float32)

@@ -83,6 +83,8 @@ def test_run_json_holds_report_and_licences(cli, me_path, tee_path):
     }  # fmt: skip
     assert report["licences"]["code"] == "Apache-2.0"
     assert set(report["licences"]["weights"]) == {
+        "person_detector",
+        "pose",
         "segmenter",
         "refiner",
         "chart",
@@ -299,7 +301,16 @@ def test_export_and_import_say_what_is_wrong(cli):
 def test_doctor_lists_models(cli):
     done = cli("doctor")
     assert done.exit_code == 0, done.output
-    models = ("segmenter", "refiner", "chart", "shading", "universal", "stripe")
+    models = (
+        "person_detector",
+        "pose",
+        "segmenter",
+        "refiner",
+        "chart",
+        "shading",
+        "universal",
+        "stripe",
+    )
     for name in (*(f"model {model}" for model in models), "keras", "segmenter runs in"):
         assert name in done.stdout
 

@@ -64,19 +64,25 @@ class CachedSegmenter(Segmenter):
         self._max_bytes, self._written = max_bytes, 0
 
     def segment(
-        self, image: NDArray[np.uint8], instance: int | None = None
+        self,
+        image: NDArray[np.uint8],
+        instance: int | None = None,
+        others: tuple[int, ...] = (),
     ) -> Segmentation:
         """Segment a photo, see `Segmenter.segment`."""
-        path = self._folder / f"{self._name(image, instance)}.npz"
+        path = self._folder / f"{self._name(image, instance, others)}.npz"
         try:
             return unpack(path.read_bytes())
         except _DAMAGED:
-            segmentation = super().segment(image, instance)
+            segmentation = super().segment(image, instance, others)
         self._store(segmentation, path)
         return segmentation
 
-    def _name(self, image: NDArray[np.uint8], instance: int | None) -> str:
-        facts = json.dumps([self._stamp, asdict(self.config), image.shape, instance])
+    def _name(
+        self, image: NDArray[np.uint8], instance: int | None, others: tuple[int, ...]
+    ) -> str:
+        request = image.shape, instance, others
+        facts = json.dumps([self._stamp, asdict(self.config), *request])
         return hashlib.sha256(facts.encode() + image.tobytes()).hexdigest()
 
     def _store(self, segmentation: Segmentation, path: Path) -> None:

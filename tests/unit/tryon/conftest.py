@@ -47,7 +47,7 @@ class DrawsRed:
     """Stands for the refiner: draws red pixels, sure to a degree that they are a class.
 
     Its first landmark lies in the middle of the red and is seen, the others lie at the
-    view's left edge and are not. No part is skin.
+    view's left edge and are not. With `shows_skin`, skin lies along its upper edge.
     """
 
     config = RefinerConfig(image_size=64)
@@ -55,6 +55,7 @@ class DrawsRed:
 
     def __init__(self, label=1, score=0.9):
         self.label, self.score, self.views = label, score, []
+        self.shows_skin = False
 
     def __call__(self, views):
         self.views.append(views)
@@ -73,6 +74,8 @@ class DrawsRed:
         masks = np.float32(cells * 24 - 12)
         parts = np.zeros((len(views), 16, 16, 8), np.float32)
         parts[..., 2] = 9
+        if self.shows_skin:
+            parts[:, 0, :, 1] = 99
         return {
             "masks": masks,
             "classes": classes,

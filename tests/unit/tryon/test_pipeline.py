@@ -14,7 +14,7 @@ from tryon import judge
 from tryon.errors import REASONS, Refusal
 from tryon.frames import Frame, crop
 from tryon.pipeline import Options, TryOnPipeline, detection_cards, has_texture
-from tryon.segment import Segmentation, SegmentConfig, Segmenter
+from tryon.segment import SegmentConfig, Segmenter
 from tryon.stages import WORK_SIZE, DetectedGarment, prepare, work_image
 from tryon.transfer import Painted
 from tryon.types import GarmentMask, Instance, Photo, Placement
@@ -65,7 +65,7 @@ class FakeSegmenter(Segmenter):
             or instance not in (None, 0)
         ):
             return None
-        return found(everything.masks[0] > 0.5, self.score, self.agreement)
+        return found(everything.masks[0] > 0.5, self.score, self.agreement, self.label)
 
 
 class FakeTransfer:
@@ -384,18 +384,13 @@ def test_garments_whose_classes_have_other_sleeves_do_not_fit(worn, new, fits):
     assert [refusal.reason for refusal in refusals] == ["sleeve_mismatch"] * (not fits)
 
 
-def test_a_shops_vest_is_named_and_worn_with_force(pipeline_of_fakes, monkeypatch):
+def test_a_shops_vest_is_refused_by_its_sleeves(pipeline_of_fakes):
     photo, mask = draw_tee()
-    vest = found(mask, label=5)
-    monkeypatch.setattr(
-        pipeline_of_fakes.segmenter,
-        "segment",
-        lambda image, instance=None: Segmentation(
-            vest.instances, None if instance is None else vest
-        ),
-    )
+    pipeline_of_fakes.segmenter.label = 5
     detected = pipeline_of_fakes.find_garment(photo, "shop")
-    assert detected.detection is vest
+    user = DetectedGarment(photo, photo.image, found(mask))
+    (refusal,) = judge.check_pair(user, detected, judge.JudgeConfig())
+    assert refusal.reason == "sleeve_mismatch"
     with pytest.raises(Refusal, match="no_garment_in_user_photo"):
         pipeline_of_fakes.find_garment(photo, "user")
 

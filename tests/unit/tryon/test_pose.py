@@ -67,7 +67,7 @@ def test_every_detection_gets_its_wearer_and_keeps_it():
 
 def test_a_view_without_a_body_has_no_pose(monkeypatch):
     people = [Person(0.9, np.zeros(4), np.zeros(2), np.ones(2)) for _ in range(3)]
-    scores = iter([0.9, 0.2, 0.6])
+    scores = iter([0.9, 0.7, 0.85])
     monkeypatch.setattr("tryon.pose.find_people", lambda *args: people)
     monkeypatch.setattr(
         "tryon.pose.read_pose", lambda *args, **kwargs: body(100, score=next(scores))
@@ -77,7 +77,7 @@ def test_a_view_without_a_body_has_no_pose(monkeypatch):
         image_size = 256
 
     poses = PoseReader(None, Network())(np.zeros((*SIZE, 3), np.uint8))
-    assert [pose.score for pose in poses] == [0.9, 0.6]
+    assert [pose.score for pose in poses] == [0.9, 0.85]
 
 
 def test_who_is_printed_on_the_tee_does_not_wear_it():
