@@ -21,7 +21,7 @@ mask[16:48, 16:48] = 1
 points = np.tile(np.float32([16, 16, 2]), (25, 1))
 parts = np.where(mask > 0, 2, 0).astype("uint8")
 region = Region(image, mask, mask * 0.7, 2, points, parts=parts)
-row = pack_region(region, 25)
+row = pack_region(region, 25, config.body_planes)
 batch = {name: np.stack([value, value]) for name, value in row.items()}
 keras.utils.set_random_seed(0)
 if task == "read":
