@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import batches, floor, single
-from benchmarks.timing import Times, table, take_turns
+from benchmarks.timing import Case, Times, table, take_turns
 from tryon.files import write_text
 
 MARKS = ("<!-- made by python -m benchmarks -->", "<!-- end -->")
@@ -44,7 +44,7 @@ def baselines_section(args: argparse.Namespace) -> str:
     pipeline = single.load_pipeline("auto")
     pair = single.example_pair(single.PAIR_SIZES["768x1024"])
     config = single.TINY if args.tiny else single.CLASSIC
-    cases = {"our pair": lambda: pipeline(*pair)}
+    cases: dict[str, Case] = {"our pair": lambda: pipeline(*pair)}
     cases["ResNet101 Mask R-CNN at 1024, both photos"] = single.classic_case(config)
     step = single.diffusion_case(args.tiny)
     name, note = f"diffusion UNet, {single.STEPS} steps", ""

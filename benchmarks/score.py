@@ -29,7 +29,7 @@ from tryon.pipeline import (
     composite,
     measure,
 )
-from tryon.stages import Garment
+from tryon.stages import DetectedGarment, Garment, prepare
 from tryon.transfer import Relit
 
 Fault = Callable[[TryOnPipeline, Garment, Garment], tuple[Garment, Relit]]
@@ -126,7 +126,8 @@ def with_mask(pipeline: TryOnPipeline, user: Garment, mask: NDArray[np.bool_]) -
     """Return the user with another mask, and the chart predicted in it."""
     charts = pipeline.segmenter.charts
     chart = None if charts is None else predict_chart(charts, user.work, mask)
-    return Garment(user.photo, user.work, replace(user.detection, mask=mask, chart=chart))
+    detection = replace(user.detection, mask=mask, chart=chart)
+    return prepare(DetectedGarment(user.photo, user.work, detection))
 
 
 def _warped(

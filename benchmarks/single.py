@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -115,8 +116,8 @@ def pair_cases(spans: list[Span]) -> dict[str, Case]:
     cases: dict[str, Case] = {}
     for name, size in PAIR_SIZES.items():
         user, shop = example_pair(size)
-        cases[f"pair, {name}"] = lambda u=user, s=shop: auto(u, s)
-        cases[f"pair, {name}, Keras alone"] = lambda u=user, s=shop: keras(u, s)
+        cases[f"pair, {name}"] = partial(auto, user, shop)
+        cases[f"pair, {name}, Keras alone"] = partial(keras, user, shop)
     return cases
 
 

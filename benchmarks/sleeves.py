@@ -23,7 +23,7 @@ from mrcnn.pose.body import turn
 from mrcnn.refiner.inference import refine
 from tryon.judge import JudgeConfig
 from tryon.segment import Segmenter
-from tryon.sleeves import SleeveConfig, read_sleeves
+from tryon.sleeves import SleeveConfig, Sleeves, read_sleeves
 
 SIDE = 50.0  # degrees from the front, from which a view counts as a side view
 TOPS = (1, 2, 5, 6, 10)  # classes that are compared
@@ -44,7 +44,7 @@ class Reading:
 
     label: int
     score: float
-    bare: tuple[float, float, float]
+    bare: Sleeves
     view: float
     turn: float
 
@@ -64,7 +64,7 @@ def read_person(segmenter: Segmenter, photo: AnnotatedPhoto) -> Reading | None:
     return Reading(
         tops[0].label,
         float(refined.classes[SHORT_SLEEVE_TOP]),
-        tuple(read_sleeves(refined, pose)),
+        read_sleeves(refined, pose),
         abs(float(facts.get("view", 0.0))),
         turn(pose.points, pose.depths),
     )

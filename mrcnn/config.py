@@ -49,6 +49,21 @@ PART_NAMES = (
     "accessory",
     "other",
 )
+# Classes of the semantic network, and the categories of DeepFashion2 that each joins:
+# none for what is no garment.
+CLOTHES: dict[str, tuple[int, ...]] = {
+    "background": (),
+    "skin": (),
+    "other": (),
+    "short sleeve top": (1,),
+    "long sleeve top": (2,),
+    "vest": (5, 6),
+    "outwear": (3, 4),
+    "shorts": (7,),
+    "trousers": (8,),
+    "skirt": (9,),
+    "dress": (10, 11, 12, 13),
+}
 ANCHORS_PER_CELL = (2, 2, 6)  # of BlazePose's detector, for strides 8, 16 and 32
 PRECISIONS = ("float32", "mixed_bfloat16")
 # First backbone stage that is trained, by the name of a training stage's layers. "heads"
@@ -200,7 +215,34 @@ class PersonDetectorConfig(PoseConfig):
     image_size: int = 224
 
 
-NetworkConfig: TypeAlias = MaskRCNNConfig | RefinerConfig | ChartConfig | PoseConfig
+@dataclass(frozen=True)
+class SemanticConfig:
+    """Architecture of the semantic network. Sizes in pixels of its input."""
+
+    backbone: str = "blazepose"
+    image_size: int = 256  # height and width of the view
+    classes: int = len(CLOTHES)
+    widths: tuple[int, ...] = (64, 96, 128, 192)  # decoder channels, strides 4 to 32
+
+    def __post_init__(self) -> None:
+        """Reject other backbones: the decoder needs BlazePose's own."""
+        if self.backbone != "blazepose":
+            raise ValueError(f"expected backbone 'blazepose', got {self.backbone!r}")
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB."""
+        return self.image_size, self.image_size, 3
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "SemanticConfig":
+        """Build a config from parsed JSON; lists become tuples."""
+        return cls(**_known_values(cls, values))
+
+
+NetworkConfig: TypeAlias = (
+    MaskRCNNConfig | RefinerConfig | ChartConfig | PoseConfig | SemanticConfig
+)
 
 
 @dataclass(frozen=True)

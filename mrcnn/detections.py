@@ -16,7 +16,7 @@ class Detections:
         masks: float32 (N, H, W) in [0, 1]: probability that a pixel is garment.
         landmarks: float32 (N, K, 3): x, y in pixels and the probability that it is
             visible; None when they were not predicted.
-        wearers: (N,), `Pose` of who wears it or None; None when no poses were read.
+        wearers: (N,), who wears each or None; None when nobody was looked for.
     """
 
     boxes: np.ndarray
@@ -53,6 +53,15 @@ class Detections:
             self.masks[index],
             None if self.landmarks is None else self.landmarks[index],
             None if self.wearers is None else self.wearers[index],
+        )
+
+    def __add__(self, other: "Detections") -> "Detections":
+        """Return the instances of both, without landmarks and wearers."""
+        return Detections(
+            np.concatenate([self.boxes, other.boxes]),
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.masks, other.masks]),
         )
 
     @classmethod

@@ -17,6 +17,7 @@ from mrcnn.config import (
     PersonDetectorConfig,
     PoseConfig,
     RefinerConfig,
+    SemanticConfig,
 )
 from mrcnn.detections import Detections
 from mrcnn.runtime import Predictor
@@ -51,6 +52,10 @@ def build_network(config: NetworkConfig, weights: Path) -> "keras.Model":
         from mrcnn.pose.model import build_person_detector
 
         model = build_person_detector(config)
+    elif isinstance(config, SemanticConfig):
+        from mrcnn.semantic.model import build_semantic_network
+
+        model = build_semantic_network(config)
     elif isinstance(config, PoseConfig):
         from mrcnn.pose.model import build_pose_network
 

@@ -1,10 +1,10 @@
-"""A trainable network with named losses: what refiner and chart trainers share."""
+"""A trainable network with named losses: what the trainers of single networks share."""
 
 from collections.abc import Mapping, Sequence
 
 import keras
 
-from mrcnn.config import ChartConfig, RefinerConfig
+from mrcnn.config import ChartConfig, RefinerConfig, SemanticConfig
 
 
 class NetworkTrainer(keras.Model):
@@ -22,7 +22,7 @@ class NetworkTrainer(keras.Model):
         self,
         name: str,
         network: keras.Model,
-        config: RefinerConfig | ChartConfig,
+        config: RefinerConfig | ChartConfig | SemanticConfig,
         weights: Mapping[str, float],
         seed: int,
     ):

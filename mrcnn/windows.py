@@ -1,9 +1,11 @@
-"""Square windows of a photo: the inputs of refiner and chart network."""
+"""Square windows of a photo: the inputs of the networks that look at one garment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
+from skimage import transform
 
 PART_STRIDE = 4  # view pixels per cell of the refiner's parsing head
 PAD_VALUE = 127  # grey level outside the photo, in every network's input
@@ -218,3 +220,45 @@ def network_input(
     plane = resample(np.rint(mask * 255).astype(np.uint8), window, size)
     planes = [resample(image, window, size), plane, *([] if body is None else [body])]
     return np.dstack(planes).astype(np.float32)
+
+
+def paste(
+    plane: np.ndarray,
+    window: np.ndarray,
+    stride: int,
+    frame: tuple[int, int],
+    fill: float = 0,
+    activate: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> np.ndarray:
+    """Resample a plane of a view to the photo, bicubically.
+
+    Args:
+        plane: float32 (S / stride, S / stride).
+        window: (3, 3) from the view's pixels to the photo's.
+        stride: view pixels per cell of the plane.
+        frame: height and width of the photo.
+        fill: value of the plane outside of the view.
+        activate: function of the resampled values.
+
+    Returns:
+        float32 (H, W); 0 outside of the view.
+    """
+    size = plane.shape[0] * stride
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]])
+    reach = transform.matrix_transform(corners, window)
+    x1, y1 = np.maximum(np.floor(reach.min(axis=0)).astype(int), 0)
+    x2, y2 = np.minimum(np.ceil(reach.max(axis=0)).astype(int), frame[::-1])
+    pasted = np.zeros(frame, np.float32)
+    if x2 <= x1 or y2 <= y1:
+        return pasted
+    to_plane = np.diag([1 / stride, 1 / stride, 1]) @ np.linalg.inv(window)
+    to_plane[:2, 2] += to_plane[:2, :2] @ (x1, y1)
+    moved = Image.fromarray(plane).transform(
+        (x2 - x1, y2 - y1),
+        Image.Transform.AFFINE,
+        tuple(to_plane[:2].ravel()),
+        Image.Resampling.BICUBIC,
+        fillcolor=fill,
+    )
+    pasted[y1:y2, x1:x2] = activate(np.asarray(moved))
+    return pasted

@@ -17,6 +17,7 @@ from mrcnn.config import (
     PersonDetectorConfig,
     PoseConfig,
     RefinerConfig,
+    SemanticConfig,
 )
 from mrcnn.runtime import Predictor, Runtime, fingerprint, load_predictor
 from tryon.errors import MissingModel, TryOnError
@@ -31,6 +32,7 @@ _DETECTION_CONFIGS: dict[str, type[NetworkConfig]] = {
     "chart": ChartConfig,
     "person_detector": PersonDetectorConfig,
     "pose": PoseConfig,
+    "semantic": SemanticConfig,
 }
 # The code that a generator depends on; that of its training does not count.
 _GENERATOR_CODE = ("config.py", "layers.py", "networks.py", "predict.py")
@@ -42,7 +44,7 @@ def load_network(card: ModelCard, kind: str) -> Predictor:
     Args:
         card: of any network.
         kind: which is expected: "segmenter", "refiner", "chart",
-            "person_detector", "pose", "shading", "universal" or "pattern".
+            "person_detector", "pose", "semantic", "shading", "universal" or "pattern".
 
     Raises:
         MissingModel: the card is of another kind, or its config is not supported.

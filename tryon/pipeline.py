@@ -278,7 +278,7 @@ def pipeline_cards(pattern: str | None) -> tuple[ModelCard, ...]:
     Raises:
         MissingModel: a model is not there, or is not the file its card describes.
     """
-    names = "person_detector", "pose", "segmenter", "refiner"
+    names = "person_detector", "pose", "segmenter", "refiner", "semantic"
     detection = tuple(map(shipped_card, names))
     if pattern is not None:  # it needs neither the shop picture nor its shading
         card = pattern_card(pattern)

@@ -1,11 +1,10 @@
-"""Read the poses of the people in a photo, and find the wearer of a garment."""
+"""Read the poses of the people in a photo."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mrcnn.pose.body import torso_area, torso_share
 from mrcnn.pose.inference import (
     PersonConfig,
     Pose,
@@ -23,8 +22,6 @@ class PoseConfig:
     """Which poses count."""
 
     min_score: float = 0.8  # minimum probability that a view shows a body
-    # Minimum share of a wearer's torso that lies inside the garment.
-    min_torso: float = 0.2
     people: PersonConfig = field(default_factory=PersonConfig)
 
 
@@ -71,20 +68,3 @@ class PoseReader:
         ]
         poses = [read_pose(self.network, image, w, config=people) for w in windows]
         return [pose for pose in poses if pose.score >= self.config.min_score]
-
-
-def find_wearer(
-    poses: list[Pose], mask: NDArray[np.bool_], config: PoseConfig = DEFAULT
-) -> Pose | None:
-    """Return the pose of the person who wears a garment.
-
-    That is whose torso it covers, and of several people the one of whom it covers the
-    largest area: a person who is printed on a tee is smaller than its wearer.
-
-    Args:
-        poses: of a photo.
-        mask: bool (H, W), the garment in that photo.
-        config: how much of the torso it must cover.
-    """
-    worn = [pose for pose in poses if torso_share(pose.points, mask) >= config.min_torso]
-    return max(worn, key=lambda pose: torso_area(pose.points, mask), default=None)

@@ -25,13 +25,21 @@ from data_tools.annotations import CATEGORIES, SHORT_SLEEVE_TOP
 from mrcnn.chart.inference import predict_chart
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.pose.body import bare_parts, roll, torso_share
-from mrcnn.pose.inference import Pose
 from mrcnn.predictor import detect
 from mrcnn.refiner.inference import Refinement, refine
 from mrcnn.runtime import Predictor
 from mrcnn.windows import box_or_frame
+from tryon.clothes import (
+    Wearer,
+    add_lower_garments,
+    dress,
+    find_wearer,
+    measure_support,
+    propose_tops,
+    weigh_clothes,
+)
 from tryon.networks import load_network
-from tryon.pose import PoseReader, find_wearer
+from tryon.pose import PoseReader
 from tryon.sleeves import weigh_sleeves
 from tryon.types import GarmentMask, Instance
 from tryon.zoo import ModelCard, shipped_card
@@ -87,6 +95,7 @@ class Segmenter:
         config: thresholds.
         charts: a trained chart network; None predicts no charts.
         poses: reads people's poses; None looks at garments alone.
+        clothes: a trained semantic network, which looks at people whose pose is read.
     """
 
     def __init__(
@@ -96,12 +105,13 @@ class Segmenter:
         config: SegmentConfig | None = None,
         charts: Predictor | None = None,
         poses: PoseReader | None = None,
+        clothes: Predictor | None = None,
     ):
         self.predictor = predictor
         self.refiner = refiner
         self.config = config or SegmentConfig()
         self.charts = charts
-        self.poses = poses
+        self.poses, self.clothes = poses, clothes
 
     @classmethod
     def from_pretrained(
@@ -116,6 +126,7 @@ class Segmenter:
             load_network(refiner or shipped_card("refiner"), "refiner"),
             charts=None if chart is None else load_network(chart, "chart"),
             poses=PoseReader.from_pretrained(),
+            clothes=load_network(shipped_card("semantic"), "semantic"),
         )
 
     def __call__(
@@ -198,38 +209,67 @@ class Segmenter:
             image: uint8 (h, w, 3).
             threshold: minimum score; None takes the config's.
         """
-        config, min_score = self.config, self.config.score_threshold
-        min_score = min_score if threshold is None else threshold
+        config, size = self.config, image.shape[:2]
+        min_score = config.score_threshold if threshold is None else threshold
         poses = [] if self.poses is None else self.poses(image)
-        proposals = self._propose(image)
-        if len(proposals):
-            wearers = [find_wearer(poses, mask >= 0.5) for mask in proposals.masks]
-            bodies = [None if pose is None else pose.body for pose in wearers]
-            refined = refine(self.refiner, image, proposals.masks, bodies=bodies)
-            poses = self._real(poses, refined)
-            refined = average_classes(refined, proposals, config.first_share)
-            if poses:
-                refined = list(map(weigh_sleeves, refined, wearers))
+        people = dress(self.clothes, image, poses)
+        first = self._propose(image)
+        tops = propose_tops(people, first, size)
+        if len(first) or len(tops):
+            refined, people = self._refine_proposals(image, first, tops, people)
         else:  # a shirt so close that the frame shows no outline, or no shirt
-            whole = np.full((1, *image.shape[:2]), 0.5, np.float32)
-            bodies = [poses[0].body] if poses else []
-            refined = refine(self.refiner, image, whole, bodies=bodies)
-            poses = self._real(poses, refined)
+            refined, people = self._refine_frame(image, people)
             min_score = max(min_score, config.frame_threshold)
-        detections = as_detections(refined, image.shape[:2])
-        detections = find_wearers(detections, poses)
-        detections = drop_off_torso(detections, poses, config.torso_threshold)
+        detections = as_detections(refined, size)
+        detections = add_lower_garments(detections, people, size)
+        detections = find_wearers(detections, people)
+        detections = drop_off_torso(detections, people, config.torso_threshold)
         detections = drop_nested(detections, config.overlap_threshold)
         return detections[detections.scores >= min_score]
 
-    def _real(self, poses: list[Pose], refined: list[Refinement]) -> list[Pose]:
-        """Return the poses, or none of them where no garment's view shows skin.
+    def _refine_proposals(
+        self, image: np.ndarray, first: Detections, tops: Detections, people: list[Wearer]
+    ) -> tuple[list[Refinement], list[Wearer]]:
+        """Refine proposals, and weigh their classes.
+
+        Args:
+            image: uint8 (h, w, 3).
+            first: proposals of Mask R-CNN.
+            tops: those of the semantic network.
+            people: who the photo seems to show.
+
+        Returns:
+            The garments, and the people that are real, see `_real`.
+        """
+        proposals = first + tops
+        wearers = [find_wearer(people, mask >= 0.5) for mask in proposals.masks]
+        bodies = [None if wearer is None else wearer.pose.body for wearer in wearers]
+        refined = refine(self.refiner, image, proposals.masks, bodies=bodies)
+        people = self._real(people, refined)
+        refined = average_classes(refined, proposals, self.config.first_share)
+        if not people:  # nor does anybody wear what the semantic network proposed
+            return refined[: len(first)], people
+        refined = list(map(weigh_clothes, refined, wearers))
+        poses = [None if wearer is None else wearer.pose for wearer in wearers]
+        return list(map(weigh_sleeves, refined, poses)), people
+
+    def _refine_frame(
+        self, image: np.ndarray, people: list[Wearer]
+    ) -> tuple[list[Refinement], list[Wearer]]:
+        """Refine the whole frame as one garment; returns as `_refine_proposals`."""
+        whole = np.full((1, *image.shape[:2]), 0.5, np.float32)
+        bodies = [people[0].pose.body] if people else []
+        refined = refine(self.refiner, image, whole, bodies=bodies)
+        return refined, self._real(people, refined)
+
+    def _real(self, people: list[Wearer], refined: list[Refinement]) -> list[Wearer]:
+        """Return the people, or none of them where no garment's view shows skin.
 
         The pose networks also see people in garments that nobody wears, above all in
         those that a ghost mannequin fills.
         """
         least = self.config.skin_share
-        return poses if any(r.share("skin") >= least for r in refined) else []
+        return people if any(r.share("skin") >= least for r in refined) else []
 
     def _propose(self, image: np.ndarray) -> Detections:
         """Return Mask R-CNN's detections in the whole photo."""
@@ -247,7 +287,8 @@ class Segmenter:
             when nothing is left of the mask.
         """
         first = detections.masks[chosen]
-        pose = None if detections.wearers is None else detections.wearers[chosen]
+        wearer = None if detections.wearers is None else detections.wearers[chosen]
+        pose = None if wearer is None else wearer.pose
         bodies = [] if pose is None else [pose.body]
         (refined,) = refine(self.refiner, image, first[None], mirror=True, bodies=bodies)
         mask = clean_mask(refined.mask >= self.config.mask_threshold)
@@ -271,18 +312,20 @@ class Segmenter:
         chart = None
         if self.charts is not None:
             chart = predict_chart(self.charts, image, mask, angle)
-        return GarmentMask(mask, tuple(instances), chosen, agreement, chart, pose)
+        support = measure_support(mask, wearer)
+        finds = tuple(instances)
+        return GarmentMask(mask, finds, chosen, agreement, chart, pose, support)
 
 
-def find_wearers(detections: Detections, poses: list[Pose]) -> Detections:
-    """Add to each detection the pose of who wears it."""
+def find_wearers(detections: Detections, people: list[Wearer]) -> Detections:
+    """Add to each detection who wears it."""
     wearers = np.empty(len(detections), object)
-    wearers[:] = [find_wearer(poses, mask >= 0.5) for mask in detections.masks]
+    wearers[:] = [find_wearer(people, mask >= 0.5) for mask in detections.masks]
     return replace(detections, wearers=wearers)
 
 
 def drop_off_torso(
-    detections: Detections, poses: list[Pose], threshold: float
+    detections: Detections, people: list[Wearer], threshold: float
 ) -> Detections:
     """Drop tops, coats and dresses that lie on nobody's torso.
 
@@ -291,16 +334,16 @@ def drop_off_torso(
 
     Args:
         detections: of a photo.
-        poses: of its people.
+        people: who the photo shows.
         threshold: minimum share of a torso that a garment covers.
     """
     frame = np.ones(detections.masks.shape[1:], bool)
-    seen = [pose for pose in poses if torso_share(pose.points, frame) > 0]
+    seen = [p for p in people if torso_share(p.pose.points, frame) > 0]
     if not seen:
         return detections
     keep = [
         label in LOWER
-        or max(torso_share(pose.points, mask >= 0.5) for pose in seen) >= threshold
+        or max(torso_share(p.pose.points, mask >= 0.5) for p in seen) >= threshold
         for label, mask in zip(detections.labels, detections.masks, strict=True)
     ]
     return detections[np.array(keep, bool)]

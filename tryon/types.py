@@ -84,6 +84,8 @@ class GarmentMask:
         chart: dense correspondence of its pixels to the canonical tee, points at the
             working size; None where it was not predicted.
         pose: of who wears it; None where nobody is seen to.
+        support: IoU with the top that the semantic network sees on the wearer; None
+            where it looked at nobody.
     """
 
     mask: NDArray[np.bool_]
@@ -92,6 +94,7 @@ class GarmentMask:
     agreement: float
     chart: Chart | None = None
     pose: Pose | None = None
+    support: float | None = None
 
     @property
     def instance(self) -> Instance:

@@ -20,7 +20,14 @@ from tryon.files import write_text
 
 SHIPPED = Path(__file__).parent / "models"
 # Networks that detect and read garments and people.
-DETECTION_KINDS = ("segmenter", "refiner", "chart", "person_detector", "pose")
+DETECTION_KINDS = (
+    "segmenter",
+    "refiner",
+    "chart",
+    "person_detector",
+    "pose",
+    "semantic",
+)
 SHIPPED_MODELS = (*DETECTION_KINDS, "shading", "universal")
 MAX_CARD = 1 << 20  # bytes
 _CARD_FIELDS = ("name", "kind", "file", "bytes", "sha256", "licence", "config")

@@ -1,10 +1,9 @@
 """Refine detections: masks of Mask R-CNN in; masks, classes and landmarks out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 from scipy import special
 from skimage import transform
 
@@ -15,6 +14,7 @@ from mrcnn.windows import (
     MIRRORED_LANDMARKS,
     PART_STRIDE,
     network_input,
+    paste,
     upright_window,
 )
 
@@ -47,7 +47,7 @@ class Refinement:
     def part(self, name: str) -> np.ndarray:
         """Return the probability of a part at each pixel of the photo, float32 (H, W)."""
         plane = self.parts[..., PART_NAMES.index(name)]
-        return _paste(plane, self.window, PART_STRIDE, self.mask.shape)
+        return paste(plane, self.window, PART_STRIDE, self.mask.shape)
 
 
 def refine(
@@ -127,51 +127,9 @@ def _to_photo(
     size = len(raw["masks"]) * 2  # the masks have half the view's size
     points = transform.matrix_transform(raw["places"] * size, window)
     return Refinement(
-        _paste(raw["masks"], window, 2, frame, _OUTSIDE, special.expit),
+        paste(raw["masks"], window, 2, frame, _OUTSIDE, special.expit),
         raw["classes"],
         np.column_stack([points, raw["seen"]]).astype(np.float32),
         raw["parts"],
         window,
     )
-
-
-def _paste(
-    plane: np.ndarray,
-    window: np.ndarray,
-    stride: int,
-    frame: tuple[int, int],
-    fill: float = 0,
-    activate: Callable[[np.ndarray], np.ndarray] = np.asarray,
-) -> np.ndarray:
-    """Resample a plane of a view to the photo, bicubically.
-
-    Args:
-        plane: float32 (S / stride, S / stride).
-        window: (3, 3) from the view's pixels to the photo's.
-        stride: view pixels per cell of the plane.
-        frame: height and width of the photo.
-        fill: value of the plane outside of the view.
-        activate: function of the resampled values.
-
-    Returns:
-        float32 (H, W); 0 outside of the view.
-    """
-    size = plane.shape[0] * stride
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]])
-    reach = transform.matrix_transform(corners, window)
-    x1, y1 = np.maximum(np.floor(reach.min(axis=0)).astype(int), 0)
-    x2, y2 = np.minimum(np.ceil(reach.max(axis=0)).astype(int), frame[::-1])
-    pasted = np.zeros(frame, np.float32)
-    if x2 <= x1 or y2 <= y1:
-        return pasted
-    to_plane = np.diag([1 / stride, 1 / stride, 1]) @ np.linalg.inv(window)
-    to_plane[:2, 2] += to_plane[:2, :2] @ (x1, y1)
-    moved = Image.fromarray(plane).transform(
-        (x2 - x1, y2 - y1),
-        Image.Transform.AFFINE,
-        tuple(to_plane[:2].ravel()),
-        Image.Resampling.BICUBIC,
-        fillcolor=fill,
-    )
-    pasted[y1:y2, x1:x2] = activate(np.asarray(moved))
-    return pasted

@@ -53,13 +53,8 @@ class CachedSegmenter(Segmenter):
         stamp: str,
         max_bytes: int = MAX_BYTES,
     ):
-        super().__init__(
-            segmenter.predictor,
-            segmenter.refiner,
-            segmenter.config,
-            segmenter.charts,
-            segmenter.poses,
-        )
+        # Every attribute of a segmenter is an argument of the same name.
+        super().__init__(**vars(segmenter))
         self._folder, self._stamp = folder, stamp
         self._max_bytes, self._written = max_bytes, 0
 
@@ -120,6 +115,7 @@ def pack(segmentation: Segmentation) -> bytes:
     if garment is not None:
         facts["chosen"] = garment.chosen
         facts["agreement"] = float(garment.agreement)
+        facts["support"] = garment.support
         arrays["mask"] = garment.mask
         if garment.chart is not None:
             arrays |= {name: getattr(garment.chart, name) for name in _CHART_FIELDS}
@@ -154,7 +150,13 @@ def unpack(data: bytes) -> Segmentation:
     if "pose" in facts:
         pose = Pose(facts["pose"], *(arrays[_POSE + name] for name in _POSE_FIELDS))
     garment = GarmentMask(
-        arrays["mask"], instances, facts["chosen"], facts["agreement"], chart, pose
+        arrays["mask"],
+        instances,
+        facts["chosen"],
+        facts["agreement"],
+        chart,
+        pose,
+        facts["support"],
     )
     return Segmentation(instances, garment)
 

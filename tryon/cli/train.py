@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from tryon.cli.shared import FOLDER, user_errors
-from tryon.cli.train_networks import chart, refiner, segmenter
+from tryon.cli.train_networks import chart, refiner, segmenter, semantic
 from tryon.cli.train_options import (
     DATA,
     EXISTING,
@@ -28,6 +28,7 @@ def train() -> None:
 train.add_command(segmenter)
 train.add_command(refiner)
 train.add_command(chart)
+train.add_command(semantic)
 
 
 def _render_options(batch_size: int, photos_help: str) -> Options:

@@ -1,4 +1,4 @@
-"""`tryon train segmenter | refiner | chart`: the networks that analyse photos."""
+"""`tryon train segmenter, refiner, chart, semantic`: networks that analyse photos."""
 
 import itertools
 from collections.abc import Callable
@@ -44,6 +44,7 @@ def network_options(
     image_size: int,
     photos: bool = True,
     layers: str = "heads, 5+, 4+, 3+ or all",
+    backbones: tuple[str, ...] = ("mobilenet_v2", "resnet50", "resnet101", "blazepose"),
 ) -> Callable[..., Any]:
     """Return a decorator that adds the options of all networks to a command.
 
@@ -52,6 +53,7 @@ def network_options(
         image_size: default of --image-size, pixels.
         photos: also add the options that select annotated photos.
         layers: help on the layers of --stage.
+        backbones: choices of --backbone, the default first.
     """
     options = [
         click.argument(
@@ -69,8 +71,8 @@ def network_options(
         ),
         click.option(
             "--backbone",
-            type=click.Choice(["mobilenet_v2", "resnet50", "resnet101", "blazepose"]),
-            default="mobilenet_v2",
+            type=click.Choice(backbones),
+            default=backbones[0],
             show_default=True,
             help="Backbone network.",
         ),
@@ -231,6 +233,31 @@ def chart(
         for row in rows:
             print_row(row)
     click.echo(run.out_dir / "chart.json")
+
+
+@click.command()
+@network_options(("heads:600:2e-3", "3+:800:5e-4"), 256, backbones=("blazepose",))
+@click.pass_context
+@user_errors
+def semantic(context: click.Context, **options: Any) -> None:
+    """Train the semantic network, which names what people wear, pixel by pixel.
+
+    It learns the classes of clothes from DATA (see `tryon train segmenter`), where the
+    photos have skin and foreground labelled too. Give the shipped pose network as
+    --backbone-weights.
+    """
+    run = _read_run(context, options, "SemanticConfig")
+    from tryon.pose import PoseReader
+    from tryon.training.semantic import train_semantic
+
+    on_photo = _counter("photos searched for people")
+    with progress(context, run.steps) as advance:
+        rows = train_semantic(
+            run, PoseReader.from_pretrained, on_photo, lambda: advance("")
+        )
+        for row in rows:
+            print_row(row)
+    click.echo(run.out_dir / "semantic.json")
 
 
 def _read_run(

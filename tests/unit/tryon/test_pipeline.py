@@ -230,21 +230,42 @@ def test_frame_share(mask, expected):
 
 
 def test_total_score_falls_with_each_fault():
-    good = found(np.ones((4, 4), bool), 1.0, 1.0)
+    good = replace(found(np.ones((4, 4), bool), 1.0, 1.0), mask=np.eye(4, dtype=bool))
+    config = judge.ScoreConfig(
+        bias=3.0, weights=dict.fromkeys(judge.ScoreConfig().weights, 1.0)
+    )
 
     def score(user=good, away=0.0, **placement):
-        return judge.total_score(user, good, Placement(**placement), away)
+        return judge.total_score(user, good, Placement(**placement), away, config)
 
     best = score()
-    assert best == pytest.approx(1.0)
+    assert 0.5 < best < 1.0
     assert score(replace(good, agreement=0.5)) < best
+    assert score(replace(good, support=0.5)) < best
     assert score(distortion=1.0) < best
     assert score(away=20.0) < best
     assert score(landmark_distance=0.05) == best
-    misplaced = score(landmark_distance=0.15)
-    assert misplaced == pytest.approx(best / np.e)
-    by_landmarks = score(method="landmarks")
-    assert score(method="corners") < by_landmarks < best
+    assert score(landmark_distance=0.15) < best
+    assert score(method="landmarks") < best
+    assert score(method="corners") < best
+    bent = score(method="corners", distortion=1.0)
+    assert bent == score(method="corners"), "without a chart it does not tell"
+
+
+def test_the_score_is_a_logistic_function_of_what_speaks_against_a_result():
+    good = found(np.pad(np.ones((2, 2), bool), 1), 1.0, 1.0)
+    weights = dict.fromkeys(judge.ScoreConfig().weights, 0.0) | {"agreement": 2.0}
+    config = judge.ScoreConfig(bias=1.0, weights=weights)
+    shaky = replace(good, agreement=0.5)
+    score = judge.total_score(shaky, good, Placement(), 0.0, config)
+    assert np.log(score / (1 - score)) == pytest.approx(1 - 2 * np.log(2))
+
+
+def test_no_doubt_raises_the_score():
+    weights = judge.ScoreConfig().weights
+    assert min(weights.values()) >= 0
+    garment = found(np.ones((4, 4), bool))
+    assert judge.doubts(garment, garment, Placement(), 0.0).keys() == weights.keys()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 
 from mrcnn.detections import Detections
 from mrcnn.pose.inference import Person, Pose
-from tryon.pose import PoseReader, find_wearer
+from tryon.clothes import Wearer, find_wearer
+from tryon.pose import PoseReader
 from tryon.segment import drop_off_torso, find_wearers
 
 SIZE = (200, 300)
@@ -36,7 +37,7 @@ def detections(*boxes, labels=None):
 def test_the_wearer_is_whose_torso_is_covered_not_the_larger_person():
     shirt = np.zeros(SIZE, bool)
     shirt[60:120, 180:220] = True
-    here, there = body(200), body(80)
+    here, there = Wearer(body(200)), Wearer(body(80))
     assert find_wearer([there, here], shirt) is here
     assert find_wearer([there], shirt) is None
     assert find_wearer([], shirt) is None
@@ -44,25 +45,25 @@ def test_the_wearer_is_whose_torso_is_covered_not_the_larger_person():
 
 def test_shorts_on_nobodys_torso_are_dropped():
     shirt, shorts = (80, 60, 120, 120), (80, 125, 120, 170)
-    kept = drop_off_torso(detections(shorts, shirt), [body(100)], 0.1)
+    kept = drop_off_torso(detections(shorts, shirt), [Wearer(body(100))], 0.1)
     assert kept.boxes.tolist() == [list(map(float, shirt))]
-    named = drop_off_torso(detections(shorts, labels=[7]), [body(100)], 0.1)
+    named = drop_off_torso(detections(shorts, labels=[7]), [Wearer(body(100))], 0.1)
     assert named.labels.tolist() == [7], "as shorts they may stay"
 
 
-@pytest.mark.parametrize("poses", [[], [body(900)]])
-def test_where_no_torso_is_seen_everything_is_kept(poses):
+@pytest.mark.parametrize("people", [[], [Wearer(body(900))]])
+def test_where_no_torso_is_seen_everything_is_kept(people):
     both = detections((80, 125, 120, 170), (0, 0, 10, 10))
-    assert len(drop_off_torso(both, poses, 0.1)) == 2
+    assert len(drop_off_torso(both, people, 0.1)) == 2
 
 
 def test_every_detection_gets_its_wearer_and_keeps_it():
-    poses = [body(60), body(220)]
+    people = [Wearer(body(60)), Wearer(body(220))]
     found = find_wearers(
-        detections((200, 60, 240, 120), (40, 60, 80, 120), (0, 0, 5, 5)), poses
+        detections((200, 60, 240, 120), (40, 60, 80, 120), (0, 0, 5, 5)), people
     )
-    assert [p and p.points[0, 0] for p in found.wearers] == [220, 60, None]
-    assert found[np.array([1])].wearers[0] is poses[0]
+    assert found.wearers.tolist() == [people[1], people[0], None]
+    assert found[np.array([1])].wearers[0] is people[0]
 
 
 def test_a_view_without_a_body_has_no_pose(monkeypatch):
@@ -83,8 +84,9 @@ def test_a_view_without_a_body_has_no_pose(monkeypatch):
 def test_who_is_printed_on_the_tee_does_not_wear_it():
     shirt = np.zeros(SIZE, bool)
     shirt[70:120, 180:220] = True
-    printed = dataclasses.replace(body(200), points=body(200).points / 4 + (150, 70))
-    assert find_wearer([printed, wearer := body(200)], shirt) is wearer
+    small = dataclasses.replace(body(200), points=body(200).points / 4 + (150, 70))
+    printed, wearer = Wearer(small), Wearer(body(200))
+    assert find_wearer([printed, wearer], shirt) is wearer
 
 
 def test_the_shipped_networks_read_a_person(me_path):

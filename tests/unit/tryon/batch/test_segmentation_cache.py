@@ -31,10 +31,11 @@ def pose():
     return Pose(2 / 3, points, points[:, 1], seen, seen, chance.random((3, 3)), view)
 
 
-def garment(chart=None, pose=None):
+def garment(chart=None, pose=None, support=None):
     points = chance.normal(size=(25, 3)).astype(np.float32)
     mask = chance.random((40, 30)) > 0.5
-    return GarmentMask(mask, (instance(points), instance()), 0, 2 / 3, chart, pose)
+    finds = instance(points), instance()
+    return GarmentMask(mask, finds, 0, 2 / 3, chart, pose, support)
 
 
 def same(a, b):
@@ -53,7 +54,7 @@ SIGHTS = {
     "nothing": Segmentation((), None),
     "finds": Segmentation((instance(), instance(np.ones((25, 3), np.float32))), None),
     "garment": Segmentation((found := garment()).instances, found),
-    "pose": Segmentation((worn := garment(chart(), pose())).instances, worn),
+    "pose": Segmentation((worn := garment(chart(), pose(), 1 / 3)).instances, worn),
     "chart": Segmentation((charted := garment(chart())).instances, charted),
 }
 
@@ -76,6 +77,13 @@ def remembering(segmenter, tmp_path):
         return CachedSegmenter(segmenter, tmp_path / "sights", stamp, **options)
 
     return make
+
+
+def test_a_cached_segmenter_has_all_networks(segmenter, tmp_path):
+    for name in ("charts", "poses", "clothes"):
+        setattr(segmenter, name, object())
+    cached = CachedSegmenter(segmenter, tmp_path, "a")
+    assert vars(segmenter).items() <= vars(cached).items()
 
 
 def test_the_networks_look_once(remembering, finder, segmenter, shirt):

@@ -1,0 +1,1 @@
+"""Semantic segmentation of clothes: what a person wears, by pixel and by class."""
