@@ -85,6 +85,23 @@ def as_numbers(values: Iterable[Any], multiple_of: int, what: str) -> Ring:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a reader took for what it is meant, or what contradicts something else.
+
+    Attributes:
+        kind: what it is, the same text for all of its kind.
+        detail: the values, as they are in the file.
+    """
+
+    kind: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return both as one text."""
+        return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+
+@dataclass(frozen=True)
 class Polygon:
     """A polygon with holes.
 
@@ -120,6 +137,7 @@ class Instance:
         attributes: everything else in the file about it: JSON values by name.
         extra: what only one format has a field for, such as "coco.id"; JSON values by
             name.
+        notes: of its reader; no part of the annotation.
     """
 
     category: str
@@ -130,6 +148,7 @@ class Instance:
     landmarks: Ring | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[Note, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         """Check the category's type and the numbers."""
@@ -151,6 +170,7 @@ class ImageRecord:
         instances: its garments, in the file's order.
         attributes: everything else in the file about it: JSON values by name.
         extra: see `Instance`.
+        notes: of its reader; no part of the annotation.
     """
 
     file_name: str
@@ -158,6 +178,7 @@ class ImageRecord:
     instances: tuple[Instance, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[Note, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         """Check name and size."""
@@ -168,6 +189,11 @@ class ImageRecord:
             type(side) is int and 0 < side <= MAX_SIDE for side in size
         ):
             raise DataError(f"expected a size of 1 to {MAX_SIDE} pixels, got {size}")
+
+    def all_notes(self) -> tuple[Note, ...]:
+        """Return the notes on the image and on its instances."""
+        inner = (note for one in self.instances for note in one.notes)
+        return (*self.notes, *inner)
 
     def known_size(self) -> tuple[int, int]:
         """Return the size.
@@ -208,12 +234,14 @@ class Dataset:
         categories: ids by name, in the file's order.
         extra: see `Instance`.
         count: number of records, bad ones included; None where it is not known.
+        notes: what the user should know of the set as a whole, a sentence each.
     """
 
     read_records: Callable[[], Iterator[ImageRecord | BadFile]]
     categories: Mapping[str, int] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     count: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 # Writes a record, and returns what was written as JSON values, with `leftovers`.

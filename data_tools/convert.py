@@ -15,6 +15,7 @@ from data_tools.annotations import (
     Dataset,
     ImageRecord,
     Instance,
+    Note,
     Polygon,
     WriteRecord,
 )
@@ -159,6 +160,24 @@ def _unsupported(document: Any) -> list[str]:
     """Return the names of the leftovers in a serialized record, without bookkeeping."""
     names = stored_names(document)
     return [name for name in names if name != "size" and not name.startswith("extra.")]
+
+
+def heard(dataset: Dataset, tell: Callable[[str, Note], None]) -> Dataset:
+    """Return a dataset that tells the notes on its records as they are read.
+
+    Args:
+        dataset: the annotations.
+        tell: is called with the image's name and a note.
+    """
+
+    def read_records() -> Iterator[ImageRecord | BadFile]:
+        for record in dataset.read_records():
+            if isinstance(record, ImageRecord):
+                for note in record.all_notes():
+                    tell(record.file_name, note)
+            yield record
+
+    return replace(dataset, read_records=read_records)
 
 
 def convert(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from data_tools.annotations import (
@@ -13,6 +14,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
 )
+from data_tools.checks import checked
 from data_tools.garments import label_of
 from data_tools.outlines import bounds, polygons_of
 
@@ -45,7 +47,7 @@ class Summary:
         instance_sizes: instances by COCO's small, medium and large, of their outlines.
         landmarks: instances with landmarks, by the number that is labelled.
         problems: images or instances with a problem, by its name.
-        examples: the first image with each problem.
+        examples: the first image with each problem, and the values there.
     """
 
     images: int = 0
@@ -76,27 +78,25 @@ class Summary:
         }
 
 
-def summarise(dataset: Dataset, config: InspectConfig = DEFAULT) -> Iterator[Summary]:
+def summarise(
+    dataset: Dataset, config: InspectConfig = DEFAULT, folder: Path | None = None
+) -> Iterator[Summary]:
     """Count the contents, image by image.
 
     Args:
         dataset: the annotations.
         config: what counts as a problem.
+        folder: of the annotations, see `checked`.
 
     Yields:
         After each image the summary so far, always the same object; at least once.
     """
-    summary, names = Summary(), set[str]()
-    for record in dataset.read_records():
+    summary = Summary()
+    for record in checked(dataset, folder).read_records():
         if isinstance(record, BadFile):
             _add_problem(summary, f"bad file: {record.reason}"[:_MAX_SHOWN], record.name)
         else:
             _count_image(summary, record, config)
-            if record.file_name in names:
-                _add_problem(
-                    summary, "a second annotation of the same image", record.file_name
-                )
-            names.add(record.file_name)
         yield summary
     if not summary.images:
         yield summary
@@ -112,6 +112,8 @@ def _count_image(summary: Summary, record: ImageRecord, config: InspectConfig) -
         _add_problem(summary, "size not known: no photo there", record.file_name)
     if not record.instances:
         _add_problem(summary, "nothing is marked", record.file_name)
+    for note in record.all_notes():
+        _add_problem(summary, note.kind, record.file_name, note.detail)
     for instance in record.instances:
         _count_instance(summary, record, instance, config)
 
@@ -174,6 +176,6 @@ def _landmarks_inside(
     return all(_inside((x, y, x, y), size, tolerance) for x, y, v in triples if v > 0)
 
 
-def _add_problem(summary: Summary, problem: str, name: str) -> None:
+def _add_problem(summary: Summary, problem: str, name: str, detail: str = "") -> None:
     summary.problems[problem] += 1
-    summary.examples.setdefault(problem, name)
+    summary.examples.setdefault(problem, f"{name} ({detail})" if detail else name)

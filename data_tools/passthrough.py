@@ -11,7 +11,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from data_tools.annotations import ImageRecord, Instance, Polygon, Ring, as_numbers
+from data_tools.annotations import (
+    ImageRecord,
+    Instance,
+    Note,
+    Polygon,
+    Ring,
+    as_numbers,
+)
 
 KEY = "tryon"
 # An image's leftovers in its first instance, for formats whose readers take every unknown
@@ -40,8 +47,8 @@ def instance_values(instance: Instance) -> Values:
     return values | _named(instance.attributes, instance.extra)
 
 
-def to_instance(values: Mapping[str, Any]) -> Instance:
-    """Return the instance of `instance_values`.
+def to_instance(values: Mapping[str, Any], notes: tuple[Note, ...] = ()) -> Instance:
+    """Return the instance of `instance_values`, with notes.
 
     Raises:
         DataError: when a value is not of the type that an instance has.
@@ -60,6 +67,7 @@ def to_instance(values: Mapping[str, Any]) -> Instance:
         None if landmarks is None else as_numbers(landmarks, 3, "landmarks"),
         _with_prefix("attributes", values),
         _with_prefix("extra", values),
+        notes,
     )
 
 
@@ -72,9 +80,11 @@ def record_values(record: ImageRecord) -> Values:
 
 
 def to_record(
-    values: Mapping[str, Any], instances: tuple[Instance, ...] = ()
+    values: Mapping[str, Any],
+    instances: tuple[Instance, ...] = (),
+    notes: tuple[Note, ...] = (),
 ) -> ImageRecord:
-    """Return the record of `record_values` with its instances.
+    """Return the record of `record_values` with its instances and notes.
 
     Raises:
         DataError: when a value is not of the type that a record has.
@@ -86,6 +96,7 @@ def to_record(
         instances,
         _with_prefix("attributes", values),
         _with_prefix("extra", values),
+        notes,
     )
 
 
@@ -155,7 +166,7 @@ def restore_instance(native: Instance, stored: Any) -> Instance:
     Raises:
         DataError: when a stored value is not of the type that an instance has.
     """
-    return to_instance(restore(instance_values(native), stored))
+    return to_instance(restore(instance_values(native), stored), native.notes)
 
 
 def restore_record(
@@ -166,7 +177,7 @@ def restore_record(
     Raises:
         DataError: when a stored value is not of the type that a record has.
     """
-    return to_record(restore(record_values(native), stored), instances)
+    return to_record(restore(record_values(native), stored), instances, native.notes)
 
 
 def stored_names(document: Any) -> Iterator[str]:

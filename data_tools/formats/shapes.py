@@ -23,6 +23,12 @@ def photo_size(file: Path | IO[bytes]) -> tuple[int, int]:
     return (width, height) if rotated else (height, width)
 
 
+def stored_size(file: Path | IO[bytes]) -> tuple[int, int]:
+    """Return (height, width) of a photo as it is stored, not turned upright."""
+    with Image.open(file) as picture:
+        return picture.height, picture.width
+
+
 def fill_polygons(
     polygons: Sequence[Sequence[float]], size: tuple[int, int]
 ) -> NDArray[np.bool_]:

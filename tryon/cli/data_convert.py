@@ -17,6 +17,7 @@ from tryon.cli.data_options import (
     SOURCE_FORMAT,
     SRC,
     data_errors,
+    folder_of,
     leave_out,
     read_annotations,
     read_filters,
@@ -24,10 +25,10 @@ from tryon.cli.data_options import (
 from tryon.cli.shared import progress, user_errors
 
 if TYPE_CHECKING:
-    from data_tools.annotations import Dataset
+    from data_tools.annotations import Dataset, Note
     from data_tools.convert import Format
 
-_MAX_LISTED = 20  # differences that are printed one by one
+_MAX_LISTED = 20  # notes and differences that are printed one by one
 
 
 @click.command()
@@ -70,10 +71,12 @@ def convert(
     """Convert the annotations SRC to DST, a new file or folder, without loss.
 
     Values that the format of DST has no field for are kept under the key `tryon`
-    (docs/formats.md). Photos are not copied. Bad files are named and left out.
+    (docs/formats.md). Photos are not copied. Bad files are named and left out. Notes
+    name what contradicts itself, and what is read as it is meant.
     """
     photo_filter = read_filters(filters)
     from data_tools import convert as converting
+    from data_tools.checks import checked
     from tryon.errors import TryOnError
 
     kind = converting.FORMATS[target]
@@ -87,8 +90,12 @@ def convert(
         if strict:
             _refuse_unsupported(selected, kind, target)
         dst.parent.mkdir(parents=True, exist_ok=True)
-        done, bad, unsupported = _write(context, selected, kind, dst, fail_fast)
+        notes = Counter[str]()
+        told = converting.heard(checked(selected, folder_of(src)), _teller(notes))
+        done, bad, unsupported = _write(context, told, kind, dst, fail_fast)
         differs = check and _report_differences(context, selected, kind.read(dst))
+    if notes:
+        click.echo(f"Notes: {_list_counts(notes)}", err=True)
     if unsupported:
         text = f"{_list_unsupported(target, unsupported)}; kept under the key tryon"
         click.echo(text, err=True)
@@ -165,6 +172,17 @@ def _report_differences(context: click.Context, one: "Dataset", other: "Dataset"
     result = f"differences in {_list_counts(counts)}" if counts else "no differences"
     click.echo(f"Checked {images} images: {result}", err=True)
     return bool(counts)
+
+
+def _teller(counts: Counter[str]) -> Callable[[str, "Note"], None]:
+    """Return a function that prints the first notes on images, and counts all."""
+    echo = _limited_echo(_MAX_LISTED)
+
+    def tell(name: str, note: "Note") -> None:
+        counts[note.kind] += 1
+        echo(f"Note: {name}: {note}")
+
+    return tell
 
 
 def _limited_echo(limit: int) -> Callable[[str], None]:

@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from tryon.cli.data_options import SOURCE_FORMAT, SRC, data_errors, read_annotations
+from tryon.cli.data_options import (
+    SOURCE_FORMAT,
+    SRC,
+    data_errors,
+    folder_of,
+    read_annotations,
+)
 from tryon.cli.shared import echo_json, progress, user_errors
 
 _MAX_ROWS = 12  # of a table
@@ -24,7 +30,7 @@ def inspect(context: click.Context, src: Path, source: str, as_json: bool) -> No
 
     dataset = read_annotations(src, source)
     with data_errors(), progress(context, dataset.count or 0) as tell:
-        for found in summarise(dataset):
+        for found in summarise(dataset, folder=folder_of(src)):
             summary = found
             tell("")
     values = summary.as_json()

@@ -95,6 +95,8 @@ def read_annotations(src: Path, source: str) -> "Dataset":
         dataset = kind.read(src)
     if not dataset.count:
         raise TryOnError(f"{src}: expected annotations in the format {source}, got none")
+    for note in dataset.notes:
+        click.echo(f"Note: {note}", err=True)
     return dataset
 
 
