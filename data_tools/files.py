@@ -62,13 +62,18 @@ def to_json(values: Any) -> bytes:
         raise DataError("expected JSON that is nested less deeply") from error
 
 
+def posix_name(name: Any) -> Any:
+    """Return a file's name with slashes for Windows' backslashes."""
+    return name.replace("\\", "/") if isinstance(name, str) else name
+
+
 def safe_path(name: str) -> PurePosixPath:
     """Return the relative path of a file that an annotation names.
 
     Raises:
         DataError: when it is absolute, contains "..", or is not a file's name.
     """
-    path = PurePosixPath(name.replace("\\", "/"))
+    path = PurePosixPath(posix_name(name))
     if path.is_absolute() or ".." in path.parts or ":" in name or not path.name:
         raise DataError(f"expected a file's name without .. or root, got {name!r}")
     if not name.isprintable():

@@ -19,6 +19,7 @@ from data_tools.annotations import (
     Ring,
     as_numbers,
 )
+from data_tools.files import posix_name
 
 KEY = "tryon"
 # An image's leftovers in its first instance, for formats whose readers take every unknown
@@ -209,6 +210,17 @@ def _names_of(stored: Any) -> Iterator[str]:
         for name, entry in stored.items():
             if isinstance(entry, list) and len(entry) == 2:
                 yield name
+
+
+def given_name(record: ImageRecord, key: str) -> str:
+    """Return a photo's name as its file wrote it, while that still names it.
+
+    Args:
+        record: of the photo.
+        key: of `extra`, where the reader kept that name.
+    """
+    name = str(record.extra.get(key))
+    return name if posix_name(name) == record.file_name else record.file_name
 
 
 def same_value(one: Any, other: Any) -> bool:

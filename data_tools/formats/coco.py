@@ -20,6 +20,7 @@ from data_tools.annotations import (
     Ring,
     as_numbers,
 )
+from data_tools.files import posix_name
 from data_tools.formats.names import category_of
 from data_tools.outlines import (
     area_of,
@@ -31,6 +32,7 @@ from data_tools.outlines import (
 )
 from data_tools.passthrough import (
     KEY,
+    given_name,
     image_leftovers,
     instance_leftovers,
     instance_values,
@@ -84,7 +86,7 @@ def format_image(record: ImageRecord, image_id: Any) -> dict[str, Any]:
     image = {
         **{k: v for k, v in record.attributes.items() if k not in _IMAGE},
         "id": image_id,
-        "file_name": record.file_name,
+        "file_name": given_name(record, "coco.file_name"),
         "height": height,
         "width": width,
     }
@@ -99,12 +101,15 @@ def _parse_native_image(image: Row) -> ImageRecord:
     if not isinstance(image, dict):
         raise DataError(f"expected images to be objects, got {str(image)[:60]}")
     sides: Any = image.get("height"), image.get("width")
+    name, extra = posix_name(image.get("file_name", "")), {"coco.id": image["id"]}
+    if name != image.get("file_name", ""):
+        extra["coco.file_name"] = image["file_name"]
     return ImageRecord(
-        image.get("file_name", ""),
+        name,
         None if sides == (None, None) else sides,
         (),
         {name: value for name, value in image.items() if name not in _IMAGE},
-        {"coco.id": image["id"]},
+        extra,
     )
 
 

@@ -19,11 +19,12 @@ from data_tools.annotations import (
     Polygon,
     as_numbers,
 )
-from data_tools.files import to_json
+from data_tools.files import posix_name, to_json
 from data_tools.outlines import joined_ring, polygons_of, shape_ring
 from data_tools.passthrough import (
     KEY,
     Values,
+    given_name,
     image_leftovers,
     instance_leftovers,
     restore_instance,
@@ -61,14 +62,14 @@ def format_row(record: ImageRecord) -> tuple[str, dict[str, Any]]:
     if isinstance(names, list) and len(set(names)) == len(regions):
         regions = dict(zip(map(str, names), regions, strict=True))
     row = {
-        "filename": record.file_name,
+        "filename": given_name(record, "via.filename"),
         "size": size,
         "regions": regions,
         "file_attributes": _writable(record.attributes, KEY),
     }
     other = extra.get("via.other")
     row |= {k: v for k, v in dict(other or {}).items() if k not in _ROW}
-    key = str(extra.get("via.key", f"{record.file_name}{size}"))
+    key = str(extra.get("via.key", f"{row['filename']}{size}"))
     native = _parse_native_row(key, row)
     if kept := image_leftovers(record, native):
         row["file_attributes"][KEY] = to_json(kept).decode()
@@ -87,7 +88,9 @@ def _parse_native_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
         extra["via.other"] = other
     attributes = row.get("file_attributes", {})
     attributes = {k: v for k, v in attributes.items() if k != KEY}
-    return ImageRecord(row["filename"], None, (), attributes, extra)
+    if (name := posix_name(row["filename"])) != row["filename"]:
+        extra["via.filename"] = row["filename"]
+    return ImageRecord(name, None, (), attributes, extra)
 
 
 def _regions(row: Mapping[str, Any]) -> tuple[list[str] | None, list[Any]]:
