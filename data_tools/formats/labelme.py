@@ -18,6 +18,7 @@ from data_tools.annotations import (
     Dataset,
     ImageRecord,
     Instance,
+    Note,
     Polygon,
     WriteRecord,
     as_numbers,
@@ -49,6 +50,9 @@ _SHAPE_DEFAULTS: Mapping[str, Any] = {
 _SHAPE = ("label", "points", "shape_type", KEY)
 # VIA's names of LabelMe's open shapes.
 _OPEN = {"linestrip": "polyline", "line": "polyline"}
+# Shapes whose four points are a polygon: X-AnyLabeling writes rectangles so.
+_CORNERED = ("rectangle", "rotation", "quadrilateral")
+_POINTS = ("point", "points")  # shapes without outline
 _MASK = "labelme.mask"  # key of an instance's extra: the PNG as given
 Size = tuple[int, int] | None
 
@@ -158,7 +162,7 @@ def _outline(instance: Instance, size: Size) -> tuple[str, list[list[float]]]:
 
 def _is_unchanged(instance: Instance, kind: str, points: Any, size: Size) -> bool:
     """Say whether the shape that an instance was read from is still its outline."""
-    if instance.polygons:
+    if instance.polygons != _polygons(kind, points):
         return False
     if kind != "mask":
         same = instance.shape is None or instance.shape == _via_shape(kind, points)
@@ -210,16 +214,25 @@ def _parse_native_shape(shape: Mapping[str, Any], size: Size) -> Instance:
     extra: dict[str, Any] = {}
     attributes = _without_defaults(shape, _SHAPE, _SHAPE_DEFAULTS, extra)
     outline: dict[str, Any] = {}
-    if kind == "polygon":
-        outline["polygons"] = (Polygon(tuple(v for point in points for v in point)),)
-    else:
+    outline["polygons"] = _polygons(kind, points)
+    if kind != "polygon":
         extra["labelme.shape"] = [kind, points]
         outline["shape"] = _via_shape(kind, points)
     if kind == "mask":
         extra[_MASK] = attributes.pop("mask", None)
         outline["rle"] = _decode_mask(extra[_MASK], points, size)
+    if kind not in _POINTS and not any(outline.values()):
+        detail = f"{str(kind)[:40]!r} of {len(points)} points"
+        outline["notes"] = (Note("a shape that cannot be read has no outline", detail),)
     label = shape.get("label", "")
     return Instance(label, **outline, attributes=attributes, extra=extra)
+
+
+def _polygons(kind: Any, points: list[list[float]]) -> tuple[Polygon, ...]:
+    """Return the polygon of a shape that has one."""
+    if kind == "polygon" or (kind in _CORNERED and len(points) == 4):
+        return (Polygon(tuple(v for point in points for v in point)),)
+    return ()
 
 
 def _via_shape(kind: str, points: list[list[float]]) -> dict[str, Any] | None:

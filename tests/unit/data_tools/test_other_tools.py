@@ -1,11 +1,14 @@
 """Files as other tools and other systems write them, read for what they mean."""
 
 import json
+from dataclasses import replace
 
+import pytest
 from PIL import Image
 
-from data_tools.annotations import BadFile
+from data_tools.annotations import BadFile, Polygon
 from data_tools.convert import FORMATS, compare, convert
+from data_tools.formats.labelme import format_shape
 
 TEE = "short sleeve top"
 SQUARE = [10, 10, 60, 10, 60, 50, 10, 50]
@@ -89,3 +92,55 @@ def test_backslashes_in_via(tmp_path):
     assert record.size == (HEIGHT, WIDTH)
     for back in forth_and_back("via", path, tmp_path / "out").values():
         assert read_json(back)["x\\a.jpg9"]["filename"] == "x\\a.jpg"
+
+
+def labelme(folder, points, **shape):
+    """Write LabelMe's file of one shape, with the fields that X-AnyLabeling adds."""
+    shape = {"label": TEE, "points": points, "group_id": None, "flags": {}, **shape}
+    shape |= {"description": "", "difficult": False, "attributes": {}, "score": None}
+    values = {"version": "2.4.4", "flags": {}, "shapes": [shape], "imageData": None}
+    values |= {"imagePath": "a.jpg", "imageHeight": HEIGHT, "imageWidth": WIDTH}
+    write_json(folder / "a.json", values)
+    return folder
+
+
+def points_of(ring):
+    return [list(pair) for pair in zip(ring[0::2], ring[1::2], strict=True)]
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "rotation", "quadrilateral"])
+def test_four_corners_are_a_polygon(tmp_path, kind):
+    points = points_of([10.5, 10, 60, 12, 58, 50, 9, 48])
+    folder = labelme(tmp_path / "x", points, shape_type=kind, direction=0.5)
+    (record,) = records("labelme", folder)
+    assert record.instances[0].polygons[0].outer == (10.5, 10, 60, 12, 58, 50, 9, 48)
+    assert not record.all_notes()
+    for back in forth_and_back("labelme", folder, tmp_path / "out").values():
+        (shape,) = read_json(back / "a.json")["shapes"]
+        assert (shape["shape_type"], shape["points"]) == (kind, points)
+        assert shape["direction"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("cuboid", 4), ("rectangle", 3), ("circle", 1), (None, 4), (3, 4)]
+)
+def test_shapes_that_cannot_be_read_are_named(tmp_path, kind, count):
+    points = points_of(SQUARE)[:count]
+    folder = labelme(tmp_path / "x", points, shape_type=kind)
+    (record,) = records("labelme", folder)
+    (note,) = record.all_notes()
+    assert str(note) == (
+        f"a shape that cannot be read has no outline: {str(kind)!r} of {count} points"
+    )
+    for back in forth_and_back("labelme", folder, tmp_path / "out").values():
+        (shape,) = read_json(back / "a.json")["shapes"]
+        assert (shape["shape_type"], shape["points"]) == (kind, points)
+
+
+def test_edited_corners_count(tmp_path):
+    folder = labelme(tmp_path / "x", points_of(SQUARE), shape_type="rectangle")
+    (record,) = records("labelme", folder)
+    (one,) = record.instances
+    moved = replace(one, polygons=(Polygon((1, 1, 9, 1, 9, 9)),))
+    shape = format_shape(moved, record.size)
+    assert (shape["shape_type"], len(shape["points"])) == ("polygon", 3)
