@@ -31,7 +31,7 @@ from data_tools.formats.map_files import map_leftovers, read_label_maps, write_l
 from data_tools.formats.shapes import landmark_polygon
 from data_tools.formats.via import format_row
 from data_tools.formats.via_files import read_via, write_via
-from data_tools.formats.yolo import read_yolo, write_yolo, yolo_leftovers
+from data_tools.formats.yolo_files import read_yolo, write_yolo, yolo_leftovers
 from data_tools.garments import label_of, landmarks_of
 from data_tools.passthrough import (
     differing,

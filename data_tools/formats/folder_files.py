@@ -120,8 +120,8 @@ class Sidecars:
     format's own file: once somebody edits these, the sidecar's are ignored.
     """
 
-    def __init__(self, folder: Path):
-        self._folder = folder / KEY
+    def __init__(self, folder: Path, *within: str):
+        self._folder = folder.joinpath(KEY, *within)
 
     def write(self, record: ImageRecord, native: ImageRecord) -> dict[str, Any]:
         """Write a record's sidecar.

@@ -2,7 +2,8 @@ import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile, DataError, ImageRecord, Instance, Polygon
-from data_tools.formats.yolo import format_lines, parse_lines, read_yolo, write_yolo
+from data_tools.formats.yolo import format_lines, parse_lines
+from data_tools.formats.yolo_files import read_yolo, write_yolo
 
 SIZE = 20, 40  # height, width
 NAMES = {0: "hat", 1: "tee"}
