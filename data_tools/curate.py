@@ -23,6 +23,7 @@ from data_tools.annotations import (
     ImageRecord,
     Instance,
 )
+from data_tools.encodings import decode_text
 from data_tools.files import find_photo
 from data_tools.outlines import bounds, polygons_of
 
@@ -191,7 +192,7 @@ def read_decisions(path: Path) -> dict[str, Decision]:
     with path.open("rb") as file:
         data = file.read(_MAX_TEXT)
     try:
-        rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+        rows = list(csv.reader(io.StringIO(decode_text(data)[0], newline="")))
         if not rows or tuple(rows[0]) != _COLUMNS:
             raise DataError(f"the columns {', '.join(_COLUMNS)}")
         return {name: Decision(name, _KEEP[keep], (why,)) for name, keep, why in rows[1:]}

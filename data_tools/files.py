@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from data_tools.annotations import DataError
+from data_tools.annotations import DataError, Note
+from data_tools.encodings import decode_text
 
 # Where photos are searched, relative to the folder of the annotations.
 _IMAGE_FOLDERS = ("", "images", "image", "../images", "../image")
@@ -17,7 +18,12 @@ _MAX_JSON = 1 << 28  # bytes, of one image's annotation
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object, UTF-8 with or without a byte order mark.
+    """Read a JSON object, see `read_noted_json`."""
+    return read_noted_json(path)[0]
+
+
+def read_noted_json(path: Path) -> tuple[dict[str, Any], tuple[Note, ...]]:
+    """Read a JSON object, and return a note where it is not in UTF-8.
 
     Raises:
         DataError: when the file holds none; the message does not name the file.
@@ -25,12 +31,13 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     data = read_limited(path, _MAX_JSON)
     try:
-        values = json.loads(data.decode("utf-8-sig"))
+        text, notes = decode_text(data)
+        values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"expected JSON in UTF-8 ({error})") from error
     if not isinstance(values, dict):
         raise DataError(f"expected a JSON object, got {type(values).__name__}")
-    return values
+    return values, notes
 
 
 def read_limited(path: Path, limit: int) -> bytes:

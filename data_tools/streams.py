@@ -12,6 +12,7 @@ from typing import IO, Any
 import ijson
 
 from data_tools.annotations import DataError
+from data_tools.encodings import EncodingError, encoding_notes, encoding_of, open_utf8
 from data_tools.files import to_json, whole_file
 
 # Limits of the members that are read into memory at once.
@@ -89,6 +90,12 @@ def member_names(path: Path) -> Iterator[str]:
                 yield value
 
 
+def file_notes(path: Path) -> tuple[str, ...]:
+    """Return what the user should know of a file: that it is not in UTF-8."""
+    with path.open("rb") as file:
+        return tuple(f"{path}: {note}" for note in encoding_notes(encoding_of(file)))
+
+
 def read_array(path: Path, name: str) -> Iterator[Any]:
     """Yield the elements of an array on the top level.
 
@@ -112,14 +119,19 @@ def read_members(path: Path, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[IO[bytes]]:
+def _reading(path: Path) -> Iterator[Any]:
     try:
-        with path.open("rb") as file:
-            if file.read(3) != b"\xef\xbb\xbf":  # a byte order mark
-                file.seek(0)
+        with open_utf8(path) as file:
             yield file
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected JSON in UTF-8 ({error})") from error
+    except (ijson.JSONError, UnicodeDecodeError, EncodingError) as error:
+        raise DataError(f"{path}: expected JSON in UTF-8 ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error: more are bytes of the file."""
+    first = error.args[0] if error.args else ""
+    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
+    return (text.splitlines() or [""])[0].strip(" .")
 
 
 class DiskStore:

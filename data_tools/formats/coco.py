@@ -9,6 +9,7 @@ References:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from data_tools.annotations import (
@@ -16,11 +17,13 @@ from data_tools.annotations import (
     DataError,
     ImageRecord,
     Instance,
+    Note,
     Polygon,
     Ring,
     as_numbers,
 )
 from data_tools.files import posix_name
+from data_tools.formats.mending import mend_numbers, parse_or_mend, shown
 from data_tools.formats.names import category_of
 from data_tools.outlines import (
     area_of,
@@ -49,6 +52,9 @@ _ROW = (
     "id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd",
     "keypoints", "num_keypoints", "attributes", KEY,
 )  # fmt: skip
+_SIDES = ("height", "width")
+# Fields of an annotation in which texts that are numbers are meant as such.
+_NUMERIC = ("segmentation", "bbox", "area", "keypoints", "iscrowd", "num_keypoints")
 Row = Mapping[str, Any]
 
 
@@ -71,7 +77,8 @@ def parse_image(image: Row, rows: list[Row], categories: Categories) -> ImageRec
     Raises:
         DataError: when they are not in COCO's form.
     """
-    record = restore_record(_parse_native_image(image), image.get(KEY))
+    native = parse_or_mend(_parse_native_image, image, _mend_image)
+    record = restore_record(native, image.get(KEY))
     instances = tuple(parse_annotation(row, categories, record.size) for row in rows)
     return replace(record, instances=instances)
 
@@ -126,7 +133,46 @@ def parse_annotation(
     Raises:
         DataError: when it is not in COCO's form.
     """
-    return restore_instance(_parse_native_annotation(row, categories, size), row.get(KEY))
+    parse = partial(_parse_native_annotation, categories=categories, size=size)
+    native = parse_or_mend(parse, row, partial(_mend_annotation, categories=categories))
+    return restore_instance(native, row.get(KEY))
+
+
+def _mend_image(image: Any) -> tuple[Any, tuple[Note, ...]]:
+    """Return an image with numbers for texts, and whole ones for its sides."""
+    image, notes = mend_numbers(image, _SIDES)
+    for name in _SIDES if isinstance(image, dict) else ():
+        side = image.get(name)
+        if isinstance(side, float) and side.is_integer():
+            image = image | {name: int(side)}
+            notes += (Note("a side that is not written as a whole number", str(side)),)
+    return image, notes
+
+
+def _mend_annotation(row: Any, categories: Categories) -> tuple[Any, tuple[Note, ...]]:
+    """Return an annotation with numbers, a listed category and a list of polygons."""
+    row, notes = mend_numbers(row, _NUMERIC)
+    if not isinstance(row, dict):
+        return row, notes
+    ring, number = row.get("segmentation"), row.get("category_id")
+    if isinstance(ring, list) and {int, float}.issuperset(map(type, ring)) and ring:
+        row = row | {"segmentation": [ring]}
+        detail = f"{len(ring)} numbers, read as one polygon"
+        notes += (Note("segmentation is no list of polygons", detail),)
+    if isinstance(number, int | float | str) and number not in categories.names:
+        same = [one for one in categories.names if plain_id(one) == plain_id(number)]
+        if len(same) == 1:
+            row = row | {"category_id": same[0]}
+            detail = f"{shown(number)}, where categories have {shown(same[0])}"
+            notes += (Note("a category_id of another type", detail),)
+    return row, notes
+
+
+def plain_id(value: Any) -> str:
+    """Return an id as text, the same for 1, 1.0 and "1"."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
 
 
 def format_annotation(
@@ -193,6 +239,8 @@ def _parse_native_annotation(
     row: Row, categories: Categories, size: tuple[int, int] | None
 ) -> Instance:
     """Return the instance of the fields that COCO itself has."""
+    if any(isinstance(row.get(name), str) for name in _NUMERIC[1:]):
+        raise DataError("expected numbers, got text")
     number = row["category_id"]
     name = categories.names.get(number)
     if name is None:
@@ -264,7 +312,7 @@ def _to_bbox(box: Ring | None, given: Sequence[float] = ()) -> list[float]:
 
 def _from_bbox(bbox: Any, extra: dict[str, Any]) -> Ring | None:
     """Return x1, y1, x2, y2; keep the given numbers where rounding would change them."""
-    if bbox is None:
+    if bbox is None or bbox == []:
         return None
     x, y, width, height = as_numbers(bbox, 4, "bbox") or (0, 0, 0, 0)
     box = (x, y, x + width, y + height)

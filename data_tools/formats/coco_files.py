@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from data_tools.annotations import (
     Dataset,
     ImageRecord,
     Instance,
+    Note,
     WriteRecord,
 )
 from data_tools.formats.coco import (
@@ -21,19 +23,29 @@ from data_tools.formats.coco import (
     format_annotation,
     format_image,
     parse_image,
+    plain_id,
 )
+from data_tools.formats.mending import shown
 from data_tools.formats.names import CATEGORY_IDS, category_of
-from data_tools.passthrough import KEY
-from data_tools.streams import DiskStore, read_array, read_top, write_document
+from data_tools.passthrough import KEY, same_value
+from data_tools.streams import (
+    DiskStore,
+    file_notes,
+    read_array,
+    read_top,
+    write_document,
+)
 
 PARTS = ("images", "annotations", "categories")
+_ID = int | float | str  # what may be an id
+_MAX_NAMED = 5  # images or ids in a message
 
 
 def read_coco(path: Path) -> Dataset:
     """Return the records of a COCO document, one for each of its images.
 
-    The file is read three times: for its top level, for its annotations, which are kept
-    on disk, and for its images.
+    The file is read four times: for its top level, for the ids of its images, for its
+    annotations, which are kept on disk, and for its images.
 
     Raises:
         DataError: when it is not a COCO file.
@@ -50,7 +62,13 @@ def read_coco(path: Path) -> Dataset:
     extra |= kept if isinstance(kept, dict) else {}
     if rows != [category_row(name, number) for name, number in ids.items()]:
         extra["coco.categories"] = rows
-    return Dataset(lambda: _read_records(path, categories), ids, extra, top["images"])
+    return Dataset(
+        lambda: _read_records(path, categories),
+        ids,
+        extra,
+        top["images"],
+        file_notes(path),
+    )
 
 
 def _parse_categories(path: Path, rows: list[Any]) -> Categories:
@@ -65,20 +83,110 @@ def _parse_categories(path: Path, rows: list[Any]) -> Categories:
 
 
 def _read_records(path: Path, categories: Categories) -> Iterator[ImageRecord | BadFile]:
+    ids, row_ids = _ImageIds(path), _RepeatedIds()
     with DiskStore() as store:
         for row in read_array(path, "annotations"):
             try:
-                store.put(row["image_id"], row)
+                store.put(ids.key_of(row["image_id"]), row)
+                row_ids.add(row.get("id"), row["image_id"])
             except FILE_ERRORS as error:
-                yield BadFile.of(f"{path}: annotation {str(row)[:60]}", error)
+                yield BadFile.of(f"{path}: annotation {shown(row)}", error)
         for image in read_array(path, "images"):
             try:
-                yield parse_image(image, store.take(image["id"]), categories)
+                ids.check(image["id"])
+                rows = store.take(image["id"])
+                record = parse_image(image, rows, categories)
+                notes = (*ids.notes(image["id"], rows), *row_ids.notes(rows))
+                yield replace(record, notes=record.notes + notes) if notes else record
             except FILE_ERRORS as error:
                 yield BadFile.of(f"{path}: image {_name_of(image)}", error)
         for image_id, row in store.remaining():
-            reason = f"expected image_id of a listed image, got {image_id}"
-            yield BadFile(f"{path}: annotation {row.get('id')}", reason)
+            if not ids.is_shared(image_id):  # else the images are named
+                reason = f"expected image_id of a listed image, got {shown(image_id)}"
+                yield BadFile(f"{path}: annotation {row.get('id')}", reason)
+
+
+class _ImageIds:
+    """Ids of images: which are shared, and which differ in their type only."""
+
+    def __init__(self, path: Path):
+        self._first: dict[str, Any] = {}  # the first id by plain id
+        self._names: dict[str, list[str]] = {}  # of images that share an id, by its JSON
+        self._types: dict[str, list[Any]] = {}  # ids that differ in type, by plain id
+        first_names: dict[str, str] = {}
+        for image in read_array(path, "images"):
+            if not isinstance(image, dict) or not isinstance(image.get("id"), _ID):
+                continue  # is named as a bad one, later
+            number, plain = image["id"], plain_id(image["id"])
+            if plain not in self._first:
+                self._first[plain], first_names[plain] = number, _name_of(image)
+            elif same_value(number, self._first[plain]):
+                names = self._names.setdefault(plain, [first_names[plain]])
+                names.append(_name_of(image))
+            else:
+                self._types.setdefault(plain, [self._first[plain]]).append(number)
+
+    def key_of(self, image_id: Any) -> Any:
+        """Return the id of the image that is meant: that of another type, if need be."""
+        plain = plain_id(image_id)
+        return image_id if plain in self._types else self._first.get(plain, image_id)
+
+    def is_shared(self, image_id: Any) -> bool:
+        """Say whether several images have an id."""
+        return plain_id(image_id) in self._names
+
+    def check(self, image_id: Any) -> None:
+        """Refuse an id that several images have: whose annotations are they?
+
+        Raises:
+            DataError: naming the images.
+        """
+        if self.is_shared(image_id):
+            names = ", ".join(self._names[plain_id(image_id)][:_MAX_NAMED])
+            number = shown(image_id)
+            raise DataError(f"expected an id of its own, got {number}, the id of {names}")
+
+    def notes(self, image_id: Any, rows: list[Any]) -> Iterator[Note]:
+        """Note that ids differ in their type only."""
+        if others := self._types.get(plain_id(image_id)):
+            yield Note("ids of images differ in their type only", _listed(others))
+        for row in rows:
+            if not same_value(row["image_id"], image_id):
+                detail = (
+                    f"{shown(row['image_id'])}, where the image has {shown(image_id)}"
+                )
+                yield Note("an image_id of another type", detail)
+
+
+class _RepeatedIds:
+    """Ids of annotations that are given more than once."""
+
+    def __init__(self) -> None:
+        self._seen: set[Any] = set()
+        self._images: dict[Any, list[Any]] = {}
+
+    def add(self, number: Any, image_id: Any) -> None:
+        """Add the id of an annotation, and that of its image."""
+        if not isinstance(number, _ID):
+            return
+        if number in self._seen:
+            self._images.setdefault(number, []).append(image_id)
+        self._seen.add(number)
+
+    def notes(self, rows: list[Any]) -> Iterator[Note]:
+        """Note the ids of annotations of an image that others have, too."""
+        for row in rows if self._images else ():
+            if (images := self._images.get(_hashable(row.get("id")))) is not None:
+                detail = f"id {shown(row['id'])}, again in image {_listed(images)}"
+                yield Note("an annotation id that is given more than once", detail)
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, _ID) else None
+
+
+def _listed(values: list[Any]) -> str:
+    return " and ".join(map(shown, values[:_MAX_NAMED]))
 
 
 def _name_of(image: Any) -> str:

@@ -51,6 +51,7 @@ from data_tools.passthrough import (
 _TOP = ("source", "pair_id")  # keys of the photo
 _ITEM = re.compile(r"item([1-9]\d{0,5})")
 _FIELDS = ("category_id", "category_name", "segmentation", "bounding_box", "landmarks")
+_NUMERIC = ("category_id", "segmentation", "bounding_box", "landmarks")
 _RESERVED = (*_FIELDS, KEY, PHOTO_KEY)
 
 
@@ -179,7 +180,7 @@ def read_deepfashion2(folder: Path) -> Dataset:
     files = folder / "annos" if (folder / "annos").is_dir() else folder
     if files == folder and (splits := sorted(folder.glob("*/annos"))):
         raise DataError(f"{folder}: expected one split, as {splits[0].parent}")
-    return read_json_folder(folder, files, parse_image, CATEGORY_IDS)
+    return read_json_folder(folder, files, parse_image, CATEGORY_IDS, _NUMERIC)
 
 
 def read_record(path: Path, folder: Path) -> ImageRecord:

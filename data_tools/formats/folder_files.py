@@ -4,6 +4,8 @@ import os
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +18,8 @@ from data_tools.annotations import (
     Instance,
     WriteRecord,
 )
-from data_tools.files import read_json, safe_path, to_json
+from data_tools.files import read_json, read_noted_json, safe_path, to_json
+from data_tools.formats.mending import mend_numbers, parse_or_mend
 from data_tools.garments import with_size
 from data_tools.passthrough import (
     KEY,
@@ -87,24 +90,32 @@ def implied_name(file_name: str) -> str:
 def read_json_folder(
     folder: Path,
     files: Path,
-    parse: Callable[[dict[str, Any], str], ImageRecord],
+    parse: Callable[..., ImageRecord],
     categories: Mapping[str, int],
+    numeric: tuple[str, ...],
 ) -> Dataset:
     """Return the annotations of a folder with one JSON file per image.
 
     Args:
         folder: holds the header.
         files: the folder of the JSON files, searched with its subfolders.
-        parse: turns the JSON of a file and the image's name into a record; where that
-            has no size, it is read from the photo.
+        parse: turns the JSON of a file and `file_name`, the image's, into a record; where
+            that has no size, it is read from the photo.
         categories: ids by name, where the header has none.
+        numeric: keys below which texts that are numbers are meant as such.
     """
     count, find = find_files(files, ".json")
 
     def read_records() -> Iterator[ImageRecord | BadFile]:
         for path in find():
             try:
-                record = parse(read_json(path), image_name(path, files))
+                values, notes = read_noted_json(path)
+                record = parse_or_mend(
+                    partial(parse, file_name=image_name(path, files)),
+                    values,
+                    partial(mend_numbers, names=numeric),
+                )
+                record = replace(record, notes=record.notes + notes) if notes else record
                 yield with_size(record, files)
             except FILE_ERRORS as error:
                 yield BadFile.of(path, error)

@@ -45,6 +45,7 @@ _KINDS = (OUTER, BOTTOM, DRESS, TOP)
 _IMAGE, _SET, _DETAIL = "이미지 정보", "데이터셋 정보", "데이터셋 상세설명"
 _HEIGHT, _WIDTH, _NAME = "이미지 높이", "이미지 너비", "이미지 파일명"
 _BOXES, _POLYGONS, _LABELS = "렉트좌표", "폴리곤좌표", "라벨링"
+_SECTIONS = (_BOXES, _POLYGONS, _LABELS)
 _BOX = ("X좌표", "Y좌표", "가로", "세로")
 _POINT = re.compile(r"([XY])좌표([1-9]\d{0,5})")
 _ORDER = f"{KEY}_order"
@@ -115,11 +116,12 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
 
 def _garments(parts: Mapping[str, Any]) -> Iterator[tuple[str, int, list[Any]]]:
     """Yield kind, index in its list, and box, points and labels of each garment."""
-    kinds = dict.fromkeys([*parts[_BOXES], *parts[_POLYGONS], *parts[_LABELS]])
+    sections = [parts.get(name) or {} for name in _SECTIONS]
+    kinds = dict.fromkeys(kind for section in sections for kind in section)
     for kind in kinds:
         if kind == STYLE:
             continue
-        lists = [parts[name].get(kind, []) for name in (_BOXES, _POLYGONS, _LABELS)]
+        lists = [section.get(kind) or [] for section in sections]
         for index in range(max(map(len, lists))):
             garment = [one[index] if index < len(one) else {} for one in lists]
             if any(garment):
@@ -190,11 +192,13 @@ def _parse_native_image(values: Mapping[str, Any], file_name: str) -> ImageRecor
     image, dataset = values[_IMAGE], values[_SET]
     detail = dataset[_DETAIL]
     sides: Any = image.get(_HEIGHT), image.get(_WIDTH)
-    style = detail[_LABELS].get(STYLE, [{}])
+    if not any(name in detail for name in _SECTIONS):
+        raise DataError(f"expected {_LABELS}, {_BOXES} or {_POLYGONS}")
+    style = (detail.get(_LABELS) or {}).get(STYLE, [{}])
     rest = {
         "image": _without(image, _HEIGHT, _WIDTH, _NAME),
         "dataset": _without(dataset, _DETAIL, KEY, _ORDER),
-        "detail": _without(detail, _BOXES, _POLYGONS, _LABELS),
+        "detail": _without(detail, *_SECTIONS),
         "other": _without(values, _IMAGE, _SET),
     }
     extra: dict[str, Any] = {f"kfashion.{name}": one for name, one in rest.items() if one}
@@ -321,7 +325,8 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def read_kfashion(folder: Path) -> Dataset:
     """Return the annotations of a folder; images are beside them, with the same names."""
-    return read_json_folder(folder, folder, parse_image, {})
+    numeric = (_HEIGHT, _WIDTH, _BOXES, _POLYGONS)
+    return read_json_folder(folder, folder, parse_image, {}, numeric)
 
 
 @contextmanager

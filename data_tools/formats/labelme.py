@@ -278,7 +278,8 @@ def _defaults(extra: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
 
 def read_labelme(folder: Path) -> Dataset:
     """Return the annotations of a folder; images are beside them."""
-    return read_json_folder(folder, folder, parse_image, {})
+    numeric = ("points", "imageHeight", "imageWidth")
+    return read_json_folder(folder, folder, parse_image, {}, numeric)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ References:
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from data_tools.annotations import (
@@ -20,6 +21,7 @@ from data_tools.annotations import (
     as_numbers,
 )
 from data_tools.files import posix_name, to_json
+from data_tools.formats.mending import mend_numbers, parse_or_mend
 from data_tools.outlines import joined_ring, polygons_of, shape_ring
 from data_tools.passthrough import (
     KEY,
@@ -111,9 +113,9 @@ def parse_region(region: Mapping[str, Any]) -> Instance:
     Raises:
         DataError: when it is not in VIA's form.
     """
-    return restore_instance(
-        _parse_native_region(region), _stored(region.get("region_attributes", {}))
-    )
+    mend = partial(mend_numbers, names=("shape_attributes",))
+    native = parse_or_mend(_parse_native_region, region, mend)
+    return restore_instance(native, _stored(region.get("region_attributes", {})))
 
 
 def format_region(instance: Instance) -> dict[str, Any]:

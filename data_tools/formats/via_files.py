@@ -17,6 +17,7 @@ from data_tools.formats.via import format_row, parse_row
 from data_tools.garments import with_size
 from data_tools.passthrough import KEY
 from data_tools.streams import (
+    file_notes,
     member_names,
     read_members,
     read_top,
@@ -70,7 +71,13 @@ def read_via(path: Path) -> Dataset:
         del extra[f"via.{_IDS}"]
     extra |= kept.get("extra", {})
     categories = kept.get("categories", {})
-    return Dataset(lambda: _read_records(path, _ROWS), categories, extra, top[_ROWS])
+    return Dataset(
+        lambda: _read_records(path, _ROWS),
+        categories,
+        extra,
+        top[_ROWS],
+        file_notes(path),
+    )
 
 
 def _read_annotations(path: Path) -> Dataset:
@@ -79,7 +86,8 @@ def _read_annotations(path: Path) -> Dataset:
     if count and "filename" not in member_names(path):
         raise DataError(f"{path}: expected VIA's project, or its annotations by file")
     extra = {"via.form": "annotations"}
-    return Dataset(lambda: _read_records(path, ""), {}, extra, count)
+    notes = file_notes(path)
+    return Dataset(lambda: _read_records(path, ""), {}, extra, count, notes)
 
 
 def _read_records(path: Path, name: str) -> Iterator[ImageRecord | BadFile]:

@@ -22,6 +22,7 @@ from data_tools.annotations import (
     ImageRecord,
     WriteRecord,
 )
+from data_tools.encodings import decode_text
 from data_tools.files import find_photo, posix_name, read_limited, safe_path
 from data_tools.formats.folder_files import (
     Sidecars,
@@ -149,11 +150,11 @@ class _Reader:
             photo = self._photo(path, known.file_name)
             size = photo_size(photo)
             native = replace(native, file_name=_with_ending(name, photo))
-        text = read_limited(path, _MAX_TEXT).decode("utf-8-sig")
+        text, notes = decode_text(read_limited(path, _MAX_TEXT))
         settings = self.settings
         parsed = parse_lines(text, name, size, settings.names, settings.keypoints)
         record = self.sidecars.complete(replace(native, instances=parsed.instances))
-        return replace(record, size=record.size or size)
+        return replace(record, size=record.size or size, notes=notes)
 
     def _photo(self, path: Path, name: str) -> Path:
         """Find the photo of a label file, whatever its ending."""
@@ -193,7 +194,7 @@ def _read_settings(folder: Path) -> Settings:
     try:
         if len(data) > _MAX_YAML or data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
             raise DataError("a short list")
-        text = data.decode("utf-8-sig")
+        text, _ = decode_text(data)
         if path.name == _CLASSES:
             names = enumerate(line.strip() for line in text.splitlines())
             return Settings({number: name for number, name in names if name})

@@ -77,7 +77,7 @@ def test_images_are_chosen_by_sleeve(sleeve, taken):
     [
         (document(points={"X좌표1": 1}), "as many X좌표 as Y좌표"),
         (document(points={"Z": 1}), "expected X좌표1"),
-        (document(points={"X좌표1": "1", "Y좌표1": 2}), "expected numbers"),
+        (document(points={"X좌표1": "x", "Y좌표1": 2}), "expected numbers"),
         (document(labels=3), "expected objects"),
         ({"이미지 정보": {}}, "expected '데이터셋 정보'"),
         ({**document(), "이미지 정보": {"이미지 높이": "x"}}, "expected a size"),
