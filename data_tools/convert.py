@@ -38,6 +38,7 @@ from data_tools.passthrough import (
     instance_values,
     record_values,
     stored_names,
+    without_measured,
 )
 from data_tools.streams import DiskStore
 
@@ -241,7 +242,7 @@ def compare(one: Dataset, other: Dataset) -> Iterator[list[Difference]]:
         for record in other.read_records():
             if isinstance(record, ImageRecord):
                 instances = [instance_values(each) for each in record.instances]
-                store.put(record.file_name, [record_values(record), instances])
+                store.put(record.file_name, [_stated_values(record), instances])
         for record in one.read_records():
             if isinstance(record, ImageRecord):
                 taken = store.take_first(record.file_name)
@@ -254,11 +255,16 @@ def compare(one: Dataset, other: Dataset) -> Iterator[list[Difference]]:
             yield [Difference(name, "image", "added")]
 
 
+def _stated_values(record: ImageRecord) -> dict[str, Any]:
+    """Return what the annotations say of an image: no size that the photo tells."""
+    return record_values(without_measured(record))
+
+
 def _differences(
     record: ImageRecord, values: dict[str, Any], instances: list[dict[str, Any]]
 ) -> Iterator[Difference]:
     """Compare a record with the values of another and of its instances."""
-    for name in differing(record_values(record), values):
+    for name in differing(_stated_values(record), values):
         yield Difference(record.file_name, "image", name)
     empty: dict[str, Any] = {}
     pairs = zip_longest(

@@ -31,6 +31,7 @@ from data_tools.formats.shapes import (
     photo_size,
 )
 from data_tools.outlines import mask_of
+from data_tools.passthrough import MEASURED
 
 _MAX_LISTED = 3  # bad images that a warning names
 _log = logging.getLogger(__name__)
@@ -129,17 +130,21 @@ def _foreground_reader(
     return rle and (lambda: decode_rle(rle, opened_size(path, opener)))
 
 
-def with_size(record: ImageRecord, folder: Path) -> ImageRecord:
+def with_size(record: ImageRecord, folder: Path, source: str) -> ImageRecord:
     """Read a missing size from the photo's header, where the photo is found.
 
     Args:
         record: an annotation.
         folder: of the annotation; see `find_photo`.
+        source: its format, which does not say the size: see `without_measured`.
     """
     if record.size is not None:
         return record
     path = find_photo(folder, record.file_name)
-    return replace(record, size=photo_size(path)) if path.is_file() else record
+    if not path.is_file():
+        return record
+    extra = {**record.extra, MEASURED: source}
+    return replace(record, size=photo_size(path), extra=extra)
 
 
 def opened_size(path: Path, opener: OpenPhoto) -> tuple[int, int]:

@@ -9,6 +9,7 @@ edited that since, the edit counts and the entry is dropped.
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from data_tools.annotations import (
@@ -25,6 +26,8 @@ KEY = "tryon"
 # An image's leftovers in its first instance, for formats whose readers take every unknown
 # key of the image for an instance.
 PHOTO_KEY = f"{KEY}_photo"
+# Key of a record's extra: the format that did not say the size, which is the photo's.
+MEASURED = "size.measured"
 _OUTLINE = "outline"
 # Derived from the outline: an edit of it invalidates them, too.
 _DEPENDENT = ("box", "extra.coco.area", "extra.coco.bbox")
@@ -78,6 +81,20 @@ def record_values(record: ImageRecord) -> Values:
     return (
         {"file_name": record.file_name} | size | _named(record.attributes, record.extra)
     )
+
+
+def without_measured(record: ImageRecord, source: str | None = None) -> ImageRecord:
+    """Return a record without a size that was read from the photo's header.
+
+    Args:
+        record: of any format.
+        source: only a size that this format did not say; None for all.
+    """
+    measured = record.extra.get(MEASURED)
+    if measured is None or source not in (None, measured):
+        return record
+    extra = {name: value for name, value in record.extra.items() if name != MEASURED}
+    return replace(record, size=None, extra=extra)
 
 
 def to_record(

@@ -46,11 +46,13 @@ from data_tools.passthrough import (
     instance_leftovers,
     restore_instance,
     restore_record,
+    without_measured,
 )
 
 _TOP = ("source", "pair_id")  # keys of the photo
 _ITEM = re.compile(r"item([1-9]\d{0,5})")
 _FIELDS = ("category_id", "category_name", "segmentation", "bounding_box", "landmarks")
+_NAME = "deepfashion2"
 _NUMERIC = ("category_id", "segmentation", "bounding_box", "landmarks")
 _RESERVED = (*_FIELDS, KEY, PHOTO_KEY)
 
@@ -71,6 +73,7 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
 
 def format_image(record: ImageRecord) -> dict[str, Any]:
     """Turn a record into the JSON of one photo; the inverse of `parse_image`."""
+    record = without_measured(record, _NAME)
     names = _item_names(record)
     top = (*_TOP, *record.extra.get("deepfashion2.top", ()))
     values = {name: record.attributes[name] for name in top if name in record.attributes}
@@ -180,7 +183,7 @@ def read_deepfashion2(folder: Path) -> Dataset:
     files = folder / "annos" if (folder / "annos").is_dir() else folder
     if files == folder and (splits := sorted(folder.glob("*/annos"))):
         raise DataError(f"{folder}: expected one split, as {splits[0].parent}")
-    return read_json_folder(folder, files, parse_image, CATEGORY_IDS, _NUMERIC)
+    return read_json_folder(folder, files, parse_image, CATEGORY_IDS, _NUMERIC, _NAME)
 
 
 def read_record(path: Path, folder: Path) -> ImageRecord:

@@ -93,6 +93,7 @@ def read_json_folder(
     parse: Callable[..., ImageRecord],
     categories: Mapping[str, int],
     numeric: tuple[str, ...],
+    source: str,
 ) -> Dataset:
     """Return the annotations of a folder with one JSON file per image.
 
@@ -103,6 +104,7 @@ def read_json_folder(
             that has no size, it is read from the photo.
         categories: ids by name, where the header has none.
         numeric: keys below which texts that are numbers are meant as such.
+        source: name of the format.
     """
     count, find = find_files(files, ".json")
 
@@ -116,7 +118,7 @@ def read_json_folder(
                     partial(mend_numbers, names=numeric),
                 )
                 record = replace(record, notes=record.notes + notes) if notes else record
-                yield with_size(record, files)
+                yield with_size(record, files, source)
             except FILE_ERRORS as error:
                 yield BadFile.of(path, error)
 

@@ -36,6 +36,7 @@ from data_tools.passthrough import (
     restore_instance,
     restore_record,
     same_json,
+    without_measured,
 )
 
 # Keys of the format, in Korean: kinds of garments, their labels, parts of the file.
@@ -130,6 +131,7 @@ def _garments(parts: Mapping[str, Any]) -> Iterator[tuple[str, int, list[Any]]]:
 
 def format_image(record: ImageRecord) -> dict[str, Any]:
     """Turn a record into the JSON of one image; the inverse of `parse_image`."""
+    record = without_measured(record, "kfashion")
     extra = record.extra
     height, width = record.size or (None, None)
     style = record.attributes.get(STYLE, [{}])
@@ -326,7 +328,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 def read_kfashion(folder: Path) -> Dataset:
     """Return the annotations of a folder; images are beside them, with the same names."""
     numeric = (_HEIGHT, _WIDTH, _BOXES, _POLYGONS)
-    return read_json_folder(folder, folder, parse_image, {}, numeric)
+    return read_json_folder(folder, folder, parse_image, {}, numeric, "kfashion")
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from data_tools.passthrough import (
     instance_leftovers,
     restore_instance,
     restore_record,
+    without_measured,
 )
 
 _VERSION = "5.5.0"
@@ -79,11 +80,13 @@ def parse_image(values: Mapping[str, Any], file_name: str) -> ImageRecord:
 
 def format_image(record: ImageRecord) -> dict[str, Any]:
     """Turn a record into the JSON of one image; the inverse of `parse_image`."""
+    shapes = [format_shape(one, record.size) for one in record.instances]
+    record = without_measured(record, "labelme")
     height, width = record.size or (None, None)
     values = {
         **_defaults(record.extra, _FILE_DEFAULTS),
         **{k: v for k, v in record.attributes.items() if k not in _FILE},
-        "shapes": [format_shape(one, record.size) for one in record.instances],
+        "shapes": shapes,
         "imagePath": record.extra.get(
             "labelme.imagePath", PurePosixPath(record.file_name).name
         ),
@@ -279,7 +282,7 @@ def _defaults(extra: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
 def read_labelme(folder: Path) -> Dataset:
     """Return the annotations of a folder; images are beside them."""
     numeric = ("points", "imageHeight", "imageWidth")
-    return read_json_folder(folder, folder, parse_image, {}, numeric)
+    return read_json_folder(folder, folder, parse_image, {}, numeric, "labelme")
 
 
 @contextmanager

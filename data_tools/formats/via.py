@@ -32,6 +32,7 @@ from data_tools.passthrough import (
     restore_instance,
     restore_record,
     same_value,
+    without_measured,
 )
 
 UNNAMED = CATEGORIES[SHORT_SLEEVE_TOP - 1]  # category of a region that names none
@@ -57,6 +58,7 @@ def parse_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
 
 def format_row(record: ImageRecord) -> tuple[str, dict[str, Any]]:
     """Turn a record into VIA's key and entry of the file."""
+    record = without_measured(record, "via")
     extra = record.extra
     size = extra.get("via.size", _NO_SIZE)
     regions: Any = [format_region(one) for one in record.instances]

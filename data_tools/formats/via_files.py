@@ -93,7 +93,7 @@ def _read_annotations(path: Path) -> Dataset:
 def _read_records(path: Path, name: str) -> Iterator[ImageRecord | BadFile]:
     for key, row in read_members(path, name):
         try:
-            yield with_size(parse_row(key, row), path.parent)
+            yield with_size(parse_row(key, row), path.parent, "via")
         except FILE_ERRORS as error:
             yield BadFile.of(f"{path}: {key[:200]}", error)
 

@@ -82,16 +82,8 @@ def write_deepfashion2(document, folder):
 
 
 def read_deepfashion2(folder):
-    """Read it back; a size that travelled along is no part of the document."""
-    document = {}
-    for path in sorted((folder / "annos").glob("*.json")):
-        document[path.stem] = values = json.loads(path.read_text())
-        places = [v for v in values.values() if isinstance(v, dict)] + [values]
-        for place in places:
-            for key in ("tryon", "tryon_photo"):
-                if key in place and "size" in place[key]:
-                    assert set(place.pop(key)) == {"size"}
-    return document
+    files = sorted((folder / "annos").glob("*.json"))
+    return {path.stem: json.loads(path.read_text()) for path in files}
 
 
 def write_photos(folder, names):
@@ -241,9 +233,6 @@ def write_via(document, path):
 def read_via(path):
     document = json.loads(path.read_text(encoding="utf-8"))
     document.get("_via_settings", {}).pop("tryon", None)
-    for row in document.get("_via_img_metadata", document).values():
-        if "tryon" in row["file_attributes"]:
-            assert set(json.loads(row["file_attributes"].pop("tryon"))) == {"size"}
     return document
 
 

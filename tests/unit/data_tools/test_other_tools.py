@@ -1,5 +1,6 @@
 """Files as other tools and other systems write them, read for what they mean."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,10 @@ from conversions import (
 )
 
 from data_tools.annotations import Polygon
+from data_tools.convert import FORMATS, convert
 from data_tools.formats.labelme import format_shape
+
+NAMES = ("000001.json", "000002.json")
 
 
 def test_backslashes_of_windows_are_folders(tmp_path):
@@ -90,3 +94,42 @@ def test_edited_corners_count(tmp_path):
     moved = replace(one, polygons=(Polygon((1, 1, 9, 1, 9, 9)),))
     shape = format_shape(moved, record.size)
     assert (shape["shape_type"], len(shape["points"])) == ("polygon", 3)
+
+
+def test_a_size_that_deepfashion2_never_said(tmp_path):
+    folder = tmp_path / "df"
+    item = {"segmentation": [SQUARE], "scale": 1, "viewpoint": 2, "zoom_in": 1}
+    item |= {"landmarks": [0] * 75, "style": 0, "bounding_box": [10, 10, 60, 50]}
+    item |= {"category_id": 1, "occlusion": 2, "category_name": TEE}
+    write_json(
+        folder / "annos/000001.json", {"source": "shop", "pair_id": 1, "item1": item}
+    )
+    write_json(folder / "annos/000002.json", {"source": "user", "pair_id": 1})
+    for name in ("000001", "000002"):
+        save_photo(folder / f"image/{name}.jpg")
+    before = [read_json(folder / "annos" / name) for name in NAMES]
+    assert {one.size for one in records("deepfashion2", folder)} == {(HEIGHT, WIDTH)}
+    for back in forth_and_back("deepfashion2", folder, tmp_path / "out").values():
+        assert [read_json(back / "annos" / name) for name in NAMES] == before
+
+
+@pytest.mark.parametrize("source", ["labelme", "kfashion", "via"])
+def test_sizes_of_photos_stay_out_of_other_formats(tmp_path, source):
+    kind, there = FORMATS[source], tmp_path / "x"
+    path = coco(tmp_path / "a.json")
+    save_photo(tmp_path / "a.jpg")
+    list(convert(FORMATS["coco"].read(path), kind, there))
+    for file in [there] if there.is_file() else there.rglob("*.json"):
+        text = file.read_text(encoding="utf-8")
+        for number in (WIDTH, HEIGHT):
+            text = text.replace(f":{number}", ":null")
+        values = json.loads(text)
+        for row in values.get("_via_img_metadata", {}).values():
+            del row["file_attributes"]["tryon"]
+        write_json(file, values)
+        save_photo(file.parent / "a.jpg")
+    (record,) = records(source, there)
+    assert record.size == (HEIGHT, WIDTH)
+    for back in forth_and_back(source, there, tmp_path / "out").values():
+        (again,) = kind.read(back).read_records()
+        assert again.size is None
