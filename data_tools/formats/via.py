@@ -17,6 +17,7 @@ from data_tools.annotations import (
     DataError,
     ImageRecord,
     Instance,
+    Note,
     Polygon,
     as_numbers,
 )
@@ -36,14 +37,22 @@ from data_tools.passthrough import (
 )
 
 UNNAMED = CATEGORIES[SHORT_SLEEVE_TOP - 1]  # category of a region that names none
-# Region attributes that may hold the category.
+# Region attributes that may hold the category: the first of these that has a value does.
 _NAMING = ("category", "class", "label", "name", "type")
+_MAX_NAMED = 5  # attributes in a note
 _ROW = ("filename", "size", "regions", "file_attributes")
 _NO_SIZE = -1  # bytes of the photo, as VIA writes an unknown size
 
 
-def parse_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
+def parse_row(
+    key: str, row: Mapping[str, Any], category: str | None = None
+) -> ImageRecord:
     """Turn VIA's entry of one file into a record, without a size.
+
+    Args:
+        key: of the entry.
+        row: the entry.
+        category: see `parse_region`.
 
     Raises:
         DataError: when it is not in VIA's form.
@@ -53,7 +62,10 @@ def parse_row(key: str, row: Mapping[str, Any]) -> ImageRecord:
     native = _parse_native_row(key, row)
     stored = _stored(row.get("file_attributes", {}))
     record = restore_record(native, stored)
-    return replace(record, instances=tuple(map(parse_region, _regions(row)[1])))
+    regions = _regions(row)[1]
+    return replace(
+        record, instances=tuple(parse_region(region, category) for region in regions)
+    )
 
 
 def format_row(record: ImageRecord) -> tuple[str, dict[str, Any]]:
@@ -107,16 +119,22 @@ def _regions(row: Mapping[str, Any]) -> tuple[list[str] | None, list[Any]]:
     return None, regions
 
 
-def parse_region(region: Mapping[str, Any]) -> Instance:
+def parse_region(region: Mapping[str, Any], category: str | None = None) -> Instance:
     """Turn one region into an instance.
 
     A region that names no category is a short sleeve top.
+
+    Args:
+        region: of VIA.
+        category: name of the attribute that is the category; None for the first of
+            category, class, label, name and type, in any case, that has a value.
 
     Raises:
         DataError: when it is not in VIA's form.
     """
     mend = partial(mend_numbers, names=("shape_attributes",))
-    native = parse_or_mend(_parse_native_region, region, mend)
+    parse = partial(_parse_native_region, category=category)
+    native = parse_or_mend(parse, region, mend)
     return restore_instance(native, _stored(region.get("region_attributes", {})))
 
 
@@ -145,26 +163,52 @@ def _writable(attributes: Mapping[str, Any], *excluded: str) -> dict[str, Any]:
     return {k: v for k, v in attributes.items() if v is not None and k not in excluded}
 
 
-def _parse_native_region(region: Mapping[str, Any]) -> Instance:
+def _parse_native_region(
+    region: Mapping[str, Any], category: str | None = None
+) -> Instance:
     """Return the instance of the fields that VIA itself has."""
     attributes, shape = region.get("region_attributes", {}), region["shape_attributes"]
-    naming = next((key for key in attributes if key.lower() in _NAMING), None)
+    names = _naming(attributes) if category is None else [category]
+    naming = next((name for name in names if name in attributes), None)
     written = UNNAMED if naming is None else attributes[naming]
-    category = _text(written) or UNNAMED
+    found = _text(written) or UNNAMED
     extra: dict[str, Any] = {} if naming == "category" else {"via.naming": naming}
-    if not same_value(written, category):
+    if not same_value(written, found):
         extra["via.class"] = written
     shape_ring(shape)  # raises when it is malformed
     polygons: tuple[Polygon, ...] = ()
     if shape["name"] == "polygon" and len(shape) == 3:
         polygons = (Polygon(as_numbers(list(shape_ring(shape)), 2, "a polygon")),)
     return Instance(
-        category,
+        found,
         polygons,
         shape=None if polygons else dict(shape),
         attributes={k: v for k, v in attributes.items() if k not in (naming, KEY)},
         extra=extra,
+        notes=_naming_notes(attributes, names),
     )
+
+
+def _naming(attributes: Mapping[str, Any]) -> list[str]:
+    """Return the names of attributes that may be the category, the likeliest first."""
+    found = [name for name in attributes if name.lower() in _NAMING]
+    if len(found) > 1:
+        # Those without a value come last, equal ones by their own name.
+        found.sort(
+            key=lambda name: (
+                not _text(attributes[name]), _NAMING.index(name.lower()), name
+            )
+        )  # fmt: skip
+    return found
+
+
+def _naming_notes(attributes: Mapping[str, Any], names: list[str]) -> tuple[Note, ...]:
+    """Note which of several attributes is the category."""
+    if len(names) < 2:
+        return ()
+    values = [f"{name} {_text(attributes[name])[:40]!r}" for name in names[:_MAX_NAMED]]
+    detail = f"{values[0]} is taken, not {', '.join(values[1:])}"
+    return (Note("several attributes could be the category", detail),)
 
 
 def _text(written: Any) -> str:

@@ -1,7 +1,8 @@
 """Read and write VIA files of any size: projects and plain annotations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from data_tools.annotations import (
     ImageRecord,
     WriteRecord,
 )
+from data_tools.formats import via3
 from data_tools.formats.via import format_row, parse_row
 from data_tools.garments import with_size
 from data_tools.passthrough import KEY
@@ -25,6 +27,7 @@ from data_tools.streams import (
     write_document,
 )
 
+_MAX_TOP = 20  # members at the top of a project of VIA 3
 _ROWS, _IDS = "_via_img_metadata", "_via_image_id_list"
 # Settings of a new project: VIA's own defaults.
 _SETTINGS: dict[str, Any] = {
@@ -53,15 +56,21 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def read_via(path: Path) -> Dataset:
+def read_via(path: Path, category: str | None = None) -> Dataset:
     """Return the records of a VIA project, or of its annotations alone.
+
+    Args:
+        path: the .json, of VIA 1, 2 or 3.
+        category: name of the attribute that is the category, see `parse_region`.
 
     Raises:
         DataError: when it is not a VIA file.
         OSError: when it cannot be read.
     """
     if not next(top_names(path), "").startswith("_via"):
-        return _read_annotations(path)
+        names = set(islice(top_names(path), _MAX_TOP))
+        is_via3 = names.issuperset(via3.MEMBERS)
+        return (_read_via3 if is_via3 else _read_annotations)(path, category)
     top = read_top(path, (_ROWS,))
     if _ROWS not in top:
         raise DataError(f"{path}: expected VIA's {_ROWS}")
@@ -72,7 +81,7 @@ def read_via(path: Path) -> Dataset:
     extra |= kept.get("extra", {})
     categories = kept.get("categories", {})
     return Dataset(
-        lambda: _read_records(path, _ROWS),
+        lambda: _read_records(path, read_members(path, _ROWS), category),
         categories,
         extra,
         top[_ROWS],
@@ -80,20 +89,39 @@ def read_via(path: Path) -> Dataset:
     )
 
 
-def _read_annotations(path: Path) -> Dataset:
+def _read_via3(path: Path, category: str | None) -> Dataset:
+    """Read a project of VIA 3."""
+    top = read_top(path, ("metadata",))
+    if not all(isinstance(top[name], dict) for name in ("attribute", "file", "view")):
+        raise DataError(f"{path}: expected objects in a project of VIA 3")
+    note = f"{path}: read as a project of VIA 3; VIA is written as VIA 2, which 3 imports"
+    return Dataset(
+        lambda: _read_records(path, via3.read_rows(path), category),
+        count=len(top["view"]),
+        notes=(note, *file_notes(path)),
+    )
+
+
+def _read_annotations(path: Path, category: str | None) -> Dataset:
     """Read plain annotations, a JSON object of entries by file."""
     count = sum(1 for _ in top_names(path))
     if count and "filename" not in member_names(path):
         raise DataError(f"{path}: expected VIA's project, or its annotations by file")
     extra = {"via.form": "annotations"}
     notes = file_notes(path)
-    return Dataset(lambda: _read_records(path, ""), {}, extra, count, notes)
+    return Dataset(
+        lambda: _read_records(path, read_members(path), category), {}, extra, count, notes
+    )
 
 
-def _read_records(path: Path, name: str) -> Iterator[ImageRecord | BadFile]:
-    for key, row in read_members(path, name):
+def _read_records(
+    path: Path, rows: Iterable[tuple[str, Any]], category: str | None
+) -> Iterator[ImageRecord | BadFile]:
+    for key, row in rows:
         try:
-            yield with_size(parse_row(key, row), path.parent, "via")
+            if isinstance(row, DataError):
+                raise row
+            yield with_size(parse_row(key, row, category), path.parent, "via")
         except FILE_ERRORS as error:
             yield BadFile.of(f"{path}: {key[:200]}", error)
 

@@ -60,6 +60,28 @@ def test_convert_forth_and_back(cli):
     assert "티셔츠" in second
 
 
+def test_the_attribute_that_is_the_category(cli):
+    annotate("1", type="skirt")
+    assert cli(*FORTH).exit_code == 0
+    values = json.loads(Path("v.json").read_text())
+    for row in values["_via_img_metadata"].values():
+        row["regions"][0]["region_attributes"].pop("tryon")
+    Path("v.json").write_text(json.dumps(values))
+    done = cli(*BACK)
+    assert (
+        "Note: 1.jpg: several attributes could be the category: category" in done.stderr
+    )
+    assert "Notes: several attributes could be the category (1)" in done.stderr
+    done = cli(*BACK[:3], "again", *BACK[4:], "--category-attribute", "type")
+    assert done.exit_code == 0
+    assert "Note" not in done.stderr
+    item = json.loads(Path("again/annos/1.json").read_text())["item1"]
+    assert item["category_name"] == "skirt"
+    assert (
+        cli(*FORTH[:3], "w.json", *FORTH[4:], "--category-attribute", "x").exit_code == 2
+    )
+
+
 def test_strict_refuses_what_has_no_place(cli):
     annotate("1", landmarks=[1, 2, 2])
     done = cli(*FORTH, "--strict")

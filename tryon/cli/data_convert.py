@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tryon.cli.data_options import (
+    CATEGORY_ATTRIBUTE,
     FAIL_FAST,
     FILTERS,
     FORMATS,
@@ -35,6 +36,7 @@ _MAX_LISTED = 20  # notes and differences that are printed one by one
 @SRC
 @click.argument("dst", type=click.Path(path_type=Path))
 @SOURCE_FORMAT
+@CATEGORY_ATTRIBUTE
 @click.option(
     "--to", "target", type=click.Choice(FORMATS), required=True, help="Format of DST."
 )
@@ -60,6 +62,7 @@ def convert(
     src: Path,
     dst: Path,
     source: str,
+    category: str | None,
     target: str,
     polygons: str,
     filters: tuple[str, ...],
@@ -82,7 +85,7 @@ def convert(
     kind = converting.FORMATS[target]
     if dst.exists() and not (kind.is_folder and dst.is_dir() and not any(dst.iterdir())):
         raise TryOnError(f"{dst} exists; choose another name or remove it")
-    dataset = read_annotations(src, source)
+    dataset = read_annotations(src, source, category)
     with data_errors():
         names = None if decisions is None else _read_kept(decisions)
         selection = converting.Selection(photo_filter, polygons, names)

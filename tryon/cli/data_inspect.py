@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tryon.cli.data_options import (
+    CATEGORY_ATTRIBUTE,
     SOURCE_FORMAT,
     SRC,
     data_errors,
@@ -21,14 +22,17 @@ _MAX_ROWS = 12  # of a table
 @click.command()
 @SRC
 @SOURCE_FORMAT
+@CATEGORY_ATTRIBUTE
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with all rows.")
 @click.pass_context
 @user_errors
-def inspect(context: click.Context, src: Path, source: str, as_json: bool) -> None:
+def inspect(
+    context: click.Context, src: Path, source: str, category: str | None, as_json: bool
+) -> None:
     """Count images, garments, sizes, labels and problems of the annotations SRC."""
     from data_tools.inspect import summarise
 
-    dataset = read_annotations(src, source)
+    dataset = read_annotations(src, source, category)
     with data_errors(), progress(context, dataset.count or 0) as tell:
         for found in summarise(dataset, folder=folder_of(src)):
             summary = found

@@ -35,6 +35,13 @@ FORMATS = (
 SOURCE_FORMAT = click.option(
     "--from", "source", type=click.Choice(FORMATS), required=True, help="Format of SRC."
 )
+CATEGORY_ATTRIBUTE = click.option(
+    "--category-attribute",
+    "category",
+    metavar="NAME",
+    help="VIA's attribute that is the category; by default the first of category, class, "
+    "label, name and type that has a value.",
+)
 SEED = click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 FAIL_FAST = click.option(
     "--fail-fast", is_flag=True, help="Stop at the first bad file and write nothing."
@@ -78,21 +85,29 @@ def read_filters(texts: tuple[str, ...]) -> "PhotoFilter":
         raise click.UsageError(f"--filter {error}") from error
 
 
-def read_annotations(src: Path, source: str) -> "Dataset":
+def read_annotations(src: Path, source: str, category: str | None = None) -> "Dataset":
     """Open the annotations SRC, in a format of `FORMATS`.
+
+    Args:
+        src: a file or a folder.
+        source: the format.
+        category: of VIA, the name of the attribute that is the category.
 
     Raises:
         TryOnError: when they cannot be opened, or there are none.
     """
     from data_tools import convert
+    from data_tools.formats.via_files import read_via
     from tryon.errors import TryOnError
 
     kind = convert.FORMATS[source]
+    if category is not None and source != "via":
+        raise click.UsageError("--category-attribute is for the format via")
     if kind.is_folder != src.is_dir():
         expected = "a folder" if kind.is_folder else "a file"
         raise TryOnError(f"{src}: expected {expected} of the format {source}")
     with data_errors():
-        dataset = kind.read(src)
+        dataset = kind.read(src) if category is None else read_via(src, category)
     if not dataset.count:
         raise TryOnError(f"{src}: expected annotations in the format {source}, got none")
     for note in dataset.notes:
