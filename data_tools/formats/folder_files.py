@@ -34,20 +34,22 @@ HEADER = "tryon.json"  # what belongs to a whole folder; written only when neede
 
 
 def find_files(folder: Path, ending: str) -> tuple[int, Callable[[], Iterator[Path]]]:
-    """Count the files with an ending in a folder tree; return a function that lists them.
+    """Count the files of `list_files`; return a function that lists them."""
+    find = partial(list_files, folder, ending)
+    return sum(1 for _ in find()), find
+
+
+def list_files(folder: Path, ending: str) -> Iterator[Path]:
+    """Yield the files with an ending in a folder tree.
 
     They are listed directory by directory, sorted by name, with the names of one
     directory in memory at a time.
     """
-
-    def find() -> Iterator[Path]:
-        for directory, folders, files in os.walk(folder):
-            folders.sort()
-            for name in sorted(files):
-                if name.lower().endswith(ending) and name != HEADER:
-                    yield Path(directory, name)
-
-    return sum(1 for _ in find()), find
+    for directory, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            if name.lower().endswith(ending) and name != HEADER:
+                yield Path(directory, name)
 
 
 def read_header(folder: Path) -> Dataset:

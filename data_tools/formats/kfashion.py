@@ -45,6 +45,7 @@ CATEGORY, SLEEVE, LENGTH, STYLE = "카테고리", "소매기장", "기장", "스
 _KINDS = (OUTER, BOTTOM, DRESS, TOP)
 _IMAGE, _SET, _DETAIL = "이미지 정보", "데이터셋 정보", "데이터셋 상세설명"
 _HEIGHT, _WIDTH, _NAME = "이미지 높이", "이미지 너비", "이미지 파일명"
+KEYS = (_IMAGE, _SET)  # of every file
 _BOXES, _POLYGONS, _LABELS = "렉트좌표", "폴리곤좌표", "라벨링"
 _SECTIONS = (_BOXES, _POLYGONS, _LABELS)
 _BOX = ("X좌표", "Y좌표", "가로", "세로")

@@ -26,7 +26,8 @@ from data_tools.annotations import (
     Instance,
     WriteRecord,
 )
-from data_tools.files import to_json
+from data_tools.encodings import decode_text
+from data_tools.files import read_limited, to_json
 from data_tools.formats.folder_files import (
     Sidecars,
     find_files,
@@ -41,6 +42,7 @@ from data_tools.formats.label_maps import read_map
 from data_tools.outlines import encode_mask, mask_of
 
 _NAMES = "labels.json"
+_MAX_NAMES = 1 << 24  # bytes of their file
 _BACKGROUND = "null"
 _MAX_VALUE = 255  # of an 8-bit map
 LabelMap = NDArray[np.uint8]
@@ -114,16 +116,22 @@ def read_label_maps(folder: Path) -> Dataset:
 
 
 def _read_names(folder: Path) -> list[str]:
-    for path in (folder / _NAMES, folder.parent / _NAMES):
-        if path.is_file():
-            try:
-                names = json.loads(path.read_text(encoding="utf-8"))
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}: expected a list of names") from error
-            if not isinstance(names, list) or not {str}.issuperset(map(type, names)):
-                raise DataError(f"{path}: expected a list of names")
-            return names
-    return []
+    path = names_file(folder)
+    if path is None:
+        return []
+    try:
+        names = json.loads(decode_text(read_limited(path, _MAX_NAMES))[0])
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: expected a list of names") from error
+    if not isinstance(names, list) or not {str}.issuperset(map(type, names)):
+        raise DataError(f"{path}: expected a list of names")
+    return names
+
+
+def names_file(folder: Path) -> Path | None:
+    """Return the path of the names of classes, in a folder or above; None without."""
+    paths = (folder / _NAMES, folder.parent / _NAMES)
+    return next((path for path in paths if path.is_file()), None)
 
 
 @contextmanager

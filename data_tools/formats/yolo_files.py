@@ -110,6 +110,11 @@ def read_yolo(folder: Path) -> Dataset:
     return Dataset(read_records, header.categories or numbers, extra, count)
 
 
+def is_yolo(folder: Path) -> bool:
+    """Say whether a folder has a list of classes and label files."""
+    return bool(_settings_file(_base_of(folder)) and _label_folders(folder))
+
+
 def _base_of(folder: Path) -> Path:
     """Return the folder with the list of classes: of a split it is the one above."""
     above = [folder.parent] if (folder / _LABELS).is_dir() else []

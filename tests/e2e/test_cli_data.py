@@ -82,6 +82,21 @@ def test_the_attribute_that_is_the_category(cli):
     )
 
 
+def test_the_format_is_found_out_and_told(cli):
+    annotate("1")
+    done = cli("data", "convert", "df", "c.json", "--to", "via", "--check")
+    assert done.exit_code == 0, done.output
+    assert "Note: df is read as deepfashion2; --from overrules it" in done.stderr
+    assert cli("data", "inspect", "c.json").stderr.startswith(
+        "Note: c.json is read as via"
+    )
+    done = cli("data", "convert", "data", "d.json", "--to", "via")
+    assert (done.exit_code, "give --from" in done.stderr) == (1, True)
+    done = cli("data", "split", "df", "-o", "out", "--by", "pair_id", "--part", "a=1")
+    assert done.exit_code == 0, done.output
+    assert Path("out/a/annos/1.json").exists()
+
+
 def test_strict_refuses_what_has_no_place(cli):
     annotate("1", landmarks=[1, 2, 2])
     done = cli(*FORTH, "--strict")

@@ -14,6 +14,7 @@ from tryon.cli.data_options import (
     SRC,
     data_errors,
     folder_of,
+    format_of,
     leave_out,
     read_annotations,
 )
@@ -79,6 +80,7 @@ def augment(
         raise TryOnError(str(error)) from error
     config = augment_files.AugmentConfig(transforms, count, seed)
     done = bad = 0
+    source = format_of(src, source)
     dataset = read_annotations(src, source)
     with data_errors():
         results = augment_files.augment(

@@ -33,7 +33,12 @@ FORMATS = (
     "kfashion",
 )  # fmt: skip
 SOURCE_FORMAT = click.option(
-    "--from", "source", type=click.Choice(FORMATS), required=True, help="Format of SRC."
+    "--from",
+    "source",
+    type=click.Choice(("auto", *FORMATS)),
+    default="auto",
+    show_default=True,
+    help="Format of SRC; auto finds it out from the contents.",
 )
 CATEGORY_ATTRIBUTE = click.option(
     "--category-attribute",
@@ -85,6 +90,22 @@ def read_filters(texts: tuple[str, ...]) -> "PhotoFilter":
         raise click.UsageError(f"--filter {error}") from error
 
 
+def format_of(src: Path, source: str) -> str:
+    """Return the format of the annotations SRC; auto is found out, and told on stderr.
+
+    Raises:
+        TryOnError: when it is not plain.
+    """
+    if source != "auto":
+        return source
+    from data_tools.detect import detect_format
+
+    with data_errors():
+        found = detect_format(src)
+    click.echo(f"Note: {src} is read as {found}; --from overrules it", err=True)
+    return found
+
+
 def read_annotations(src: Path, source: str, category: str | None = None) -> "Dataset":
     """Open the annotations SRC, in a format of `FORMATS`.
 
@@ -100,6 +121,7 @@ def read_annotations(src: Path, source: str, category: str | None = None) -> "Da
     from data_tools.formats.via_files import read_via
     from tryon.errors import TryOnError
 
+    source = format_of(src, source)
     kind = convert.FORMATS[source]
     if category is not None and source != "via":
         raise click.UsageError("--category-attribute is for the format via")

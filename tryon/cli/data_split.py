@@ -11,6 +11,7 @@ from tryon.cli.data_options import (
     SOURCE_FORMAT,
     SRC,
     data_errors,
+    format_of,
     leave_out,
     read_annotations,
 )
@@ -68,6 +69,7 @@ def split(
         identities = [splitting.parse_key(key) for key in keys]
     except ValueError as error:
         raise click.UsageError(f"--by {error}") from error
+    source = format_of(src, source)
     kind, bad = FORMATS[source], 0
     ending = "" if kind.is_folder else ".json"
     dataset = read_annotations(src, source)
