@@ -28,7 +28,8 @@ from data_tools.files import find_photo
 from data_tools.outlines import bounds, polygons_of
 
 _COLUMNS = ("file_name", "keep", "reasons")
-_FRONTAL, _HEAVY = 2, 3  # values of DeepFashion2's viewpoint and occlusion
+# Values of DeepFashion2's viewpoint and occlusion; viewpoint 1 is nobody's, as in a shop.
+_SIDE, _HEAVY = 3, 3
 _BITS = 64  # of a hash
 _KEEP = {"yes": True, "no": False}
 _MAX_TEXT = 1 << 28  # bytes of a file of decisions
@@ -39,7 +40,7 @@ class CurationRules:
     """Conditions on a photo; missing labels pass."""
 
     min_side: int = 64  # minimum of the garment's shorter box side, pixels
-    frontal: bool = True  # the garment's viewpoint must be frontal
+    frontal: bool = True  # the garment must not be seen from the side or the back
     clear: bool = True  # no heavy occlusion, and an outline within the photo
     # Maximum Hamming distance of the 64-bit hashes of two copies of a photo; None does
     # not search copies.
@@ -91,7 +92,7 @@ def rejection_reasons(record: ImageRecord, rules: CurationRules) -> tuple[str, .
 def _reasons(
     instance: Instance, size: tuple[int, int] | None, rules: CurationRules
 ) -> Iterator[str]:
-    if rules.frontal and instance.attributes.get("viewpoint", _FRONTAL) != _FRONTAL:
+    if rules.frontal and instance.attributes.get("viewpoint") == _SIDE:
         yield "not frontal"
     if rules.clear and instance.attributes.get("occlusion") == _HEAVY:
         yield "heavily occluded"

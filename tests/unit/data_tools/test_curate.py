@@ -26,6 +26,7 @@ def image(*instances, name="a.png"):
     [
         (Instance("x", SQUARE), ()),
         (Instance("x", SQUARE, attributes={"viewpoint": 2, "occlusion": 1}), ()),
+        (Instance("x", SQUARE, attributes={"viewpoint": 1}), ()),
         (Instance("x", SQUARE, attributes={"viewpoint": 3}), ("not frontal",)),
         (Instance("x", SQUARE, attributes={"occlusion": 3}), ("heavily occluded",)),
         (Instance("x", (Polygon((1, 1, 9, 1, 9, 9)),)), ("too small",)),
@@ -36,12 +37,12 @@ def image(*instances, name="a.png"):
 )
 def test_faults(instance, expected):
     assert rejection_reasons(image(instance), CurationRules()) == expected
-    worse = Instance("y", attributes={"viewpoint": 1})
+    worse = Instance("y", attributes={"viewpoint": 3})
     assert rejection_reasons(image(worse, instance), CurationRules()) == expected
 
 
 def test_rules_can_be_off():
-    odd = Instance("x", (Polygon((0, 0, 9, 9, 0, 9)),), attributes={"viewpoint": 1})
+    odd = Instance("x", (Polygon((0, 0, 9, 9, 0, 9)),), attributes={"viewpoint": 3})
     assert (
         rejection_reasons(image(odd), CurationRules(0, frontal=False, clear=False)) == ()
     )
