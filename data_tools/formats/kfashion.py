@@ -45,6 +45,7 @@ CATEGORY, SLEEVE, LENGTH, STYLE = "카테고리", "소매기장", "기장", "스
 _KINDS = (OUTER, BOTTOM, DRESS, TOP)
 _IMAGE, _SET, _DETAIL = "이미지 정보", "데이터셋 정보", "데이터셋 상세설명"
 _HEIGHT, _WIDTH, _NAME = "이미지 높이", "이미지 너비", "이미지 파일명"
+_FOLDER = "label"  # beside `image`, as AI-Hub unpacks
 KEYS = (_IMAGE, _SET)  # of every file
 _BOXES, _POLYGONS, _LABELS = "렉트좌표", "폴리곤좌표", "라벨링"
 _SECTIONS = (_BOXES, _POLYGONS, _LABELS)
@@ -327,9 +328,14 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def read_kfashion(folder: Path) -> Dataset:
-    """Return the annotations of a folder; images are beside them, with the same names."""
+    """Return the annotations of a folder; images have the same names.
+
+    They are beside the annotations; or the folder has `label` with the annotations and
+    `image` with the images.
+    """
+    files = folder / _FOLDER if (folder / _FOLDER).is_dir() else folder
     numeric = (_HEIGHT, _WIDTH, _BOXES, _POLYGONS)
-    return read_json_folder(folder, folder, parse_image, {}, numeric, "kfashion")
+    return read_json_folder(folder, files, parse_image, {}, numeric, "kfashion")
 
 
 @contextmanager

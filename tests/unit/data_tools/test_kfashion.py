@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from data_tools.annotations import BadFile
+from data_tools.files import find_photo
 from data_tools.filters import parse_filter
 from data_tools.formats.kfashion import category_by_rule, parse_image, read_kfashion
 
@@ -105,3 +106,24 @@ def test_the_photo_tells_its_size(tmp_path):
     Image.new("RGB", (30, 20)).save(tmp_path / "1.jpg")
     (record,) = read_kfashion(tmp_path).read_records()
     assert record.size == (20, 30)
+
+
+def test_the_folder_above_images_and_labels(tmp_path):
+    for folder in ("label/a", "image/a"):
+        (tmp_path / folder).mkdir(parents=True)
+    values = {**document(), "이미지 정보": {}}
+    (tmp_path / "label/a/1.json").write_text(json.dumps(values), encoding="utf-8")
+    Image.new("RGB", (30, 20)).save(tmp_path / "image/a/1.jpg")
+    (record,) = read_kfashion(tmp_path).read_records()
+    assert (record.file_name, record.size) == ("a/1.jpg", (20, 30))
+    assert find_photo(tmp_path, record.file_name).is_file()
+
+
+@pytest.mark.parametrize("missing", ["렉트좌표", "폴리곤좌표"])
+def test_a_label_without_a_box_or_polygon(tmp_path, missing):
+    values = document()
+    del values["데이터셋 정보"]["데이터셋 상세설명"][missing]
+    (tmp_path / "1.json").write_text(json.dumps(values), encoding="utf-8")
+    (record,) = read_kfashion(tmp_path).read_records()
+    assert record.instances[0].category == "short sleeve top"
+    assert bool(record.instances[0].polygons) == (missing == "렉트좌표")
