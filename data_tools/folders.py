@@ -16,7 +16,7 @@ from data_tools.streams import top_names
 
 POLYGONS = ("segmentation", "landmarks")
 # Names of the folders of each split.
-_SPLITS = {"train": ("train",), "val": ("val", "validation")}
+_SPLITS = {"train": ("train",), "val": ("val", "validation", "valid")}
 _EXPECTED = (
     "<id>.jpg with <id>.png, rendered pNNN_X.jpg with pNNN_X.labels.png, DeepFashion2's "
     "image/ with annos/, a COCO or VIA .json, or a .zip of `tryon data pack`"
@@ -28,6 +28,7 @@ def read_folder(
     split: str,
     polygons: str = "segmentation",
     photo_filter: PhotoFilter | None = None,
+    alone: bool = False,
 ) -> list[AnnotatedPhoto]:
     """Read a folder of annotated photos, a folder of such folders, or one file.
 
@@ -39,6 +40,7 @@ def read_folder(
             the polygon through them.
         photo_filter: which photos; None takes all, and DeepFashion2's annotations are
             read lazily then.
+        alone: leave out folders of the other split, also where there is none of this one.
 
     Returns:
         The photos, sorted by path.
@@ -56,6 +58,7 @@ def read_folder(
         photos = _read_one(folder, split, polygons)
         if not photos:
             parts = sorted(path for path in folder.iterdir() if path.is_dir())
+            parts = [part for part in parts if not (alone and _is_other(part, split))]
             photos = [p for part in parts for p in _read_one(part, split, polygons)]
     else:
         raise FileNotFoundError(f"expected annotated photos, got {folder}")
@@ -69,6 +72,12 @@ def read_folder(
             f"none of the {len(photos)} photos in {folder} passes the filter; loosen it"
         )
     return kept
+
+
+def _is_other(folder: Path, split: str) -> bool:
+    """Say whether a folder's name is that of another split."""
+    names = {name for other, names in _SPLITS.items() if other != split for name in names}
+    return folder.name in names | {"test"}
 
 
 def _read_one(folder: Path, split: str, polygons: str) -> list[AnnotatedPhoto]:

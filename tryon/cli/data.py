@@ -80,7 +80,8 @@ def pack(
 ) -> None:
     """Pack annotated photos into one small zip, to train on another machine.
 
-    `tryon train segmenter` and `tryon evaluate segmentation` read the zip as DATA.
+    `tryon train segmenter` and `tryon evaluate segmentation` read the zip as DATA. Of a
+    folder with train/ and val/ only the folder of --split is packed.
     """
     photo_filter = read_filters(filters)
     if out.suffix.lower() != ".zip":
@@ -92,7 +93,7 @@ def pack(
         photos = [
             photo
             for path in data
-            for photo in read_folder(path, split, polygons, photo_filter)
+            for photo in read_folder(path, split, polygons, photo_filter, alone=True)
         ]
         out.parent.mkdir(parents=True, exist_ok=True)
         left_out = []

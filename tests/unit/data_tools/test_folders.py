@@ -271,3 +271,21 @@ def test_what_is_no_such_folder_is_refused(tmp_path, content):
 def test_polygons_have_two_sources(shop):
     with pytest.raises(ValueError, match="expected polygons in .* got 'boxes'"):
         read_folder(shop, "train", "boxes")
+
+
+@pytest.mark.parametrize("other", ["val", "valid", "validation"])
+def test_a_split_alone(tmp_path, other):
+    for split in ("train", other, "test"):
+        pair(tmp_path / split, f"{split}1", (255, 2, 9, 2, 9))
+    both = read_folder(tmp_path, "val")
+    assert names(both) == [f"{other}1"]
+    assert names(read_folder(tmp_path, "val", alone=True)) == [f"{other}1"]
+    assert names(read_folder(tmp_path, "train", alone=True)) == ["train1"]
+
+
+def test_a_folder_of_the_other_split_alone(tmp_path):
+    pair(tmp_path / "train", "a", (255, 2, 9, 2, 9))
+    assert names(read_folder(tmp_path, "val")) == ["a"], "as evaluation reads it"
+    with pytest.raises(FileNotFoundError, match=r"expected annotated photos \(val\)"):
+        read_folder(tmp_path, "val", alone=True)
+    assert names(read_folder(tmp_path / "train", "val", alone=True)) == ["a"]
