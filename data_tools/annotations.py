@@ -235,6 +235,8 @@ class Dataset:
         extra: see `Instance`.
         count: number of records, bad ones included; None where it is not known.
         notes: what the user should know of the set as a whole, a sentence each.
+        by_name: whether the records come in the order of their names, since they are
+            files of a folder; ids may tell the order that they had in a list.
     """
 
     read_records: Callable[[], Iterator[ImageRecord | BadFile]]
@@ -242,6 +244,7 @@ class Dataset:
     extra: Mapping[str, Any] = field(default_factory=dict)
     count: int | None = None
     notes: tuple[str, ...] = ()
+    by_name: bool = False
 
 
 # Writes a record, and returns what was written as JSON values, with `leftovers`.

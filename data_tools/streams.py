@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -195,10 +196,24 @@ class StreamedPart:
 
     def __init__(self, file: IO[bytes], brackets: str):
         self._file, self._brackets, self._count = file, brackets, 0
+        self._keys, self._ends = array("q"), array("q")  # of elements with a key
+        self._by_key = True
 
-    def append(self, value: Any) -> None:
-        """Add an element to an array."""
+    def append(self, value: Any, key: int | None = None) -> None:
+        """Add an element to an array.
+
+        Args:
+            value: JSON.
+            key: of 64 bits; elements that all have one are written in its order.
+        """
         self._write(to_json(value))
+        if key is not None:
+            self._keys.append(key)
+            self._ends.append(self._file.tell())
+
+    def keep_order(self) -> None:
+        """Write the elements in the order in which they were added."""
+        self._by_key = False
 
     def insert(self, name: str, value: Any) -> None:
         """Add a member to an object."""
@@ -211,10 +226,21 @@ class StreamedPart:
 
     def copy_to(self, file: IO[bytes]) -> None:
         """Write the whole part, with its brackets."""
-        self._file.seek(0)
         file.write(self._brackets[0].encode())
-        shutil.copyfileobj(self._file, file, _COPY_CHUNK)
+        if self._by_key and len(self._keys) == self._count:
+            self._copy_sorted(file)
+        else:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, file, _COPY_CHUNK)
         file.write(self._brackets[1].encode())
+
+    def _copy_sorted(self, file: IO[bytes]) -> None:
+        for index, i in enumerate(sorted(range(self._count), key=self._keys.__getitem__)):
+            start = self._ends[i - 1] if i else 0
+            self._file.seek(start)
+            element = self._file.read(self._ends[i] - start)
+            file.write(b",\n" if index else b"\n")
+            file.write(element[2 if i else 1 :])  # without its own separator
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Read and write COCO files of any size, image by image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -215,6 +215,7 @@ def write_coco(
     if kept := {k: v for k, v in dataset.extra.items() if not k.startswith("coco.")}:
         top[KEY] = kept
     top |= dict.fromkeys(PARTS)
+    order_of = _id_of if dataset.by_name else _no_order
     with write_document(path, {"images": "[]", "annotations": "[]"}, top) as parts:
 
         def write(record: ImageRecord) -> list[dict[str, Any]]:
@@ -225,9 +226,12 @@ def write_coco(
                 row_id = row_ids.take(one.extra.get("coco.id"))
                 new_ids = row_id, image["id"], number
                 rows.append(format_annotation(one, new_ids, categories, size, all_slots))
-            parts["images"].append(image)
+            parts["images"].append(image, order_of(image))
+            keys = [key for row in rows if (key := order_of(row)) is not None]
+            if keys != sorted(keys):
+                parts["annotations"].keep_order()  # of the instances of this image
             for row in rows:
-                parts["annotations"].append(row)
+                parts["annotations"].append(row, order_of(row))
             return [image, *rows]
 
         yield write
@@ -237,6 +241,16 @@ def write_coco(
             for number, name in names.items()
             if number not in listed
         ]
+
+
+def _id_of(row: Mapping[str, Any]) -> int | None:
+    """Return a whole number as id of 64 bits, by which the list was sorted."""
+    number = row["id"]
+    return number if type(number) is int and abs(number) < 1 << 63 else None
+
+
+def _no_order(row: Mapping[str, Any]) -> None:
+    return None
 
 
 def _category_id(instance: Instance, ids: dict[str, Any], names: dict[Any, str]) -> Any:

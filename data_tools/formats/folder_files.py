@@ -125,7 +125,8 @@ def read_json_folder(
                 yield BadFile.of(path, error)
 
     header = read_header(folder)
-    return Dataset(read_records, header.categories or categories, header.extra, count)
+    known = header.categories or categories
+    return Dataset(read_records, known, header.extra, count, by_name=True)
 
 
 class Sidecars:

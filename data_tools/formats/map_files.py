@@ -112,7 +112,8 @@ def read_label_maps(folder: Path) -> Dataset:
 
     header = read_header(folder)
     numbers = {name: value for value, name in enumerate(names) if name != _BACKGROUND}
-    return Dataset(read_records, header.categories or numbers, header.extra, count)
+    known = header.categories or numbers
+    return Dataset(read_records, known, header.extra, count, by_name=True)
 
 
 def _read_names(folder: Path) -> list[str]:

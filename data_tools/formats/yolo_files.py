@@ -107,7 +107,8 @@ def read_yolo(folder: Path) -> Dataset:
     count = sum(count for count, _ in found)
     numbers = {name: number for number, name in settings.names.items()}
     extra = {**rest, **header.extra}
-    return Dataset(read_records, header.categories or numbers, extra, count)
+    known = header.categories or numbers
+    return Dataset(read_records, known, extra, count, by_name=True)
 
 
 def is_yolo(folder: Path) -> bool:

@@ -133,3 +133,37 @@ def test_sizes_of_photos_stay_out_of_other_formats(tmp_path, source):
     for back in forth_and_back(source, there, tmp_path / "out").values():
         (again,) = kind.read(back).read_records()
         assert again.size is None
+
+
+def lists(path, image_ids, row_ids):
+    """Write COCO whose images have names in the opposite order of their ids."""
+    images = [
+        {"id": i, "file_name": f"{90 - i}.jpg", "width": WIDTH, "height": HEIGHT}
+        for i in image_ids
+    ]
+    rows = [
+        {"id": i, "image_id": image, "category_id": 1, "segmentation": [SQUARE]}
+        for i, image in row_ids
+    ]
+    return coco(path, images=images, annotations=rows)
+
+
+FOLDERS = [name for name, kind in FORMATS.items() if kind.is_folder]
+
+
+@pytest.mark.parametrize("row_ids", [((5, 1), (6, 3), (7, 1)), ((7, 1), (6, 3), (5, 1))])
+def test_lists_come_back_in_the_order_of_ids(tmp_path, row_ids):
+    path = lists(tmp_path / "a.json", (1, 2, 3, 11), row_ids)
+    found = forth_and_back("coco", path, tmp_path / "out")
+    for name in FOLDERS:
+        values = read_json(found[name])
+        assert [row["id"] for row in values["images"]] == [1, 2, 3, 11]
+        # The instances of an image keep their own order.
+        ids = [row["id"] for row in values["annotations"]]
+        assert ids == ([5, 6, 7] if row_ids[0][0] == 5 else [6, 7, 5])
+
+
+def test_ids_that_are_no_numbers_tell_no_order(tmp_path):
+    path = coco(tmp_path / "a.json", {"id": "x", "image_id": "q"}, {"id": "q"})
+    for back in forth_and_back("coco", path, tmp_path / "out").values():
+        assert read_json(back)["images"][0]["id"] == "q"
