@@ -3,7 +3,8 @@
 import codecs
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,6 +45,18 @@ def encoding_of(file: IO[bytes]) -> str:
     raise EncodingError("its bytes are neither UTF-8 nor UTF-16 nor CP949")
 
 
+def file_encoding(path: Path) -> str:
+    """Return the encoding of a text file, see `encoding_of`."""
+    state = path.stat()
+    return _known_encoding(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)  # a reader opens its file several times
+def _known_encoding(path: Path, changed: int, size: int) -> str:
+    with path.open("rb") as file:
+        return encoding_of(file)
+
+
 def _decodes(file: IO[bytes], encoding: str, needed: tuple[str, str] | None) -> bool:
     """Say whether a file can be decoded, and has a character of a range."""
     decoder, found = codecs.getincrementaldecoder(encoding)(), needed is None
@@ -64,8 +77,12 @@ def decode_text(data: bytes) -> tuple[str, tuple[Note, ...]]:
     Raises:
         EncodingError: when its encoding is not recognized.
     """
-    encoding = encoding_of(io.BytesIO(data))
+    encoding = UTF_8
     try:
+        if 0 not in data[:4]:  # else UTF-16
+            with suppress(UnicodeDecodeError):
+                return data.decode(UTF_8), ()
+        encoding = encoding_of(io.BytesIO(data))
         return data.decode(encoding), encoding_notes(encoding)
     except UnicodeDecodeError as error:
         raise EncodingError(f"it begins as {_NAMES[encoding]}, but is not") from error
@@ -94,9 +111,8 @@ def open_utf8(path: Path) -> Iterator[Any]:
         EncodingError: when its encoding is not recognized.
         OSError: when it cannot be read.
     """
+    encoding = file_encoding(path)
     with path.open("rb") as file:
-        encoding = encoding_of(file)
-        file.seek(0)
         if encoding != UTF_8:
             yield _Recoded(file, encoding)
             return

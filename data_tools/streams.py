@@ -13,12 +13,13 @@ from typing import IO, Any
 import ijson
 
 from data_tools.annotations import DataError
-from data_tools.encodings import EncodingError, encoding_notes, encoding_of, open_utf8
+from data_tools.encodings import EncodingError, encoding_notes, file_encoding, open_utf8
 from data_tools.files import to_json, whole_file
 
 # Limits of the members that are read into memory at once.
 _MAX_HEADER = 1 << 26  # JSON events and characters
 _MAX_DEPTH = 200  # nesting levels
+_INSIDE = ("map_key", "end_map", "end_array")  # events that begin no element
 _COPY_CHUNK = 1 << 20  # bytes
 
 
@@ -45,7 +46,7 @@ def read_top(path: Path, counted: Iterable[str]) -> dict[str, Any]:
                 top[name] = 0 if name in skipped else None
                 continue
             if name in skipped:
-                top[name] += prefix == f"{name}.item" and event == "start_map"
+                top[name] += prefix == f"{name}.item" and event not in _INSIDE
                 top[name] += prefix == name and event == "map_key"
                 continue
             if not prefix:
@@ -93,8 +94,7 @@ def member_names(path: Path) -> Iterator[str]:
 
 def file_notes(path: Path) -> tuple[str, ...]:
     """Return what the user should know of a file: that it is not in UTF-8."""
-    with path.open("rb") as file:
-        return tuple(f"{path}: {note}" for note in encoding_notes(encoding_of(file)))
+    return tuple(f"{path}: {note}" for note in encoding_notes(file_encoding(path)))
 
 
 def read_array(path: Path, name: str) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def read_coco(path: Path) -> Dataset:
     if rows != [category_row(name, number) for name, number in ids.items()]:
         extra["coco.categories"] = rows
     return Dataset(
-        lambda: _read_records(path, categories),
+        lambda: _read_records(path, categories, top["images"]),
         ids,
         extra,
         top["images"],
@@ -82,8 +83,14 @@ def _parse_categories(path: Path, rows: list[Any]) -> Categories:
     return Categories(names, ids)
 
 
-def _read_records(path: Path, categories: Categories) -> Iterator[ImageRecord | BadFile]:
-    ids, row_ids = _ImageIds(path), _RepeatedIds()
+def _read_records(
+    path: Path, categories: Categories, count: int
+) -> Iterator[ImageRecord | BadFile]:
+    def read_images() -> Iterator[Any]:
+        # What comes behind the last image is not read again.
+        return islice(read_array(path, "images"), count)
+
+    ids, row_ids = _ImageIds(read_images()), _RepeatedIds()
     with DiskStore() as store:
         for row in read_array(path, "annotations"):
             try:
@@ -91,7 +98,7 @@ def _read_records(path: Path, categories: Categories) -> Iterator[ImageRecord | 
                 row_ids.add(row.get("id"), row["image_id"])
             except FILE_ERRORS as error:
                 yield BadFile.of(f"{path}: annotation {shown(row)}", error)
-        for image in read_array(path, "images"):
+        for image in read_images():
             try:
                 ids.check(image["id"])
                 rows = store.take(image["id"])
@@ -109,12 +116,12 @@ def _read_records(path: Path, categories: Categories) -> Iterator[ImageRecord | 
 class _ImageIds:
     """Ids of images: which are shared, and which differ in their type only."""
 
-    def __init__(self, path: Path):
+    def __init__(self, images: Iterator[Any]):
         self._first: dict[str, Any] = {}  # the first id by plain id
         self._names: dict[str, list[str]] = {}  # of images that share an id, by its JSON
         self._types: dict[str, list[Any]] = {}  # ids that differ in type, by plain id
         first_names: dict[str, str] = {}
-        for image in read_array(path, "images"):
+        for image in images:
             if not isinstance(image, dict) or not isinstance(image.get("id"), _ID):
                 continue  # is named as a bad one, later
             number, plain = image["id"], plain_id(image["id"])

@@ -9,7 +9,18 @@ from data_tools.annotations import BadFile, DataError
 from data_tools.convert import FORMATS, convert, count_unsupported
 
 LINE = "0 0.1 0.125 0.6 0.125 0.6 0.625 0.1 0.625\n"
-ROBOFLOW = f"train: ../train/images\nval: ../valid/images\n\nnc: 1\nnames: ['{TEE}']\n"
+ROBOFLOW = f"""train: ../train/images
+val: ../valid/images
+test: ../test/images
+
+nc: 1
+names: ['{TEE}']
+
+roboflow:
+  workspace: tees
+  version: 3
+  license: CC BY 4.0
+"""
 CVAT = f"names:\n  0: {TEE}\npath: .\ntrain: train.txt\nvalid: valid.txt\n"
 
 
@@ -86,6 +97,7 @@ def test_parts_are_written_to_the_card(tmp_path):
     assert yaml.safe_load((tmp_path / "y/data.yaml").read_text()) == {
         "path": ".", "train": "train/images", "val": "valid/images",
         "test": "test/images", "names": {0: TEE}, "nc": 1,
+        "roboflow": {"workspace": "tees", "version": 3, "license": "CC BY 4.0"},
     }  # fmt: skip
 
 
