@@ -83,11 +83,18 @@ def format_lines(
 
 def is_clipped(instance: Instance, size: Size) -> bool:
     """Say whether a line has less than an instance's outline, or its box."""
-    ring = joined_ring(polygons_of(instance))
-    if len(ring) < 6:
+    if instance.rle and not instance.polygons:
+        return False  # run lengths are of the image's pixels
+    polygons = polygons_of(instance)
+    if sum(len(polygon.outer) for polygon in polygons) < 6:
         box = instance.box
         return box is not None and not _within(_box_shares(box, size))
-    return clip_ring(ring, size) != ring
+    return _is_beyond(polygons, size)
+
+
+def _is_beyond(polygons: Sequence[Polygon], size: Size) -> bool:
+    around = bounds(polygons)
+    return around is not None and not _within(_to_shares(around, size))
 
 
 def _parse_line(
@@ -160,7 +167,9 @@ def _shares(
     if keypoints is not None:
         box = instance.box or bounds(polygons)
         return _clipped_box(box, size) + _keypoint_shares(instance, size, keypoints)
-    ring = clip_ring(joined_ring(polygons), size)
+    ring = joined_ring(polygons)
+    if _is_beyond(polygons, size):
+        ring = clip_ring(ring, size)
     if len(ring) < 6:
         return _clipped_box(instance.box, size)
     return _to_shares(ring, size)
