@@ -67,6 +67,19 @@ def test_failures_are_counted_by_reason_and_end_in_3(cli):
     assert cli("pairs.csv", "-o", "out", "--retry-failed").exit_code == 0
 
 
+def test_files_that_are_no_pictures_are_told_and_end_in_0(cli):
+    Path("users/notes.txt").touch()
+    done = cli("--users", "users", "--shops", "shops", "-o", "out")
+    assert done.exit_code == 0, done.output
+    line = "1 files that are no pictures were skipped; see out/report.html"
+    assert line in done.stderr
+    assert "failed" not in done.stderr
+    assert "notes.txt" in Path("out/report.html").read_text()
+    gone = "user,shop\nusers/u0.png,shops/gone.png\n"
+    Path("pairs.csv").write_text(gone)
+    assert "1 of 1 pairs failed" in cli("pairs.csv", "-o", "other").stderr
+
+
 def test_another_batch_in_the_folder_is_refused_in_one_line(cli):
     assert cli("--users", "users", "--shops", "shops", "-o", "out").exit_code == 0
     done = cli("--users", "users", "--shops", "shops", "-o", "out", "--seed", 5)

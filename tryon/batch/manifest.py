@@ -16,7 +16,7 @@ from tryon.errors import TryOnError
 from tryon.files import printable, sync_folder, write_whole
 
 Row = Mapping[str, Any]
-STATUSES = ("done", "refused", "failed", "kept")
+STATUSES = ("done", "refused", "failed", "kept", "skipped")
 FAILURES = ("refused", "failed")
 MAX_ROW = 1 << 20  # bytes
 

@@ -1,13 +1,14 @@
 """List the pairs of a batch: the rows of a CSV, or all pairs of two folders.
 
-A row that cannot be used becomes a pair with a `fault`: the manifest reports it, and
-the other rows are done.
+A row that cannot be used, and a file of a folder that is no picture, becomes a pair with
+a `fault`: the manifest reports it, and the other rows are done.
 """
 
 import csv
 import difflib
 import hashlib
 import io
+import itertools
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,7 +28,8 @@ COLUMNS = {
 }
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 OUTPUTS = (".png", ".webp", ".jpg", ".jpeg")
-FAULTS = ("bad_row", "bad_output", "doubled_output")  # reasons why a row is not a pair
+# Reasons why a row, or a file of a folder, is not a pair.
+FAULTS = ("bad_row", "bad_output", "doubled_output", "not_a_picture", "folder")
 MAX_BYTES = 1 << 26  # of a CSV
 MAX_PAIRS = 1_000_000  # about 300 MB of names
 MAX_NAME_BYTES = 200  # of an output's name; file systems take 255
@@ -35,18 +37,25 @@ _FORBIDDEN = '/\\:*?"<>|'  # in file names on some system
 
 
 class Fault(NamedTuple):
-    """Why a row is not a pair: a name for programs, a line for people."""
+    """Why a row is not a pair: a name for programs, a line for people.
+
+    Attributes:
+        reason: one of `FAULTS`.
+        message: what is wrong, and what to do.
+        status: "failed", or "skipped" where nobody asked for a pair.
+    """
 
     reason: str
     message: str
+    status: str = "failed"
 
 
 class Pair(NamedTuple):
     """One user's photo with one shop picture.
 
     Attributes:
-        key: names the pair within its batch: the output's file name, or "line 7" of a
-            row that cannot be used.
+        key: names the pair within its batch: the output's file name, "line 7" of a row
+            that cannot be used, or "skipped user: notes.txt" of a file that is none.
         user: path of I2.
         shop: path of I1.
         pattern: name of a trained pattern; None takes the universal generator.
@@ -82,10 +91,14 @@ def read_pairs(path: Path, pattern: str | None = None) -> list[Pair]:
 def cross_pairs(users: Path, shops: Path, pattern: str | None = None) -> list[Pair]:
     """Pair every picture of one folder with every picture of another, sorted by name.
 
+    Files that are no pictures follow, each as a pair with a fault; hidden ones are left
+    out.
+
     Raises:
         TryOnError: a folder cannot be read or holds no picture.
     """
     user_paths, shop_paths = _pictures(users), _pictures(shops)
+    skipped = [*_skipped(users, "user"), *_skipped(shops, "shop")]
     if len(user_paths) * len(shop_paths) > MAX_PAIRS:
         raise _too_many(users)
     pairs = (
@@ -93,7 +106,7 @@ def cross_pairs(users: Path, shops: Path, pattern: str | None = None) -> list[Pa
         for user in user_paths
         for shop in shop_paths
     )
-    return _checked(pairs, users)
+    return _checked(itertools.chain(pairs, skipped), users)
 
 
 def output_name(user: str, shop: str) -> str:
@@ -232,7 +245,7 @@ def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
         if number > MAX_PAIRS:
             raise _too_many(path)
         name = unicodedata.normalize("NFC", pair.key).casefold()
-        if name in seen:
+        if name in seen and not pair.fault:
             message = f"{pair.key} is written by an earlier pair; give it another output"
             pair = pair._replace(
                 key=f"pair {number}", fault=Fault("doubled_output", message)
@@ -246,16 +259,42 @@ def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
 
 def _pictures(folder: Path) -> list[str]:
     """Return the paths of a folder's pictures, recognised by their endings."""
+    found = [str(path) for path in _visible(folder) if _is_picture(path)]
+    if not found:
+        raise TryOnError(f"{printable(folder)}: holds no picture ({', '.join(PICTURES)})")
+    return found
+
+
+def _skipped(folder: Path, role: str) -> Iterator[Pair]:
+    """Yield a pair with a fault for each file of a folder that is no picture."""
+    for path in _visible(folder):
+        if _is_picture(path):
+            continue
+        key = f"skipped {role}: {path.name}"
+        paths = {"user": "", "shop": "", role: str(path)}
+        yield Pair(key, **paths, fault=_not_a_picture(path))
+
+
+def _not_a_picture(path: Path) -> Fault:
+    if path.is_dir():
+        message = "its pictures are not taken; make a batch of this folder too"
+        return Fault("folder", f"{printable(path)}: {message}", "skipped")
+    message = f"expected a name in {', '.join(PICTURES)}; save it as JPEG or PNG"
+    return Fault("not_a_picture", f"{printable(path)}: {message}", "skipped")
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return the paths in a folder, sorted, without hidden ones."""
     try:
-        found = [
-            str(path)
-            for path in folder.iterdir()
-            if path.suffix.lower() in PICTURES and not path.name.startswith(".")
-        ]
+        paths = [path for path in folder.iterdir() if path.name[0] != "."]
     except OSError as error:
         raise TryOnError(
             f"{printable(folder)}: cannot be read ({error.strerror}); name a folder"
         ) from error
-    if not found:
-        raise TryOnError(f"{printable(folder)}: holds no picture ({', '.join(PICTURES)})")
-    return sorted(found)
+    if len(paths) > MAX_PAIRS:
+        raise _too_many(folder)
+    return sorted(paths)
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURES

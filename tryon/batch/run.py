@@ -103,7 +103,8 @@ class Batch:
         """Put the rows in order and write the report.
 
         Returns:
-            How many pairs were "done" and "kept", and how many failed, by reason.
+            How many pairs were "done" and "kept", how many files were "skipped", and how
+            many pairs failed, by reason.
         """
         self._manifest.settle(pair.key for pair in self.pairs)
         write_report(self._manifest.rows(), self.job.out / REPORT)

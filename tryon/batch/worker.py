@@ -73,7 +73,7 @@ class Source(NamedTuple):
 class Failure(NamedTuple):
     """Why a pair has no result."""
 
-    status: str  # "refused" or "failed"
+    status: str  # "refused", "failed" or "skipped"
     reason: str
     message: str
 
@@ -120,7 +120,8 @@ class PairWorker:
         """Read both pictures; those whose garment is cached are not decoded again."""
         if pair.fault:
             sources = Source(pair.user), Source(pair.shop)
-            return Work(pair, *sources, {}, Failure("failed", *pair.fault))
+            reason, message, status = pair.fault
+            return Work(pair, *sources, {}, Failure(status, reason, message))
         seconds: dict[str, float] = {}
         with _timed(seconds, "read"):
             user, shop = self._source(pair.user, "user"), self._source(pair.shop, "shop")

@@ -1,6 +1,7 @@
 """`tryon batch`: thousands of pairs."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,12 +91,24 @@ def batch(
         _run(context, opened, _engine(engine, workers, address))
         counts = opened.finish()
     click.echo(out / MANIFEST)
-    failed = {reason: n for reason, n in counts.items() if reason not in ("done", "kept")}
+    if _tell_counts(counts, out / REPORT):
+        context.exit(3)
+
+
+def _tell_counts(counts: Mapping[str, int], report: Path) -> bool:
+    """Say on stderr what was skipped and what failed; returns whether any pair failed."""
+    left = dict(counts)
+    skipped = left.pop("skipped", 0)
+    total = sum(left.values())
+    failed = {reason: n for reason, n in left.items() if reason not in ("done", "kept")}
+    if skipped:
+        line = f"{skipped} files that are no pictures were skipped; see {report}"
+        click.echo(line, err=True)
     if failed:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(failed.items()))
-        total = f"{sum(failed.values())} of {len(pairs)} pairs failed"
-        click.echo(f"{total} ({reasons}); see {out / REPORT}", err=True)
-        context.exit(3)
+        line = f"{sum(failed.values())} of {total} pairs failed ({reasons}); see {report}"
+        click.echo(line, err=True)
+    return bool(failed)
 
 
 def _read_plan(

@@ -141,8 +141,29 @@ def test_folders_are_crossed_in_order(tmp_path):
         path.touch()
     (tmp_path / "users/notes.txt").touch()
     (tmp_path / "users/loop.jpg").symlink_to("loop.jpg")
-    keys = [p.key for p in cross_pairs(tmp_path / "users", tmp_path / "shops")]
+    pairs = cross_pairs(tmp_path / "users", tmp_path / "shops")
+    keys = [p.key for p in pairs if not p.fault]
     assert keys == ["a__t.png", "b__t.png", "loop__t.png"]
+
+
+def test_files_that_are_no_pictures_are_told_once_each(tmp_path):
+    for name in ("users/a.png", "users/Notes.txt", "users/notes.TXT", "shops/t.webp"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / "shops/more").mkdir()
+    pair, *skipped = cross_pairs(tmp_path / "users", tmp_path / "shops")
+    assert pair.fault is None
+    assert [(p.key, p.fault.reason) for p in skipped] == [
+        ("skipped user: Notes.txt", "not_a_picture"),
+        ("skipped user: notes.TXT", "not_a_picture"),
+        ("skipped shop: more", "folder"),
+    ]
+    assert {p.fault.status for p in skipped} == {"skipped"}
+    assert skipped[0].user == str(tmp_path / "users/Notes.txt")
+    assert (skipped[0].shop, skipped[2].user) == ("", "")
+    both = cross_pairs(tmp_path / "users", tmp_path / "users")
+    assert len({p.key for p in both}) == len(both) == 5
 
 
 def test_folders_with_too_much_or_nothing(tmp_path, monkeypatch):
@@ -153,6 +174,9 @@ def test_folders_with_too_much_or_nothing(tmp_path, monkeypatch):
     for k in range(3):
         (tmp_path / f"{k}.png").touch()
     monkeypatch.setattr(pairs_module, "MAX_PAIRS", 8)
+    with pytest.raises(TryOnError, match="split it"):
+        cross_pairs(tmp_path, tmp_path)
+    monkeypatch.setattr(pairs_module, "MAX_PAIRS", 2)
     with pytest.raises(TryOnError, match="split it"):
         cross_pairs(tmp_path, tmp_path)
 

@@ -215,6 +215,19 @@ def test_failures_are_rows_and_are_taken_up_when_asked(job, pairs, tmp_path):
     assert do(job, pairs, retry_failed=True) == ({"done": 6}, 2), "it was mended"
 
 
+def test_files_that_were_skipped_are_rows_and_no_failures(job, pairs, tmp_path):
+    (tmp_path / "users/notes.txt").write_text("hello")
+    pairs = cross_pairs(tmp_path / "users", tmp_path / "shops")
+    assert do(job, pairs) == ({"done": 6, "skipped": 1}, 7)
+    row = rows_of(job.out)[-1]
+    assert (row["status"], row["reason"]) == ("skipped", "not_a_picture")
+    assert "notes.txt" in row["message"]
+    assert (row["output"], row["scores"]) == (None, None)
+    (tmp_path / "users/notes.txt").unlink()
+    pairs = cross_pairs(tmp_path / "users", tmp_path / "shops")
+    assert do(job, pairs) == ({"done": 6}, 0), "it may go"
+
+
 def test_a_missing_model_stops_the_batch_before_it_starts(job, pairs):
     class Missing(FakeModels):
         def cards(self, pattern):
