@@ -22,6 +22,7 @@ class Key(NamedTuple):
     sha256: str
     path: str
     role: str  # "user" or "shop"
+    instance: int | None = None  # index of the detection; None: the largest
 
 
 class GarmentCache:
@@ -75,7 +76,8 @@ def _find_garment(
     pipeline: "TryOnPipeline", key: Key, photo: Photo | None
 ) -> DetectedGarment | Refusal:
     try:
-        return pipeline.find_garment(photo or read_photo(Path(key.path)), key.role)
+        photo = photo or read_photo(Path(key.path))
+        return pipeline.find_garment(photo, key.role, key.instance)
     except Refusal as refusal:
         return refusal.with_traceback(None)
 

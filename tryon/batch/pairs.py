@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import io
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,8 +25,12 @@ COLUMNS = {
     "shop": "shop",
     "shop_image": "shop",
     "pattern": "pattern",
+    "instance": "instance",
+    "force": "force",
     "output": "output",
 }
+# What a cell of the column force may hold; an empty one takes the option.
+FORCE = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 OUTPUTS = (".png", ".webp", ".jpg", ".jpeg")
 # Reasons why a row, or a file of a folder, is not a pair.
@@ -59,6 +64,8 @@ class Pair(NamedTuple):
         user: path of I2.
         shop: path of I1.
         pattern: name of a trained pattern; None takes the universal generator.
+        instance: index of the detection in the user's photo; None takes the largest.
+        force: go on after refusals that may be overruled.
         fault: why the row cannot be used; None when it can.
     """
 
@@ -66,15 +73,23 @@ class Pair(NamedTuple):
     user: str
     shop: str
     pattern: str | None = None
+    instance: int | None = None
+    force: bool = False
     fault: Fault | None = None
 
 
-def read_pairs(path: Path, pattern: str | None = None) -> list[Pair]:
-    """Read a CSV of pairs: columns user and shop, and pattern and output if wanted.
+# What options say of pairs whose row says nothing: its pattern, instance and force.
+DEFAULTS = Pair("", "", "")
+
+
+def read_pairs(path: Path, defaults: Pair = DEFAULTS) -> list[Pair]:
+    """Read a CSV of pairs.
+
+    Its columns are user and shop, and pattern, instance, force and output if wanted.
 
     Args:
         path: UTF-8, with a header; paths of pictures start from its folder.
-        pattern: of rows that name none.
+        defaults: pattern, instance and force of rows that name none.
 
     Raises:
         TryOnError: the file cannot be read, a column is missing or unknown, or a quote
@@ -84,15 +99,20 @@ def read_pairs(path: Path, pattern: str | None = None) -> list[Pair]:
     rows = _lines(reader, path)
     _, header = next(rows, (1, []))
     columns = _columns(header, path)
-    pairs = (_row_pair(line, row, columns, path.parent, pattern) for line, row in rows)
+    pairs = (_row_pair(line, row, columns, path.parent, defaults) for line, row in rows)
     return _checked(pairs, path)
 
 
-def cross_pairs(users: Path, shops: Path, pattern: str | None = None) -> list[Pair]:
+def cross_pairs(users: Path, shops: Path, defaults: Pair = DEFAULTS) -> list[Pair]:
     """Pair every picture of one folder with every picture of another, sorted by name.
 
     Files that are no pictures follow, each as a pair with a fault; hidden ones are left
     out.
+
+    Args:
+        users: photos of people.
+        shops: shop pictures.
+        defaults: pattern, instance and force of all pairs.
 
     Raises:
         TryOnError: a folder cannot be read or holds no picture.
@@ -102,7 +122,7 @@ def cross_pairs(users: Path, shops: Path, pattern: str | None = None) -> list[Pa
     if len(user_paths) * len(shop_paths) > MAX_PAIRS:
         raise _too_many(users)
     pairs = (
-        Pair(output_name(user, shop), user, shop, pattern)
+        defaults._replace(key=output_name(user, shop), user=user, shop=shop)
         for user in user_paths
         for shop in shop_paths
     )
@@ -180,7 +200,7 @@ def _columns(header: list[str], path: Path) -> list[str]:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TryOnError(
                 f"{printable(path)}: unknown column {name[:40]!r}, expected user, shop, "
-                f"pattern, output, separated by commas{hint}"
+                f"pattern, instance, force, output, separated by commas{hint}"
             )
     missing = [name for name in ("user", "shop") if name not in columns]
     if missing:
@@ -194,15 +214,22 @@ def _columns(header: list[str], path: Path) -> list[str]:
 
 
 def _row_pair(
-    line: int, row: list[str], columns: list[str], folder: Path, pattern: str | None
+    line: int, row: list[str], columns: list[str], folder: Path, defaults: Pair
 ) -> Pair:
     cells = dict(zip(columns, row, strict=False))
     user, shop = (_located(folder, cells.get(name, "")) for name in ("user", "shop"))
-    wanted = cells.get("pattern") or pattern
     output = cells.get("output") or output_name(user, shop)
     fault = _row_fault(cells, row, columns) or _output_fault(output)
-    key = f"line {line}" if fault else output
-    return Pair(key, user, shop, wanted, fault)
+    if fault:
+        return defaults._replace(key=f"line {line}", user=user, shop=shop, fault=fault)
+    return Pair(
+        output,
+        user,
+        shop,
+        cells.get("pattern") or defaults.pattern,
+        int(cells["instance"]) if cells.get("instance") else defaults.instance,
+        FORCE.get(cells.get("force", "").lower(), defaults.force),
+    )
 
 
 def _located(folder: Path, cell: str) -> str:
@@ -220,6 +247,12 @@ def _row_fault(
     for name in ("user", "shop"):
         if not cells.get(name):
             return Fault("bad_row", f"the cell {name!r} is empty; name a picture")
+    instance, force = cells.get("instance", ""), cells.get("force", "")
+    if instance and not re.fullmatch("[0-9]{1,4}", instance):
+        message = f"expected a number from 0 in 'instance', got {instance[:40]!r}"
+        return Fault("bad_row", message)
+    if force and force.lower() not in FORCE:
+        return Fault("bad_row", f"expected yes or no in 'force', got {force[:40]!r}")
     return None
 
 
@@ -271,8 +304,8 @@ def _skipped(folder: Path, role: str) -> Iterator[Pair]:
         if _is_picture(path):
             continue
         key = f"skipped {role}: {path.name}"
-        paths = {"user": "", "shop": "", role: str(path)}
-        yield Pair(key, **paths, fault=_not_a_picture(path))
+        user, shop = (str(path) if role == r else "" for r in ("user", "shop"))
+        yield Pair(key, user, shop, fault=_not_a_picture(path))
 
 
 def _not_a_picture(path: Path) -> Fault:

@@ -132,8 +132,8 @@ def pack(pair: Pair) -> dict[str, Any]:
 
 def unpack(item: dict[str, Any]) -> Pair:
     """Return the pair of an item."""
-    key, user, shop, pattern, fault = json.loads(item["pair"])
-    return Pair(key, user, shop, pattern, Fault(*fault) if fault else None)
+    pair = Pair(*json.loads(item["pair"]))
+    return pair._replace(fault=Fault(*pair.fault) if pair.fault else None)
 
 
 def _first_line(error: BaseException) -> str:

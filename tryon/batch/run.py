@@ -169,11 +169,11 @@ class RowCheck:
 
     def __call__(self, row: Row, pair: Pair) -> str | None:
         """Return the difference in words, None when there is none."""
-        options = self.job.options
         wanted = {
             "pattern": pair.pattern,
-            "force": options.force,
-            "seed": options.seed,
+            "instance": pair.instance,
+            "force": pair.force,
+            "seed": self.job.seed,
             "version": __version__,
         }
         for name, value in wanted.items():

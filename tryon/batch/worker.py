@@ -50,7 +50,7 @@ class Job:
 
     out: Path  # folder of the results
     models: Models = field(default_factory=ShippedModels)
-    options: Options = field(default_factory=Options)
+    seed: int = 0
     no_clobber: bool = False  # leave existing results alone
 
 
@@ -124,7 +124,8 @@ class PairWorker:
             return Work(pair, *sources, {}, Failure(status, reason, message))
         seconds: dict[str, float] = {}
         with _timed(seconds, "read"):
-            user, shop = self._source(pair.user, "user"), self._source(pair.shop, "shop")
+            user = self._source(pair.user, "user", pair.instance)
+            shop = self._source(pair.shop, "shop")
         refusal = user.refusal or shop.refusal
         failure = _refused(refusal) if refusal else None
         return Work(pair, user, shop, seconds, failure)
@@ -174,12 +175,12 @@ class PairWorker:
             "seconds": seconds,
         }
 
-    def _source(self, path: str, role: str) -> Source:
+    def _source(self, path: str, role: str, instance: int | None = None) -> Source:
         try:
             sha256 = hash_photo(Path(path))
         except Refusal as refusal:
             return Source(path, refusal=refusal)
-        if Key(sha256, path, role) in self.garments:
+        if Key(sha256, path, role, instance) in self.garments:
             return Source(path, sha256)
         try:
             photo = read_photo(Path(path))
@@ -198,10 +199,15 @@ class PairWorker:
         timer = StageTimer()
         with timer("segment"):
             user, shop = (
-                self.garments.find_garment(pipeline, _key(source, role), source.photo)
-                for source, role in ((work.user, "user"), (work.shop, "shop"))
+                self.garments.find_garment(pipeline, key, source.photo)
+                for source, key in (
+                    (work.user, _key(work.user, "user", work.pair.instance)),
+                    (work.shop, _key(work.shop, "shop")),
+                )
             )
-        result = pipeline.dress(user, shop, self.job.options, timer)
+        pair = work.pair
+        options = Options(pair.force, pair.instance, self.job.seed)
+        result = pipeline.dress(user, shop, options, timer)
         return replace(
             _without_photos(work),
             result=result,
@@ -273,8 +279,9 @@ def _base_row(pair: Pair, job: Job) -> dict[str, Any]:
     return {
         "pair": pair.key,
         "pattern": pair.pattern,
-        "force": job.options.force,
-        "seed": job.options.seed,
+        "instance": pair.instance,
+        "force": pair.force,
+        "seed": job.seed,
         "version": __version__,
     }
 
@@ -320,9 +327,9 @@ def _is_other(path: Path, data: bytes | None) -> bool:
     return path.exists() and (data is None or path.read_bytes() != data)
 
 
-def _key(source: Source, role: str) -> Key:
+def _key(source: Source, role: str, instance: int | None = None) -> Key:
     assert source.sha256 is not None
-    return Key(source.sha256, source.path, role)
+    return Key(source.sha256, source.path, role, instance)
 
 
 def _refused(refusal: Refusal) -> Failure:

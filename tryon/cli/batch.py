@@ -24,9 +24,17 @@ if TYPE_CHECKING:
 )
 @click.option("--pattern", metavar="NAME", help="Pattern of the rows that name none.")
 @click.option(
+    "--instance",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="Take the K-th garment detected in the user's photo, in rows that name none.  "
+    "[default: the largest]",
+)
+@click.option(
     "--force",
     is_flag=True,
-    help="Go on after sleeve_mismatch, view_mismatch and low_confidence.",
+    help="Go on after sleeve_mismatch, view_mismatch and low_confidence, in rows that do "
+    "not say.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--no-clobber", is_flag=True, help="Leave existing results alone.")
@@ -60,6 +68,7 @@ def batch(
     shops: Path | None,
     out: Path,
     pattern: str | None,
+    instance: int | None,
     force: bool,
     seed: int,
     no_clobber: bool,
@@ -71,22 +80,24 @@ def batch(
 ) -> None:
     """Dress every pair of PAIRS.csv, or every user of one folder in every top of another.
 
-    PAIRS.csv has the columns user and shop, and pattern and output if wanted; its paths
-    start from its own folder. Writes <user>__<shop>.png each, manifest.jsonl (a row per
-    pair: result or reason, scores, hashes) and report.html to DIR and prints the
-    manifest's path.
+    PAIRS.csv has the columns user and shop, and pattern, instance, force (yes or no) and
+    output if wanted; its paths start from its own folder. Writes <user>__<shop>.png each,
+    manifest.jsonl (a row per pair: result or reason, scores, hashes) and report.html to
+    DIR and prints the manifest's path.
 
     A run that was stopped, even killed, resumes when the same command is run again. Exit
     code 3: finished, but some pairs failed. Example: tryon batch pairs.csv -o out
     """
-    pairs = _read_plan(pairs_path, users, shops, pattern)
+    from tryon.batch.pairs import DEFAULTS
+
+    defaults = DEFAULTS._replace(pattern=pattern, instance=instance, force=force)
+    pairs = _read_plan(pairs_path, users, shops, defaults)
     if address and engine != "ray":
         raise click.UsageError("--address goes with --engine ray")
     with quiet_start(context):
         from tryon.batch.run import MANIFEST, REPORT, Job, open_batch
-        from tryon.pipeline import Options
 
-    job = Job(out, options=Options(force=force, seed=seed), no_clobber=no_clobber)
+    job = Job(out, seed=seed, no_clobber=no_clobber)
     with open_batch(job, pairs, retry_failed, restart) as opened:
         _run(context, opened, _engine(engine, workers, address))
         counts = opened.finish()
@@ -112,14 +123,14 @@ def _tell_counts(counts: Mapping[str, int], report: Path) -> bool:
 
 
 def _read_plan(
-    pairs_path: Path | None, users: Path | None, shops: Path | None, pattern: str | None
+    pairs_path: Path | None, users: Path | None, shops: Path | None, defaults: "Pair"
 ) -> "list[Pair]":
     from tryon.batch.pairs import cross_pairs, read_pairs
 
     if pairs_path and not users and not shops:
-        return read_pairs(pairs_path, pattern)
+        return read_pairs(pairs_path, defaults)
     if users and shops and not pairs_path:
-        return cross_pairs(users, shops, pattern)
+        return cross_pairs(users, shops, defaults)
     raise click.UsageError("expected PAIRS.csv, or --users DIR and --shops DIR")
 
 

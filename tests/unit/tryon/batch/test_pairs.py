@@ -6,7 +6,14 @@ import unicodedata
 import pytest
 
 from tryon.batch import pairs as pairs_module
-from tryon.batch.pairs import MAX_NAME_BYTES, Pair, cross_pairs, output_name, read_pairs
+from tryon.batch.pairs import (
+    DEFAULTS,
+    MAX_NAME_BYTES,
+    Pair,
+    cross_pairs,
+    output_name,
+    read_pairs,
+)
 from tryon.errors import TryOnError
 
 
@@ -47,9 +54,39 @@ def test_spreadsheets_write_it_in_many_ways(plan, data):
 
 def test_pattern_and_output_are_taken(plan):
     rows = "user,shop,pattern,output\na.jpg,b.jpg,dots,x.webp\na.jpg,c.jpg,,\n"
-    first, second = plan(rows, pattern="stripe")
+    first, second = plan(rows, defaults=DEFAULTS._replace(pattern="stripe"))
     assert (first.pattern, first.key) == ("dots", "x.webp")
     assert (second.pattern, second.key) == ("stripe", "a__c.png")
+
+
+def test_instance_and_force_are_taken(plan):
+    rows = "user,shop,instance,force\na.jpg,b.jpg,2,YES\na.jpg,c.jpg,,\na.jpg,d.jpg,,no\n"
+    plain = plan(rows)
+    assert [(p.instance, p.force) for p in plain] == [
+        (2, True),
+        (None, False),
+        (None, False),
+    ]
+    others = plan(rows, defaults=DEFAULTS._replace(instance=1, force=True))
+    assert [(p.instance, p.force) for p in others] == [(2, True), (1, True), (1, False)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ("-1,", "number from 0"),
+        ("1.0,", "number from 0"),
+        ("first,", "number from 0"),
+        ("9" * 5000 + ",", "number from 0"),
+        ("٣,", "number from 0"),
+        (",maybe", "yes or no"),
+    ],
+)
+def test_cells_that_say_no_instance_or_force(plan, cells, said):
+    (pair,) = plan(f"user,shop,instance,force\na.jpg,b.jpg,{cells}\n")
+    assert pair.fault.reason == "bad_row"
+    assert said in pair.fault.message
+    assert len(pair.fault.message) < 100
 
 
 def test_names_with_commas_quotes_and_newlines(plan, tmp_path):

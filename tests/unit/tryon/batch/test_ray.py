@@ -21,7 +21,8 @@ from tryon.errors import TryOnError
     [
         Pair("a__b.png", "a.jpg", "b.jpg"),
         Pair("a__b.png", "a\udcff.jpg", "b\n.jpg", "dots"),
-        Pair("line 7", "", "b.jpg", None, Fault("bad_row", "the cell is empty")),
+        Pair("a__c.png", "a.jpg", "c.jpg", None, 2, True),
+        Pair("line 7", "", "b.jpg", fault=Fault("bad_row", "the cell is empty")),
     ],
 )
 def test_a_pair_comes_back(pair):

@@ -65,6 +65,29 @@ def test_photos_that_recur_are_found_once(job, pairs):
     assert len(worker.universal.detected) == len(set(worker.universal.detected)) == 5
 
 
+def test_each_instance_of_a_photo_is_a_garment_of_its_own(job, pairs):
+    worker = PairWorker(job)
+    asked = []
+    found, dress = worker.universal.find_garment, worker.universal.dress
+
+    def find_garment(photo, role, instance=None):
+        asked.append((role, instance))
+        return found(photo, role, instance)
+
+    worker.universal.find_garment = find_garment
+    worker.universal.dress = lambda user, shop, options, timer: (
+        asked.append(options) or dress(user, shop, options, timer)
+    )
+    rows = [
+        worker(pairs[0]._replace(key=f"{k}.png", instance=instance, force=instance == 1))
+        for k, instance in enumerate([None, 1, 1])
+    ]
+    assert [row["instance"] for row in rows] == [None, 1, 1]
+    assert [row["force"] for row in rows] == [False, True, True]
+    first, second, third = Options(), Options(True, 1), Options(True, 1)
+    assert asked == [("user", None), ("shop", None), first, ("user", 1), second, third]
+
+
 def test_a_photo_without_a_garment_is_looked_at_once(job, tmp_path):
     dark = tmp_path / "dark.png"
     Image.new("RGB", (100, 100)).save(dark)
@@ -153,11 +176,10 @@ def test_a_pair_more_is_done_beside_the_others(job, pairs):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"options": Options(seed=1)}, "made with seed 0, not 1"),
-        ({"options": Options(force=True)}, "made with force False, not True"),
+        ({"seed": 1}, "made with seed 0, not 1"),
         ({"models": FakeModels("1")}, "made with other models"),
     ],
-    ids=["seed", "force", "models"],
+    ids=["seed", "models"],
 )
 def test_a_manifest_of_other_options_is_refused(job, pairs, change, said):
     do(job, pairs)
@@ -184,6 +206,10 @@ def test_a_manifest_of_other_pairs_is_refused(job, pairs):
         do(job, pairs[1:])
     with pytest.raises(TryOnError, match="made with pattern None, not 'dots'"):
         do(job, [pair._replace(pattern="dots") for pair in pairs])
+    with pytest.raises(TryOnError, match="made with force False, not True"):
+        do(job, [pair._replace(force=True) for pair in pairs])
+    with pytest.raises(TryOnError, match="made with instance None, not 1"):
+        do(job, [pair._replace(instance=1) for pair in pairs])
 
 
 def test_two_runs_in_one_folder_refuse_each_other(job, pairs):
