@@ -61,9 +61,26 @@ def row(number):
     return facts | {"status": "done", "reason": None, "scores": scores, "output": output}
 
 
+# What a narrow window shows.
+PHONE = """
+addEventListener("load", () => {
+  const card = find("body").children[0];
+  const told = {
+    window: innerWidth, page: document.documentElement.scrollWidth,
+    card: getComputedStyle(card).display,
+    names: [...card.children].map(cell => cell.dataset.name),
+    label: getComputedStyle(card.children[4], "::before").content,
+  };
+  const place = document.body.appendChild(document.createElement("pre"));
+  place.id = "told";
+  place.textContent = JSON.stringify(told);
+});
+"""
+
+
 @pytest.fixture
-def told(tmp_path):
-    """What the page says after `CLICKS`."""
+def look(tmp_path):
+    """Return what the page says after a script."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
@@ -73,18 +90,31 @@ def told(tmp_path):
     page = tmp_path / "report.html"
     write_report(map(row, range(ROWS)), page)
     text = page.read_text(encoding="utf-8")
-    page.write_text(f"{CLICKS}</script>".join(text.rsplit("</script>", 1)))
-    args = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    args += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=4000"]
-    done = subprocess.run(
-        [browser, *args, page.as_uri()], capture_output=True, text=True, timeout=300
-    )
-    found = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.S)
-    assert found, done.stderr[-2000:]
-    return json.loads(html.unescape(found[1]))
+
+    def run(script, *args):
+        page.write_text(f"{script}</script>".join(text.rsplit("</script>", 1)))
+        args = [*args, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+        args += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=4000"]
+        done = subprocess.run(
+            [browser, *args, page.as_uri()], capture_output=True, text=True, timeout=300
+        )
+        found = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.S)
+        assert found, done.stderr[-2000:]
+        return json.loads(html.unescape(found[1]))
+
+    return run
 
 
-def test_ten_thousand_rows_are_sorted_filtered_and_searched(told):
+def test_a_phone_gets_cards_that_fit(look):
+    told = look(PHONE, "--window-size=390,844")
+    assert told["page"] <= told["window"] < 900
+    assert told["card"] == "grid"
+    assert told["names"][:6] == ["user", "shop", "result", "pattern", "status", "reason"]
+    assert told["label"] == '"status"'
+
+
+def test_ten_thousand_rows_are_sorted_filtered_and_searched(look):
+    told = look(CLICKS)
     rows = [row(number) for number in range(ROWS)]
     names = [one["pair"] for one in rows]
     done = [one for one in rows if one["status"] == "done"]

@@ -30,7 +30,7 @@ from tryon.types import Photo, TryOnResult
 from tryon.zoo import ModelCard, sha256_of
 
 THUMBS = "thumbs"  # folder of small pictures beside the results
-THUMB_SIZE = 128  # longest side in pixels
+THUMB_SIZE = 320  # longest side in pixels: sharp on a phone, three in a row
 MAX_PATTERNS = 4  # trained patterns that are kept loaded
 SCORES = (
     "score",

@@ -78,6 +78,12 @@ def test_the_page_asks_nobody_for_anything(page):
     assert "https:" not in text
 
 
+def test_narrow_screens_get_cards(page):
+    text = page(row())
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in text
+    assert "@media (max-width: 60rem)" in text
+
+
 def test_ten_thousand_rows_stay_light(page):
     text = page(*(row(f"user{k:05}__shop{k:05}.png") for k in range(10_000)))
     assert len(rows_in(text)) == 10_000
