@@ -7,7 +7,7 @@ from typing import Protocol
 import compositor
 import mrcnn
 from mrcnn.runtime import fingerprint
-from tryon import images, segment
+from tryon import clothes, images, pose, segment, sleeves
 from tryon.batch.segmentation_cache import CachedSegmenter
 from tryon.pipeline import TryOnPipeline, detection_cards, pipeline_cards
 from tryon.quiet import silent_stderr
@@ -51,5 +51,6 @@ def segmenter_stamp(pipeline: TryOnPipeline) -> str:
     networks = [card.sha256 for card in detection_cards(pipeline.cards)]
     rooms = (Path(str(room.__file__)).parent for room in (mrcnn, compositor))
     code = [path for room in rooms for path in sorted(room.rglob("*.py"))]
-    code += [Path(segment.__file__), Path(images.__file__)]
+    parts = (segment, clothes, images, pose, sleeves)
+    code += [Path(str(part.__file__)) for part in parts]
     return fingerprint(*networks, pipeline.segmenter.predictor.runtime, *code)

@@ -94,6 +94,11 @@ def test_the_networks_look_once(remembering, finder, segmenter, shirt):
     assert len(finder.calls) == calls
 
 
+def test_every_network_is_handed_on(segmenter, remembering):
+    segmenter.charts, segmenter.poses, segmenter.clothes = "charts", "poses", "clothes"
+    assert vars(segmenter).items() <= vars(remembering()).items()
+
+
 def test_other_pixels_picks_networks_and_settings_are_other_entries(
     remembering, finder, shirt
 ):
