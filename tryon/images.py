@@ -6,6 +6,7 @@ its size is known to be within `MAX_PIXELS`.
 
 import io
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from data_tools.pictures import FORMATS
 from tryon.errors import Refusal
 from tryon.files import printable
 from tryon.types import Photo
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 89_478_485  # Pillow's own bound; a 64-megapixel phone photo passes
 MIN_SIDE = 96  # pixels: below it there is no garment to see
+ADDRESS = "it is a web address; save the picture and name its file"
 # Whatever `read_photo` takes for a photo.
 PhotoSource: TypeAlias = (
     str | os.PathLike[str] | IO[bytes] | Image.Image | NDArray[np.uint8] | Photo
@@ -60,9 +62,23 @@ def read_photo(source: PhotoSource) -> Photo:
         with _readable(None):
             return _decode(source, None)
     path = _path_of(source)
+    if path is not None and is_address(str(path)):
+        raise _unreadable(path, ADDRESS)
     Image.init()  # registers the decoders
     with _readable(path), Image.open(_opened(source), formats=FORMATS) as picture:
         return _decode(picture, path)
+
+
+def is_address(name: str) -> bool:
+    """Tell whether a name is a URL, and no path of a file.
+
+    A `Path` made of it has one slash left of two. A drive of Windows is one letter.
+
+    Example:
+        >>> is_address("https://example.com/tee.jpg"), is_address("C:/tee.jpg")
+        (True, False)
+    """
+    return bool(re.match(r"[a-z][a-z0-9+.-]+:/|data:image", name, re.IGNORECASE))
 
 
 def _from_array(array: NDArray[np.uint8]) -> Image.Image:

@@ -24,7 +24,7 @@ from tryon.errors import MissingModel, Refusal
 from tryon.images import PhotoSource, read_photo, shrink
 from tryon.pattern_files import check_limits
 from tryon.report import build_report
-from tryon.segment import Segmenter
+from tryon.segment import Segmenter, describe_missing
 from tryon.stages import (
     STRIP_ROWS,
     DetectedGarment,
@@ -251,15 +251,13 @@ class TryOnPipeline:
         instances, garment = self.segmenter.segment(work, instance, others)
         if garment is not None:
             return DetectedGarment(photo, work, garment)
-        remedy = f", or another --instance than {instance}"
-        if instance is None:
+        message = "no short-sleeve top was found; use a clearer photo of one"
+        if instance is not None:
+            message = describe_missing(instance, len(instances))
+        elif role == "user":
             threshold = self.segmenter.config.score_threshold
-            remedy = _name_others(instances, threshold) if role == "user" else ""
-        raise Refusal(
-            f"no_garment_in_{role}_photo",
-            f"{photo.name}: no short-sleeve top was found; use a clearer photo of one"
-            + remedy,
-        )
+            message += _name_others(instances, threshold)
+        raise Refusal(f"no_garment_in_{role}_photo", f"{photo.name}: {message}")
 
     def _judge(
         self, user: DetectedGarment, shop: DetectedGarment, force: bool

@@ -317,6 +317,26 @@ class Segmenter:
         return GarmentMask(mask, finds, chosen, agreement, chart, pose, support)
 
 
+def describe_missing(instance: int, count: int) -> str:
+    """Say why a photo has no garment of an index.
+
+    Args:
+        instance: the index that was asked for.
+        count: of the photo's detections.
+
+    Example:
+        >>> describe_missing(7, 2)
+        'there is no instance 7: 2 garments were detected, 0 to 1'
+    """
+    if not count:
+        return f"there is no instance {instance}: no garment was detected"
+    if instance >= count:
+        kinds = "1 garment was" if count == 1 else f"{count} garments were"
+        numbers = "number 0" if count == 1 else f"0 to {count - 1}"
+        return f"there is no instance {instance}: {kinds} detected, {numbers}"
+    return f"nothing is left of instance {instance}; take another one"
+
+
 def find_wearers(detections: Detections, people: list[Wearer]) -> Detections:
     """Add to each detection who wears it."""
     wearers = np.empty(len(detections), object)

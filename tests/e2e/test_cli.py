@@ -162,6 +162,76 @@ def test_no_clobber_keeps_the_old_file(cli, me_path, tee_path):
     assert Path("o.png").read_text() == "mine"
 
 
+def test_run_in_a_pipe(cli, me_path, tee_path):
+    args = ["run", "--user", "-", "--shop", str(tee_path)]
+    photo = me_path.read_bytes()
+    done = CliRunner().invoke(main, [*args, "-o", "-"], input=photo)
+    assert done.exit_code == 0, done.stderr
+    assert CliRunner().invoke(main, args, input=photo).stdout == "stdin__tee.png\n"
+    assert done.stdout_bytes == Path("stdin__tee.png").read_bytes()
+    shop = ["run", "--user", str(me_path), "--shop", "-"]
+    assert CliRunner().invoke(main, shop, input=b"").stderr == (
+        "Error: unreadable_image: stdin: it is no picture; save it as JPEG or PNG\n"
+    )
+
+
+def test_stdin_and_stdout_take_one_thing_each(cli, me_path, tee_path):
+    done = cli("run", "--user", "-", "--shop", "-")
+    assert (done.exit_code, "stdin holds one picture" in done.stderr) == (2, True)
+    done = cli("run", "--user", me_path, "--shop", tee_path, "-o", "-", "--json")
+    assert (done.exit_code, "stdout takes" in done.stderr) == (2, True)
+    assert cli("segment", me_path, tee_path, "-o", "-").exit_code == 2
+    assert cli("segment", me_path, "-o", "-", "--preview").exit_code == 2
+
+
+def test_web_addresses_are_refused_in_words(cli, me_path):
+    done = cli("run", "--user", me_path, "--shop", "https://example.com/tee.jpg")
+    assert done.exit_code == 1
+    assert "tee.jpg: it is a web address; save the picture" in done.stderr
+    done = cli("segment", "https://example.com/tee.jpg", "-o", "seg")
+    assert done.exit_code == 1
+    assert "it is a web address" in done.stderr
+
+
+def test_segment_in_a_pipe(cli, me_path):
+    done = CliRunner().invoke(main, ["segment", "-", "-o", "-"], me_path.read_bytes())
+    assert done.exit_code == 0, done.stderr
+    assert cli("segment", me_path, "-o", "seg").exit_code == 0
+    assert done.stdout_bytes == Path("seg/me.cutout.png").read_bytes()
+    Image.new("RGB", (300, 200), "green").save("empty.png")
+    done = cli("segment", "empty.png", "-o", "-")
+    assert (done.exit_code, done.stdout_bytes) == (1, b"")
+    assert "no short-sleeve top was found" in done.stderr
+
+
+def test_segment_takes_a_folder(cli, me_path, tee_path):
+    Path("photos/more").mkdir(parents=True)
+    shutil.copy(me_path, "photos/me.jpg")
+    shutil.copy(tee_path, "photos/tee.JPG")
+    Path("photos/notes.txt").touch()
+    done = cli("segment", "photos", "-o", "seg")
+    assert done.exit_code == 0, done.output
+    names = [Path(name).name for name in lines(done.stdout)]
+    assert names[::3] == ["me.mask.png", "tee.mask.png"]
+    assert lines(done.stderr) == [
+        "Skipped: photos/more is no picture",
+        "Skipped: photos/notes.txt is no picture",
+    ]
+    empty = cli("segment", "photos/more", "-o", "seg")
+    assert empty.exit_code == 1
+    assert "photos/more: holds no picture" in empty.stderr
+
+
+def test_an_instance_that_is_not_there_is_told(cli, me_path, tee_path):
+    done = cli("run", "--user", me_path, "--shop", tee_path, "--instance", 99)
+    assert done.exit_code == 1
+    assert "there is no instance 99: " in done.stderr
+    done = cli("segment", me_path, "--instance", 99, "-o", "seg")
+    assert done.exit_code == 1
+    assert "me.jpg: there is no instance 99: " in done.stderr
+    assert not Path("seg").exists()
+
+
 def test_wrong_usage_is_2(cli):
     assert cli("run").exit_code == 2
     assert cli("-v", "-q", "doctor").exit_code == 2

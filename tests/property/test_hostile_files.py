@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cyclegan.config import from_dict
+from data_tools.pictures import FORMATS
 from tryon import zoo
 from tryon.batch.manifest import Manifest, format_row
 from tryon.batch.pairs import FAULTS, read_pairs
 from tryon.errors import Refusal, TryOnError
-from tryon.images import FORMATS, MIN_SIDE, read_photo
+from tryon.images import MIN_SIDE, read_photo
 from tryon.networks import network_config
 from tryon.pattern_files import check_limits
 

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from data_tools.pictures import ENDINGS, Listing, list_pictures
 from tryon.errors import TryOnError
 from tryon.files import printable
+from tryon.images import ADDRESS, is_address
 
 # Column names that are accepted.
 COLUMNS = {
@@ -31,7 +33,6 @@ COLUMNS = {
 }
 # What a cell of the column force may hold; an empty one takes the option.
 FORCE = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 OUTPUTS = (".png", ".webp", ".jpg", ".jpeg")
 # Reasons why a row, or a file of a folder, is not a pair.
 FAULTS = ("bad_row", "bad_output", "doubled_output", "not_a_picture", "folder")
@@ -117,14 +118,14 @@ def cross_pairs(users: Path, shops: Path, defaults: Pair = DEFAULTS) -> list[Pai
     Raises:
         TryOnError: a folder cannot be read or holds no picture.
     """
-    user_paths, shop_paths = _pictures(users), _pictures(shops)
-    skipped = [*_skipped(users, "user"), *_skipped(shops, "shop")]
-    if len(user_paths) * len(shop_paths) > MAX_PAIRS:
+    user_list, shop_list = _listed(users), _listed(shops)
+    skipped = [*_skipped(user_list, "user"), *_skipped(shop_list, "shop")]
+    if len(user_list.pictures) * len(shop_list.pictures) > MAX_PAIRS:
         raise _too_many(users)
     pairs = (
         defaults._replace(key=output_name(user, shop), user=user, shop=shop)
-        for user in user_paths
-        for shop in shop_paths
+        for user in map(str, user_list.pictures)
+        for shop in map(str, shop_list.pictures)
     )
     return _checked(itertools.chain(pairs, skipped), users)
 
@@ -247,6 +248,8 @@ def _row_fault(
     for name in ("user", "shop"):
         if not cells.get(name):
             return Fault("bad_row", f"the cell {name!r} is empty; name a picture")
+        if is_address(cells[name]):
+            return Fault("bad_row", f"the cell {name!r}: {ADDRESS}")
     instance, force = cells.get("instance", ""), cells.get("force", "")
     if instance and not re.fullmatch("[0-9]{1,4}", instance):
         message = f"expected a number from 0 in 'instance', got {instance[:40]!r}"
@@ -290,19 +293,24 @@ def _checked(pairs: Iterable[Pair], path: Path) -> list[Pair]:
     return checked
 
 
-def _pictures(folder: Path) -> list[str]:
-    """Return the paths of a folder's pictures, recognised by their endings."""
-    found = [str(path) for path in _visible(folder) if _is_picture(path)]
-    if not found:
-        raise TryOnError(f"{printable(folder)}: holds no picture ({', '.join(PICTURES)})")
-    return found
+def _listed(folder: Path) -> Listing:
+    """List a folder's pictures, recognised by their endings, and its other files."""
+    try:
+        listing = list_pictures(folder)
+    except OSError as error:
+        raise TryOnError(
+            f"{printable(folder)}: cannot be read ({error.strerror}); name a folder"
+        ) from error
+    if not listing.pictures:
+        raise TryOnError(f"{printable(folder)}: holds no picture ({', '.join(ENDINGS)})")
+    if len(listing.pictures) + len(listing.others) > MAX_PAIRS:
+        raise _too_many(folder)
+    return listing
 
 
-def _skipped(folder: Path, role: str) -> Iterator[Pair]:
+def _skipped(listing: Listing, role: str) -> Iterator[Pair]:
     """Yield a pair with a fault for each file of a folder that is no picture."""
-    for path in _visible(folder):
-        if _is_picture(path):
-            continue
+    for path in listing.others:
         key = f"skipped {role}: {path.name}"
         user, shop = (str(path) if role == r else "" for r in ("user", "shop"))
         yield Pair(key, user, shop, fault=_not_a_picture(path))
@@ -312,22 +320,5 @@ def _not_a_picture(path: Path) -> Fault:
     if path.is_dir():
         message = "its pictures are not taken; make a batch of this folder too"
         return Fault("folder", f"{printable(path)}: {message}", "skipped")
-    message = f"expected a name in {', '.join(PICTURES)}; save it as JPEG or PNG"
+    message = f"expected a name in {', '.join(ENDINGS)}; save it as JPEG or PNG"
     return Fault("not_a_picture", f"{printable(path)}: {message}", "skipped")
-
-
-def _visible(folder: Path) -> list[Path]:
-    """Return the paths in a folder, sorted, without hidden ones."""
-    try:
-        paths = [path for path in folder.iterdir() if path.name[0] != "."]
-    except OSError as error:
-        raise TryOnError(
-            f"{printable(folder)}: cannot be read ({error.strerror}); name a folder"
-        ) from error
-    if len(paths) > MAX_PAIRS:
-        raise _too_many(folder)
-    return sorted(paths)
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURES

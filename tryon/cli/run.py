@@ -8,11 +8,14 @@ import click
 from tryon.cli.shared import (
     FOLDER,
     PHOTO,
+    PIPE,
     STAGES,
     Progress,
     echo_json,
     progress,
     quiet_start,
+    read_input,
+    stem_of,
     user_errors,
 )
 
@@ -22,17 +25,28 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--user", "user_path", type=PHOTO, required=True, metavar="ME", help="Your photo."
+    "--user",
+    "user_path",
+    type=PHOTO,
+    required=True,
+    metavar="ME",
+    help="Your photo; - for stdin.",
 )
 @click.option(
-    "--shop", "shop_path", type=PHOTO, required=True, metavar="TEE", help="Shop picture."
+    "--shop",
+    "shop_path",
+    type=PHOTO,
+    required=True,
+    metavar="TEE",
+    help="Shop picture; - for stdin.",
 )
 @click.option(
     "-o",
     "--out",
     type=PHOTO,
     metavar="OUT",
-    help="Result; .png and .webp are lossless.  [default: <user>__<shop>.png here]",
+    help="Result; .png and .webp are lossless; - writes a PNG to stdout.  "
+    "[default: <user>__<shop>.png here]",
 )
 @click.option(
     "--pattern", metavar="NAME", help="Use the generator trained for this pattern."
@@ -75,11 +89,18 @@ def run(
     """Put the garment of TEE on the person of ME.
 
     Prints the path of the result. Example: tryon run --user me.jpg --shop tee.jpg
+
+    In a pipe: cat me.jpg | tryon run --user - --shop tee.jpg -o - > out.png
     """
     from tryon.errors import Refusal
 
-    out = out or Path(f"{user_path.stem}__{shop_path.stem}.png")
-    _check_out(out, no_clobber)
+    if user_path == shop_path == PIPE:
+        raise click.UsageError("stdin holds one picture: name a file for the other")
+    if as_json and out == PIPE:
+        raise click.UsageError("stdout takes the picture or --json: name a file for one")
+    out = out or Path(f"{stem_of(user_path)}__{stem_of(shop_path)}.png")
+    if out != PIPE:
+        _check_out(out, no_clobber)
     try:
         with progress(context, len(STAGES)) as tell:
             photos = _read(user_path, shop_path, tell)
@@ -102,7 +123,7 @@ def run(
         click.echo(f"Warning: {warning}", err=True)
     if as_json:
         echo_json({**result.report, "output": str(out)})
-    else:
+    elif out != PIPE:
         click.echo(out)
 
 
@@ -117,18 +138,20 @@ def _check_out(out: Path, no_clobber: bool) -> None:
 
 def _read(user_path: Path, shop_path: Path, tell: Progress) -> tuple["Photo", "Photo"]:
     """Read both photos, before seconds go into loading models."""
-    from tryon.images import read_photo
-
     tell("read")
-    return read_photo(user_path), read_photo(shop_path)
+    return read_input(user_path), read_input(shop_path)
 
 
 def _write(result: "TryOnResult", out: Path, artifacts: Path | None) -> None:
     import json
 
-    from tryon.files import write_image, write_text
+    from tryon.files import encode_image, write_image, write_text
 
-    write_image(result.image, out, result.icc_profile)
+    if out == PIPE:
+        picture = encode_image(result.image, Path("out.png"), result.icc_profile)
+        click.echo(picture, nl=False)
+    else:
+        write_image(result.image, out, result.icc_profile)
     if artifacts is None:
         return
     for name, draw in result.layers.items():

@@ -1,24 +1,40 @@
 """`tryon segment`: mattes, cut-outs and detections of any number of photos."""
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tryon.cli.shared import FOLDER, PHOTO, progress, quiet_start, user_errors
+from tryon.cli.shared import (
+    FOLDER,
+    PIPE,
+    progress,
+    quiet_start,
+    read_input,
+    stem_of,
+    user_errors,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tryon.segment import Segmenter
+    from tryon.segment import Segmentation, Segmenter
     from tryon.types import GarmentMask, Instance, Photo
+
+ANY_PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("photos", nargs=-1, required=True, type=PHOTO, metavar="PHOTO...")
+@click.argument("photos", nargs=-1, required=True, type=ANY_PATH, metavar="PHOTO...")
 @click.option(
-    "-o", "--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the files."
+    "-o",
+    "--out",
+    type=FOLDER,
+    required=True,
+    metavar="DIR",
+    help="Folder for the files; - writes one photo's cut-out (PNG) to stdout.",
 )
 @click.option(
     "--instance",
@@ -40,24 +56,30 @@ def segment(
     instance: int | None,
     preview: bool,
 ) -> None:
-    """Cut the short-sleeve top out of each PHOTO.
+    """Cut the short-sleeve top out of each PHOTO: a file, a folder of them, - for stdin.
 
     Writes <stem>.mask.png (matte; all zero without a garment), <stem>.cutout.png and
     <stem>.json to DIR and prints their paths. Photos that cannot be read are named on
     stderr; the others are done.
     """
     from tryon.errors import TryOnError
-    from tryon.images import read_photo
 
-    _check_stems(photos)
+    paths = _expand(photos)
+    _check_stems(paths)
+    if out == PIPE and (len(paths) > 1 or preview):
+        raise click.UsageError("-o - takes one PHOTO, and no --preview")
     failures, segmenter = [], None
-    with progress(context, len(photos)) as tell:
-        for path in photos:
+    with progress(context, len(paths)) as tell:
+        for path in paths:
             tell(path.name)
             try:
-                photo = read_photo(path)
+                photo = read_input(path)
                 segmenter = segmenter or _load(context)
-                written = _segment_one(segmenter, photo, out, instance, preview)
+                segmented = _segment(segmenter, photo, instance)
+                if out == PIPE:
+                    _write_cutout(segmented)
+                    continue
+                written = _write_files(segmented, out, preview)
             except TryOnError as error:
                 failures.append(str(error))
                 continue
@@ -69,9 +91,40 @@ def segment(
         raise TryOnError(failures[-1])
 
 
-def _check_stems(photos: tuple[Path, ...]) -> None:
-    stems = [path.stem for path in photos]
-    doubles = sorted({stem for stem in stems if stems.count(stem) > 1})
+def _expand(photos: tuple[Path, ...]) -> list[Path]:
+    """Replace folders by the pictures in them; other files there are told.
+
+    Raises:
+        TryOnError: a folder cannot be read, or holds no picture.
+    """
+    from data_tools.pictures import ENDINGS, list_pictures
+    from tryon.errors import TryOnError
+    from tryon.files import printable
+
+    paths: list[Path] = []
+    for path in photos:
+        if not path.is_dir():
+            paths.append(path)
+            continue
+        try:
+            pictures, others = list_pictures(path)
+        except OSError as error:
+            raise TryOnError(
+                f"{printable(path)}: cannot be read ({error.strerror})"
+            ) from error
+        if not pictures:
+            raise TryOnError(
+                f"{printable(path)}: holds no picture ({', '.join(ENDINGS)})"
+            )
+        for other in others:
+            click.echo(f"Skipped: {printable(other)} is no picture", err=True)
+        paths += pictures
+    return paths
+
+
+def _check_stems(paths: list[Path]) -> None:
+    counts = Counter(map(stem_of, paths))
+    doubles = sorted(stem for stem, count in counts.items() if count > 1)
     if doubles:
         raise click.UsageError(
             f"several photos would write {doubles[0]}.mask.png; run them apart"
@@ -86,19 +139,55 @@ def _load(context: click.Context) -> "Segmenter":
         return Segmenter.from_pretrained()
 
 
-def _segment_one(
-    segmenter: "Segmenter", photo: "Photo", out: Path, pick: int | None, preview: bool
-) -> list[Path]:
+class _Segmented(NamedTuple):
+    """A photo, its copy at the working size, and what was detected there."""
+
+    photo: "Photo"
+    work: "NDArray[np.uint8]"
+    segmentation: "Segmentation"
+
+
+def _segment(segmenter: "Segmenter", photo: "Photo", instance: int | None) -> _Segmented:
+    """Segment a photo.
+
+    Raises:
+        TryOnError: it has no detection of that index.
+    """
+    from tryon.errors import TryOnError
+    from tryon.segment import describe_missing
+    from tryon.stages import work_image
+
+    work = work_image(photo)
+    segmentation = segmenter.segment(work, instance)
+    if instance is not None and segmentation.garment is None:
+        reason = describe_missing(instance, len(segmentation.instances))
+        raise TryOnError(f"{photo.name}: {reason}")
+    return _Segmented(photo, work, segmentation)
+
+
+def _write_cutout(segmented: _Segmented) -> None:
+    """Write the cut-out to stdout, as PNG.
+
+    Raises:
+        TryOnError: there is no garment.
+    """
+    from tryon.errors import TryOnError
+    from tryon.files import encode_image
+
+    if segmented.segmentation.garment is None:
+        raise TryOnError(f"{segmented.photo.name}: no short-sleeve top was found")
+    click.echo(encode_image(_cut(segmented)[1], Path("cutout.png")), nl=False)
+
+
+def _write_files(segmented: _Segmented, out: Path, preview: bool) -> list[Path]:
     """Write the files of one photo; returns their paths."""
     import json
 
     from tryon.files import write_image, write_text
     from tryon.preview import draw_preview
-    from tryon.stages import work_image
 
-    work = work_image(photo)
-    instances, found = segmenter.segment(work, pick)
-    mask, cutout = _cut(photo, work, found)
+    photo, work, (instances, found) = segmented
+    mask, cutout = _cut(segmented)
     facts = _facts(instances, found, photo.size[1] / work.shape[1])
     assert photo.path is not None
     stem = photo.path.stem
@@ -113,14 +202,13 @@ def _segment_one(
     return names
 
 
-def _cut(
-    photo: "Photo", work: "NDArray[np.uint8]", found: "GarmentMask | None"
-) -> "tuple[NDArray[np.uint8], NDArray[np.uint8]]":
+def _cut(segmented: _Segmented) -> "tuple[NDArray[np.uint8], NDArray[np.uint8]]":
     """Return matte and cut-out at the photo's own size; all zero without a garment."""
     import numpy as np
 
     from tryon.stages import DetectedGarment, prepare
 
+    photo, work, (_, found) = segmented
     if found is None:
         return np.zeros(photo.size, np.uint8), np.zeros((*photo.size, 4), np.uint8)
     garment = prepare(DetectedGarment(photo, work, found))

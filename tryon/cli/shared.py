@@ -2,19 +2,27 @@
 
 import functools
 import importlib
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from tryon.types import Photo
 
 F = TypeVar("F", bound=Callable[..., Any])
 Progress = Callable[[str], None]
 STAGES = ("load", "read", "segment", "matte", "transfer", "composite", "judge", "write")
+
+PIPE = Path("-")  # stdin as an input, stdout as an output
+STDIN_NAME = "stdin"  # what names a photo that came through it
+MAX_STDIN = 1 << 28  # bytes; what is longer is cut, and damaged
 
 PHOTO = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -34,6 +42,27 @@ def user_errors(command: F) -> F:
             raise click.ClickException(" ".join(str(error).split())) from error
 
     return guarded  # type: ignore[return-value]
+
+
+def read_input(path: Path) -> "Photo":
+    """Read a photo of a file, or of stdin for `-`.
+
+    Raises:
+        Refusal: see `read_photo`.
+    """
+    from tryon.images import read_photo
+
+    if path != PIPE:
+        return read_photo(path)
+    with click.open_file("-", "rb") as stdin:
+        file = io.BytesIO(stdin.read(MAX_STDIN))
+    file.name = STDIN_NAME  # type: ignore[attr-defined]
+    return read_photo(file)
+
+
+def stem_of(path: Path) -> str:
+    """Return what an output is named by after an input."""
+    return STDIN_NAME if path == PIPE else path.stem
 
 
 def echo_json(values: Any) -> None:

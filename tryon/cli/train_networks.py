@@ -24,9 +24,6 @@ from tryon.cli.train_options import (
 if TYPE_CHECKING:
     from tryon.training.run import TrainingRun
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-
-
 _PHOTO_OPTIONS = [
     POLYGONS,
     FILTERS,
@@ -163,14 +160,14 @@ def refiner(
     input masks are corrupted true masks and predictions of the Mask R-CNN.
     """
     run = _read_run(context, options, "RefinerConfig")
+    from data_tools.pictures import list_pictures
     from tryon.networks import load_network
     from tryon.pose import PoseReader
     from tryon.training.refiner import train_refiner
     from tryon.zoo import load_card, shipped_card
 
     card = shipped_card("segmenter") if segmenter is None else load_card(segmenter)
-    photos = [] if tops is None else sorted(tops.iterdir())
-    photos = [path for path in photos if path.suffix.lower() in _PICTURES]
+    photos = [] if tops is None else list_pictures(tops).pictures
     on_photo = _counter("photos searched for garments")
     with progress(context, run.steps) as advance:
         rows = train_refiner(

@@ -21,6 +21,7 @@ from cyclegan.model import CycleGAN
 from cyclegan.train import resume
 from cyclegan.weights import load_weights
 from data_tools.augment.views import cutout_augmenter
+from data_tools.pictures import list_pictures
 from tryon.correspond import UV_SIZE, chart_warp
 from tryon.errors import Refusal, TryOnError
 from tryon.frames import Frame, crop
@@ -38,7 +39,6 @@ SHIPPED_USERS = Path(__file__).parent / "users"
 SCORE = "held_out_score"  # column of the log
 TEXTURE = 512  # side of the learned texture, texels: the whole front of the chart
 GREY = 127.0  # colour outside a photo
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,10 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     """
     pictures: list[Path] = []
     for path in paths:
-        candidates = sorted(path.iterdir()) if path.is_dir() else [path]
-        pictures += [p for p in candidates if not path.is_dir() or _is_photo(p)]
+        pictures += list_pictures(path).pictures if path.is_dir() else [path]
     if not pictures:
         raise TryOnError(f"{', '.join(map(str, paths))}: no pictures there")
     return pictures
-
-
-def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in PHOTO_ENDINGS
 
 
 def pattern_folder(name: str) -> Path:

@@ -57,6 +57,22 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://example.com/me.jpg",
+        "HTTP://a/b",
+        "s3://a/b.png",
+        "data:image/png;base64,iVBO",
+    ],
+)
+def test_web_addresses_are_refused_in_words(name):
+    with pytest.raises(Refusal, match="web address; save the picture") as caught:
+        read_photo(name)
+    assert caught.value.reason == "unreadable_image"
+    assert name.split("/")[-1] in str(caught.value)
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_bad_file_is_refused_by_name(tmp_path, case):
     content, reason, words = REFUSED[case]

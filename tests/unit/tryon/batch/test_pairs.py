@@ -102,6 +102,7 @@ def test_names_with_commas_quotes_and_newlines(plan, tmp_path):
         ("a.jpg,b.jpg,,x.png,more", "bad_row"),
         (",b.jpg,,", "bad_row"),
         ("a.jpg,,,", "bad_row"),
+        ("https://example.com/a.jpg,b.jpg,,", "bad_row"),
         ("a.jpg,b.jpg,,../x.png", "bad_output"),
         ("a.jpg,b.jpg,,/etc/x.png", "bad_output"),
         ("a.jpg,b.jpg,,sub/x.png", "bad_output"),
