@@ -10,10 +10,11 @@ below, `judge`.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,18 +116,23 @@ class TryOnPipeline:
 
     @classmethod
     def from_pretrained(
-        cls, pattern: str | None = None, segmenter: Segmenter | None = None
+        cls,
+        pattern: str | None = None,
+        segmenter: Segmenter | None = None,
+        models: Mapping[str, ModelCard] = MappingProxyType({}),
     ) -> "TryOnPipeline":
         """Load the shipped models, or a trained pattern in place of the generator.
 
         Args:
             pattern: its name or the path of its card; None: the universal generator.
-            segmenter: the shipped one, when it is loaded already.
+            segmenter: of these models, when it is loaded already.
+            models: cards by kind ("segmenter", "refiner"), of models that stand in for
+                shipped ones; see `zoo.load_card`.
 
         Raises:
             MissingModel: a model is not there, or is not the file its card describes.
         """
-        cards = pipeline_cards(pattern)
+        cards = pipeline_cards(pattern, models)
         segmenter = segmenter or load_segmenter(cards)
         if pattern is not None:
             return cls(segmenter, load_pattern(pattern, cards[-1]), cards)
@@ -270,14 +276,20 @@ class TryOnPipeline:
         return judge.enforce(refusals, force)
 
 
-def pipeline_cards(pattern: str | None) -> tuple[ModelCard, ...]:
+def pipeline_cards(
+    pattern: str | None, models: Mapping[str, ModelCard] = MappingProxyType({})
+) -> tuple[ModelCard, ...]:
     """Return the cards of the models that make a pipeline, the generator's last.
+
+    Args:
+        pattern: its name or the path of its card; None: the universal generator.
+        models: cards by kind, of models that stand in for shipped ones.
 
     Raises:
         MissingModel: a model is not there, or is not the file its card describes.
     """
     names = "person_detector", "pose", "segmenter", "refiner", "semantic"
-    detection = tuple(map(shipped_card, names))
+    detection = tuple(models.get(name) or shipped_card(name) for name in names)
     if pattern is not None:  # it needs neither the shop picture nor its shading
         card = pattern_card(pattern)
         charts = (shipped_card("chart"),) if has_texture(card) else ()

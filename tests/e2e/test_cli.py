@@ -431,6 +431,52 @@ def test_evaluate_tells_a_wrong_sheet_before_work(cli):
     assert cli("evaluate", "segmentation", "val", "--sheet", "s.bmp").exit_code == 2
 
 
+def own_refiner(folder):
+    """Write a refiner of the user's own: the shipped one by another name."""
+    folder.mkdir()
+    for ending in (".json", ".weights.h5"):
+        shutil.copy(zoo.SHIPPED / f"refiner{ending}", folder)
+    card = json.loads((folder / "refiner.json").read_text())
+    (folder / "refiner.json").write_text(json.dumps(card | {"name": "mine"}))
+    return folder / "refiner.json"
+
+
+def test_a_model_of_ones_own(cli, me_path, tee_path):
+    card = own_refiner(Path("mine"))
+    args = ("run", "--user", me_path, "--shop", tee_path)
+    done = cli(*args, "-m", card, "-o", "own.png", "--json")
+    assert done.exit_code == 0, done.output
+    models = {m["kind"]: m["name"] for m in json.loads(done.stdout)["models"]}
+    assert (models["refiner"], models["segmenter"]) == ("mine", "segmenter")
+    assert cli(*args, "-o", "shipped.png").exit_code == 0
+    assert Path("own.png").read_bytes() == Path("shipped.png").read_bytes()
+    assert cli("segment", me_path, "-m", card, "-o", "seg").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["-m", "gone.json"], "gone.json: there is no such model card"),
+        (
+            ["-m", str(zoo.SHIPPED / "universal.json")],
+            "one segmenter's and one refiner's",
+        ),
+        (["-m", __file__], "not a model card"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "segment", "batch"])
+def test_a_card_that_cannot_be_used_is_told(cli, me_path, tee_path, command, args, said):
+    Path("pairs.csv").write_text(f"user,shop\n{me_path},{tee_path}\n")
+    pair = ["--user", me_path, "--shop", tee_path]
+    own = {
+        "run": pair, "segment": [me_path, "-o", "o"], "batch": ["pairs.csv", "-o", "o"],
+    }  # fmt: skip
+    done = cli(command, *own[command], *args)
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert len(lines(done.stderr)) == 1
+
+
 @pytest.mark.parametrize("names", [["universal"], ["segmenter", "segmenter"]])
 def test_evaluate_takes_one_card_of_each_network(cli, names):
     Path("val").mkdir()

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from tests.batch_fakes import (
     draw_folders,
     rows_of,
 )
+from tryon.batch import models as batch_models
 from tryon.batch import run as batch
 from tryon.batch.models import ShippedModels
 from tryon.cli import main
@@ -161,7 +161,7 @@ class InterruptedPipeline(FakePipeline):
 
 def run_interrupted(args):
     """Be `tryon`, with `InterruptedModels`."""
-    batch.Job = partial(batch.Job, models=InterruptedModels())
+    batch_models.ShippedModels = lambda own: InterruptedModels()
     main(args)
 
 

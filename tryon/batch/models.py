@@ -1,6 +1,8 @@
 """Load the pipelines of a batch."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,18 +29,25 @@ class Models(Protocol):
         """Load a pipeline; the segmenter is that of one loaded before."""
 
 
+@dataclass(frozen=True)
 class ShippedModels:
-    """The shipped models, and patterns by name."""
+    """The shipped models, and patterns by name.
+
+    Attributes:
+        own: cards by kind, of models that stand in for shipped ones.
+    """
+
+    own: Mapping[str, ModelCard] = field(default_factory=dict)
 
     def cards(self, pattern: str | None) -> tuple[ModelCard, ...]:
         """Return the cards of a pipeline's models."""
-        return pipeline_cards(pattern)
+        return pipeline_cards(pattern, self.own)
 
     def load(self, pattern: str | None, segmenter: Segmenter | None) -> TryOnPipeline:
         """Load a pipeline whose segmentations are cached on disk."""
         # A network that is not converted yet starts TensorFlow.
         with silent_stderr(unless=_logger.isEnabledFor(logging.DEBUG)):
-            pipeline = TryOnPipeline.from_pretrained(pattern, segmenter)
+            pipeline = TryOnPipeline.from_pretrained(pattern, segmenter, self.own)
         if segmenter is None:
             stamp = segmenter_stamp(pipeline)
             folder = user_cache() / "sights"  # named so since the first release

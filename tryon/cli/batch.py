@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tryon.cli.shared import FOLDER, PHOTO, progress, quiet_start, user_errors
+from tryon.cli.shared import (
+    FOLDER,
+    MODELS,
+    PHOTO,
+    progress,
+    quiet_start,
+    read_models,
+    user_errors,
+)
 
 if TYPE_CHECKING:
     from tryon.batch.pairs import Pair
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     help="Go on after sleeve_mismatch, view_mismatch and low_confidence, in rows that do "
     "not say.",
 )
+@MODELS
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--no-clobber", is_flag=True, help="Leave existing results alone.")
 @click.option("--retry-failed", is_flag=True, help="Retry the pairs that failed.")
@@ -70,6 +79,7 @@ def batch(
     pattern: str | None,
     instance: int | None,
     force: bool,
+    models: tuple[str, ...],
     seed: int,
     no_clobber: bool,
     retry_failed: bool,
@@ -95,9 +105,11 @@ def batch(
     if address and engine != "ray":
         raise click.UsageError("--address goes with --engine ray")
     with quiet_start(context):
+        from tryon.batch.models import ShippedModels
         from tryon.batch.run import MANIFEST, REPORT, Job, open_batch
 
-    job = Job(out, seed=seed, no_clobber=no_clobber)
+    shipped = ShippedModels(read_models(models))
+    job = Job(out, shipped, seed, no_clobber)
     with open_batch(job, pairs, retry_failed, restart) as opened:
         _run(context, opened, _engine(engine, workers, address))
         counts = opened.finish()

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tryon.cli.shared import (
+    MODELS,
     PHOTO,
     echo_json,
     load_keras,
     progress,
     quiet_start,
+    read_models,
     user_errors,
 )
 
@@ -43,14 +45,7 @@ def evaluate() -> None:
 
 @evaluate.command()
 @click.argument("data", type=_DATA)
-@click.option(
-    "-m",
-    "--model",
-    "models",
-    multiple=True,
-    metavar="CARD",
-    help="The .json card of a segmenter or refiner, instead of the shipped one.",
-)
+@MODELS
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -157,16 +152,9 @@ def _check_sheet(sheet: Path | None) -> None:
 
 def _load(context: click.Context, models: tuple[str, ...]) -> "Segmenter":
     """Load the shipped networks, or those of the cards instead."""
-    from tryon.errors import TryOnError
     from tryon.segment import Segmenter
-    from tryon.zoo import load_card
 
-    cards = {card.values["kind"]: card for card in map(load_card, map(Path, models))}
-    if len(cards) < len(models) or not set(cards) <= {"segmenter", "refiner"}:
-        raise TryOnError(
-            "--model: expected at most one segmenter's and one refiner's card, got "
-            f"{len(models)} cards of {', '.join(cards)}"
-        )
+    cards = read_models(models)
     with quiet_start(context):
         return Segmenter.from_pretrained(cards.get("segmenter"), cards.get("refiner"))
 

@@ -7,6 +7,7 @@ import click
 
 from tryon.cli.shared import (
     FOLDER,
+    MODELS,
     PHOTO,
     PIPE,
     STAGES,
@@ -15,6 +16,7 @@ from tryon.cli.shared import (
     progress,
     quiet_start,
     read_input,
+    read_models,
     stem_of,
     user_errors,
 )
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     metavar="K",
     help="Take the K-th garment detected in your photo.  [default: the largest]",
 )
+@MODELS
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--no-clobber", is_flag=True, help="Leave an existing result alone.")
 @click.pass_context
@@ -83,6 +86,7 @@ def run(
     as_json: bool,
     force: bool,
     instance: int | None,
+    models: tuple[str, ...],
     seed: int,
     no_clobber: bool,
 ) -> None:
@@ -102,13 +106,14 @@ def run(
     if out != PIPE:
         _check_out(out, no_clobber)
     try:
+        cards = read_models(models)
         with progress(context, len(STAGES)) as tell:
             photos = _read(user_path, shop_path, tell)
             tell("load")
             with quiet_start(context):  # Keras is imported where a network needs it
                 from tryon.pipeline import Options, TryOnPipeline
 
-                pipeline = TryOnPipeline.from_pretrained(pattern)
+                pipeline = TryOnPipeline.from_pretrained(pattern, models=cards)
             options = Options(force=force, instance=instance, seed=seed)
             result = pipeline(*photos, options, tell)
             tell("write")

@@ -8,10 +8,12 @@ import click
 
 from tryon.cli.shared import (
     FOLDER,
+    MODELS,
     PIPE,
     progress,
     quiet_start,
     read_input,
+    read_models,
     stem_of,
     user_errors,
 )
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from tryon.segment import Segmentation, Segmenter
     from tryon.types import GarmentMask, Instance, Photo
+    from tryon.zoo import ModelCard
 
 ANY_PATH = click.Path(path_type=Path)
 
@@ -47,6 +50,7 @@ ANY_PATH = click.Path(path_type=Path)
     is_flag=True,
     help="Write <stem>.preview.jpg too: outline, boxes, landmarks, scores.",
 )
+@MODELS
 @click.pass_context
 @user_errors
 def segment(
@@ -55,6 +59,7 @@ def segment(
     out: Path,
     instance: int | None,
     preview: bool,
+    models: tuple[str, ...],
 ) -> None:
     """Cut the short-sleeve top out of each PHOTO: a file, a folder of them, - for stdin.
 
@@ -68,13 +73,14 @@ def segment(
     _check_stems(paths)
     if out == PIPE and (len(paths) > 1 or preview):
         raise click.UsageError("-o - takes one PHOTO, and no --preview")
+    cards = read_models(models)
     failures, segmenter = [], None
     with progress(context, len(paths)) as tell:
         for path in paths:
             tell(path.name)
             try:
                 photo = read_input(path)
-                segmenter = segmenter or _load(context)
+                segmenter = segmenter or _load(context, cards)
                 segmented = _segment(segmenter, photo, instance)
                 if out == PIPE:
                     _write_cutout(segmented)
@@ -131,12 +137,12 @@ def _check_stems(paths: list[Path]) -> None:
         )
 
 
-def _load(context: click.Context) -> "Segmenter":
+def _load(context: click.Context, cards: "dict[str, ModelCard]") -> "Segmenter":
     """Load the networks; Keras is imported only where they need it."""
     from tryon.segment import Segmenter
 
     with quiet_start(context):
-        return Segmenter.from_pretrained()
+        return Segmenter.from_pretrained(cards.get("segmenter"), cards.get("refiner"))
 
 
 class _Segmented(NamedTuple):

@@ -15,6 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from tryon.types import Photo
+    from tryon.zoo import ModelCard
 
 F = TypeVar("F", bound=Callable[..., Any])
 Progress = Callable[[str], None]
@@ -24,6 +25,14 @@ PIPE = Path("-")  # stdin as an input, stdout as an output
 STDIN_NAME = "stdin"  # what names a photo that came through it
 MAX_STDIN = 1 << 28  # bytes; what is longer is cut, and damaged
 
+MODELS = click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    metavar="CARD",
+    help="The .json card of a segmenter or refiner, instead of the shipped one.",
+)
 PHOTO = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -58,6 +67,24 @@ def read_input(path: Path) -> "Photo":
         file = io.BytesIO(stdin.read(MAX_STDIN))
     file.name = STDIN_NAME  # type: ignore[attr-defined]
     return read_photo(file)
+
+
+def read_models(models: tuple[str, ...]) -> "dict[str, ModelCard]":
+    """Read the cards of `MODELS`; returns them by kind.
+
+    Raises:
+        TryOnError: a card cannot be used, or it is of another network, or doubled.
+    """
+    from tryon.errors import TryOnError
+    from tryon.zoo import load_card
+
+    cards = {str(card.values["kind"]): card for card in map(load_card, map(Path, models))}
+    if len(cards) < len(models) or not set(cards) <= {"segmenter", "refiner"}:
+        raise TryOnError(
+            "--model: expected at most one segmenter's and one refiner's card, got "
+            f"{len(models)} cards of {', '.join(cards)}"
+        )
+    return cards
 
 
 def stem_of(path: Path) -> str:
