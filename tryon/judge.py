@@ -45,6 +45,12 @@ class JudgeConfig:
     max_landmark_distance: float = 0.2
 
 
+SWAPPED = (
+    "the two pictures seem swapped: the shop's shows a person, and the user's nobody; "
+    "exchange them"
+)
+
+
 @dataclass(frozen=True)
 class WidthConfig:
     """Where a garment's widths are measured: shares of its height, from the top."""
@@ -263,11 +269,20 @@ def completeness(detection: GarmentMask, config: ScoreConfig | None = None) -> f
     return float(np.clip(1 - (lowest - config.tucked), 0.0, 1.0))
 
 
+def are_swapped(user: GarmentMask, shop: GarmentMask) -> bool:
+    """Tell whether the user's picture and the shop's seem to be in each other's place.
+
+    A shop's picture may show a person, and a close-up of the user no pose: both at once
+    is what a swap looks like, so it is said and not refused.
+    """
+    return user.pose is None and shop.pose is not None
+
+
 def doubts(
     user: GarmentMask,
-    shop: GarmentMask,
+    shop: GarmentMask | None,
     placement: Placement,
-    color_distance: float,
+    color_distance: float | None,
     config: ScoreConfig | None = None,
 ) -> dict[str, float]:
     """Return what speaks against a result, by the names of `ScoreConfig.weights`.
@@ -279,26 +294,30 @@ def doubts(
     excess = placement.landmark_distance - config.usual_landmark_distance
     has_chart = placement.method == "chart"
     certainties = {
-        "class": user.instance.score * shop.instance.score,
-        "agreement": user.agreement * shop.agreement,
+        "class": user.instance.score,
+        "agreement": user.agreement,
         "support": 1.0 if user.support is None else user.support,
-        "completeness": completeness(user, config) * completeness(shop, config),
+        "completeness": completeness(user, config),
     }
+    if shop is not None:
+        certainties["class"] *= shop.instance.score
+        certainties["agreement"] *= shop.agreement
+        certainties["completeness"] *= completeness(shop, config)
     return {
         **{name: -float(np.log(max(p, 0.01))) for name, p in certainties.items()},
         "turn": 0.0 if user.pose is None else turn(user.pose.points, user.pose.depths),
         "on frame": frame_share(user.mask),
         "landmark distance": max(excess, 0.0),
         "distortion": placement.distortion if has_chart else config.unread_distortion,
-        "color distance": color_distance,
+        "color distance": color_distance or 0.0,
     }
 
 
 def total_score(
     user: GarmentMask,
-    shop: GarmentMask,
+    shop: GarmentMask | None,
     placement: Placement,
-    color_distance: float,
+    color_distance: float | None,
     config: ScoreConfig | None = None,
 ) -> float:
     """Return the probability in [0, 1] that a result is good.

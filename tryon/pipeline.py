@@ -141,7 +141,7 @@ class TryOnPipeline:
     def __call__(
         self,
         user_image: PhotoSource,
-        shop_image: PhotoSource,
+        shop_image: PhotoSource | None,
         options: Options | None = None,
         on_stage: OnStage = lambda stage: None,
     ) -> TryOnResult:
@@ -150,7 +150,8 @@ class TryOnPipeline:
         Args:
             user_image: I2, wearing a short-sleeve top: a path, file object, PIL image,
                 uint8 array or `Photo`, see `read_photo`.
-            shop_image: I1, a short-sleeve top; likewise.
+            shop_image: I1, a short-sleeve top; likewise. None with a pattern, whose own
+                print needs no picture.
             options: see `Options`.
             on_stage: called with the name of each stage as it begins.
 
@@ -159,9 +160,13 @@ class TryOnPipeline:
 
         Raises:
             Refusal: with one of the reasons of `errors.REASONS`.
+            TypeError: there is neither a shop image nor a pattern.
         """
+        if shop_image is None and not isinstance(self.transfer, PatternTransfer):
+            raise TypeError("expected a shop image: only a pattern needs none")
         options, timer = options or Options(), StageTimer(on_stage)
-        user_photo, shop_photo = read_photo(user_image), read_photo(shop_image)
+        user_photo = read_photo(user_image)
+        shop_photo = None if shop_image is None else read_photo(shop_image)
         with timer("segment"):
             user, shop = self._find_both(user_photo, shop_photo, options.instance)
         return self.dress(user, shop, options, timer)
@@ -169,7 +174,7 @@ class TryOnPipeline:
     def dress(
         self,
         user: DetectedGarment,
-        shop: DetectedGarment,
+        shop: DetectedGarment | None,
         options: Options,
         timer: StageTimer,
     ) -> TryOnResult:
@@ -177,7 +182,7 @@ class TryOnPipeline:
 
         Args:
             user: the garment of I2; values computed of it are cached with it.
-            shop: that of I1.
+            shop: that of I1; None with a pattern.
             options: see `Options`.
             timer: times the stages.
 
@@ -190,7 +195,7 @@ class TryOnPipeline:
                 s2, s1 = prepare_pair(user, shop, second_core)
             spill = second_core.submit(estimate_spill, s2)
             with timer("transfer"):
-                out1 = self.transfer(s2, s1)
+                out1 = self._transfer(s2, s1)
             color_distance = second_core.submit(color_distance_to_shop, s2, s1, out1)
             with timer("composite"):
                 image = composite(s2, out1, spill.result())
@@ -207,8 +212,8 @@ class TryOnPipeline:
             timer.seconds,
             asdict(options),
         )
-        layers = {
-            "s1": s1.cut,
+        layers = {} if s1 is None else {"s1": s1.cut}
+        layers |= {
             "s2": s2.cut,
             "s3": s2.remove,
             "out1": lambda: draw_out1(s2, out1),
@@ -229,15 +234,25 @@ class TryOnPipeline:
         user, shop = self._find_both(user_image, shop_image, options.instance)
         warnings = self._judge(user, shop, options.force)
         with ThreadPoolExecutor(max_workers=1) as second_core:
-            return *prepare_pair(user, shop, second_core), warnings
+            s2, s1 = prepare_pair(user, shop, second_core)
+        assert s1 is not None
+        return s2, s1, warnings
 
     def _find_both(
-        self, user_image: Photo, shop_image: Photo, instance: int | None
-    ) -> tuple[DetectedGarment, DetectedGarment]:
+        self, user_image: Photo, shop_image: Photo | None, instance: int | None
+    ) -> tuple[DetectedGarment, DetectedGarment | None]:
         """Detect both garments at once; of two refusals the user's is raised."""
+        if shop_image is None:
+            return self.find_garment(user_image, "user", instance), None
         with ThreadPoolExecutor(max_workers=1) as second_core:
             shop = second_core.submit(self.find_garment, shop_image, "shop", None)
             return self.find_garment(user_image, "user", instance), shop.result()
+
+    def _transfer(self, user: Garment, shop: Garment | None) -> Transferred:
+        if isinstance(self.transfer, PatternTransfer):
+            return self.transfer(user, shop)
+        assert shop is not None
+        return self.transfer(user, shop)
 
     def find_garment(
         self, photo: Photo, role: str, instance: int | None = None
@@ -266,14 +281,17 @@ class TryOnPipeline:
         raise Refusal(f"no_garment_in_{role}_photo", f"{photo.name}: {message}")
 
     def _judge(
-        self, user: DetectedGarment, shop: DetectedGarment, force: bool
+        self, user: DetectedGarment, shop: DetectedGarment | None, force: bool
     ) -> list[str]:
-        refusals = [
-            *judge.check_garment(user, "photo", self.limits),
-            *judge.check_garment(shop, "picture", self.limits),
-            *judge.check_pair(user, shop, self.limits),
-        ]
-        return judge.enforce(refusals, force)
+        refusals = judge.check_garment(user, "photo", self.limits)
+        if shop is None:
+            return judge.enforce(refusals, force)
+        refusals += judge.check_garment(shop, "picture", self.limits)
+        refusals += judge.check_pair(user, shop, self.limits)
+        if not judge.are_swapped(user.detection, shop.detection):
+            return judge.enforce(refusals, force)
+        refusals = [Refusal(r.reason, f"{r.message}; {judge.SWAPPED}") for r in refusals]
+        return [judge.SWAPPED, *judge.enforce(refusals, force)]
 
 
 def pipeline_cards(
@@ -391,8 +409,15 @@ def draw_out1(user: Garment, out1: Drawable) -> NDArray[np.uint8]:
     return result
 
 
-def color_distance_to_shop(user: Garment, shop: Garment, out1: Drawable) -> float:
-    """Return the distance of out1's colours from the shop's, see `style_distance`."""
+def color_distance_to_shop(
+    user: Garment, shop: Garment | None, out1: Drawable
+) -> float | None:
+    """Return the distance of out1's colours from the shop's, see `style_distance`.
+
+    None without a shop picture.
+    """
+    if shop is None:
+        return None
     x1, y1, x2, y2 = user.box
     drawn = out1.draw(np.arange(y1, y2), np.arange(x1, x2))
     return style_distance(drawn, user.alpha[y1:y2, x1:x2], shop.work, shop.alpha)
@@ -400,25 +425,31 @@ def color_distance_to_shop(user: Garment, shop: Garment, out1: Drawable) -> floa
 
 def measure(
     user: Garment,
-    shop: Garment,
+    shop: Garment | None,
     out1: Transferred,
     image: NDArray[np.uint8],
-    color_distance: float,
-) -> dict[str, float]:
+    color_distance: float | None,
+) -> dict[str, float | None]:
     """Return the scores of a result, measured at the working size.
 
     Args:
         user: has S2.
-        shop: has S1.
+        shop: has S1; None without a shop picture.
         out1: the new garment.
         image: uint8 (H, W, 3), the result.
         color_distance: of `color_distance_to_shop`.
+
+    Returns:
+        Scores by name; "style_distance" is None without a shop picture.
     """
     result = shrink(image, max(user.alpha.shape))
     placement = out1.placement
     return {
         "score": judge.total_score(
-            user.detection, shop.detection, placement, color_distance
+            user.detection,
+            None if shop is None else shop.detection,
+            placement,
+            color_distance,
         ),
         "warp_distortion": float(placement.distortion),
         "landmark_distance": placement.landmark_distance,

@@ -123,9 +123,11 @@ def prepare(detected: DetectedGarment) -> Garment:
 
 
 def prepare_pair(
-    user: DetectedGarment, shop: DetectedGarment, second_core: Executor
-) -> tuple[Garment, Garment]:
+    user: DetectedGarment, shop: DetectedGarment | None, second_core: Executor
+) -> tuple[Garment, Garment | None]:
     """Compute the mattes of both garments, one of them on the second core."""
+    if shop is None:
+        return prepare(user), None
     shop_prepared = second_core.submit(prepare, shop)
     return prepare(user), shop_prepared.result()
 

@@ -139,6 +139,28 @@ def test_refusals_are_one_line_and_leave_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_pattern_needs_no_shop_picture(cli, me_path):
+    args = ("run", "--user", me_path, "--pattern", "stripe")
+    done = cli(*args, "--json", "--artifacts", "a")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert (report["output"], report["shop"]) == ("me__stripe.png", None)
+    assert report["options"]["instance"] is None
+    assert {path.name for path in Path("a").iterdir()} == {
+        "s2.png", "s3.png", "out1.png", "out2.png", "report.json",
+    }  # fmt: skip
+    done = cli("run", "--user", me_path)
+    assert done.exit_code == 2
+    assert "missing --shop TEE" in done.stderr
+
+
+def test_swapped_pictures_are_told(cli, me_path, tee_path):
+    done = cli("run", "--user", tee_path, "--shop", me_path, "--force")
+    assert "the two pictures seem swapped" in done.stderr
+    done = cli("run", "--user", me_path, "--shop", tee_path)
+    assert "swapped" not in done.stderr
+
+
 def test_unknown_pattern_names_the_command_that_trains_it(cli, me_path, tee_path):
     done = cli("run", "--user", me_path, "--shop", tee_path, "--pattern", "plaid")
     assert done.exit_code == 1

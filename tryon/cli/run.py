@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     "--shop",
     "shop_path",
     type=PHOTO,
-    required=True,
     metavar="TEE",
-    help="Shop picture; - for stdin.",
+    help="Shop picture; - for stdin. May be left out with --pattern.",
 )
 @click.option(
     "-o",
@@ -79,7 +78,7 @@ if TYPE_CHECKING:
 def run(
     context: click.Context,
     user_path: Path,
-    shop_path: Path,
+    shop_path: Path | None,
     out: Path | None,
     pattern: str | None,
     artifacts: Path | None,
@@ -92,7 +91,8 @@ def run(
 ) -> None:
     """Put the garment of TEE on the person of ME.
 
-    Prints the path of the result. Example: tryon run --user me.jpg --shop tee.jpg
+    Prints the path of the result. Examples: tryon run --user me.jpg --shop tee.jpg,
+    tryon run --user me.jpg --pattern stripe
 
     In a pipe: cat me.jpg | tryon run --user - --shop tee.jpg -o - > out.png
     """
@@ -102,7 +102,10 @@ def run(
         raise click.UsageError("stdin holds one picture: name a file for the other")
     if as_json and out == PIPE:
         raise click.UsageError("stdout takes the picture or --json: name a file for one")
-    out = out or Path(f"{stem_of(user_path)}__{stem_of(shop_path)}.png")
+    if shop_path is None and pattern is None:
+        raise click.UsageError("missing --shop TEE; only with --pattern may it be absent")
+    style = stem_of(shop_path or Path(str(pattern)))
+    out = out or Path(f"{stem_of(user_path)}__{style}.png")
     if out != PIPE:
         _check_out(out, no_clobber)
     try:
@@ -141,10 +144,13 @@ def _check_out(out: Path, no_clobber: bool) -> None:
         raise TryOnError(f"{out}: exists already; leave out --no-clobber to replace it")
 
 
-def _read(user_path: Path, shop_path: Path, tell: Progress) -> tuple["Photo", "Photo"]:
+def _read(
+    user_path: Path, shop_path: Path | None, tell: Progress
+) -> tuple["Photo", "Photo | None"]:
     """Read both photos, before seconds go into loading models."""
     tell("read")
-    return read_input(user_path), read_input(shop_path)
+    shop = None if shop_path is None else read_input(shop_path)
+    return read_input(user_path), shop
 
 
 def _write(result: "TryOnResult", out: Path, artifacts: Path | None) -> None:

@@ -16,7 +16,7 @@ from tryon.frames import Frame, crop
 from tryon.pipeline import Options, TryOnPipeline, detection_cards, has_texture
 from tryon.segment import SegmentConfig, Segmenter
 from tryon.stages import WORK_SIZE, DetectedGarment, prepare, work_image
-from tryon.transfer import Painted
+from tryon.transfer import Painted, PatternTransfer
 from tryon.types import GarmentMask, Instance, Photo, Placement
 from tryon.zoo import ModelCard
 
@@ -332,6 +332,62 @@ def test_a_look_at_a_part_sees_what_a_look_at_the_whole_would():
     seen = crop(frame, image, 0.0)
     assert (seen >= np.min(beside, axis=0) - 1e-3).all()
     assert (seen <= np.max(beside, axis=0) + 1e-3).all()
+
+
+class FakePattern(FakeTransfer, PatternTransfer):
+    """Fills the shirt with a colour of its own."""
+
+    def __init__(self):
+        """It has no network."""
+
+    def __call__(self, user, shop):
+        colours = np.broadcast_to((20, 60, 220), (4, 4, 3)).astype(np.float32)
+        return Painted(colours, Frame.around(user.box, 4))
+
+
+def test_a_pattern_needs_no_shop_picture():
+    pipeline = TryOnPipeline(FakeSegmenter(), FakePattern())
+    user, _ = draw_tee()
+    result = pipeline(user, None)
+    assert result.layers.keys() == {"s2", "s3", "out1"}
+    inside = result.layers["s2"]()[..., 3] == 255
+    assert np.abs(result.image[inside].mean(0) - (20, 60, 220)).max() < 3
+    assert (result.report["shop"], result.report["style_distance"]) == (None, None)
+    assert 0 < result.report["score"] <= 1
+    pipeline.segmenter.score = 0.55
+    with pytest.raises(Refusal, match="low_confidence"):
+        pipeline(user, None)
+
+
+def test_without_a_pattern_a_shop_picture_is_needed(pipeline_of_fakes):
+    with pytest.raises(TypeError, match="expected a shop image"):
+        pipeline_of_fakes(draw_tee()[0], None)
+
+
+def test_swapped_pictures_are_told(pipeline_of_fakes, monkeypatch):
+    pair = draw_tee()[0], draw_tee()[0]
+    assert pipeline_of_fakes(*pair).report["warnings"] == []
+    monkeypatch.setattr(judge, "are_swapped", lambda user, shop: True)
+    (warning,) = pipeline_of_fakes(*pair).report["warnings"]
+    assert "seem swapped" in warning
+    pipeline_of_fakes.segmenter.score = 0.55
+    with pytest.raises(
+        Refusal, match="low_confidence: .*; the two pictures seem swapped"
+    ):
+        pipeline_of_fakes(*pair)
+
+
+@pytest.mark.parametrize(
+    ("user", "shop", "expected"),
+    [(False, True, True), (True, True, False), (True, False, False),
+     (False, False, False)],
+)  # fmt: skip
+def test_pictures_are_swapped_where_the_shops_alone_shows_a_person(user, shop, expected):
+    garments = [
+        replace(found(np.ones((4, 4), bool)), pose=turned(0) if worn else None)
+        for worn in (user, shop)
+    ]
+    assert judge.are_swapped(*garments) is expected
 
 
 def test_a_refusal_names_the_finds_of_other_classes(pipeline_of_fakes):
