@@ -21,6 +21,9 @@ TRAIN = [
 ]
 TRAIN += ["six>=1.16", "tensorboard>=2.18"]
 FAST = ["openvino>=2025.4,<2027"]  # runs the networks that a user waits for
+# Reads HEIC, as iPhones write it. Its wheels carry GPL and LGPL libraries, so it is never
+# installed without being asked for.
+HEIC = ["pillow-heif>=1.1"]
 RAY = ["ray[data]>=2.40,<3"]  # `tryon batch --engine ray`
 TEST = ["pytest>=8", "pytest-randomly>=3.15", "pytest-cov>=5", "hypothesis>=6.100"]
 TEST += ["supervision>=0.26"]  # reads what we write
@@ -63,7 +66,7 @@ setup(
         "numpy>=2.0",
         "scipy>=1.14",
         "scikit-image>=0.25",
-        "pillow>=11",
+        "pillow>=11.3",  # reads AVIF
         "h5py>=3.11",
         "pycocotools>=2.0.8",
         "platformdirs>=4",
@@ -74,6 +77,7 @@ setup(
     ],
     extras_require={
         "fast": FAST,
+        "heic": HEIC,
         "ray": RAY,
         "train": TRAIN,
         "test": TEST,

@@ -1,7 +1,7 @@
 """Read photos: files of any origin in, upright RGB arrays out.
 
-Only formats that Pillow decodes by itself are opened, and no picture is decoded before
-its size is known to be within `MAX_PIXELS`.
+Only the formats of `data_tools.pictures` are opened, and no picture is decoded before its
+size is known to be within `MAX_PIXELS`.
 """
 
 import io
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from data_tools.pictures import FORMATS
+from data_tools.pictures import MissingDecoderError, open_picture
 from tryon.errors import Refusal
 from tryon.files import printable
 from tryon.types import Photo
@@ -39,9 +39,10 @@ def read_photo(source: PhotoSource) -> Photo:
     they are.
 
     Args:
-        source: a path or a binary file object (JPEG, PNG, WebP, TIFF, BMP, or the first
-            frame of a GIF), a `PIL.Image.Image`, a uint8 array (H, W), (H, W, 3) RGB or
-            (H, W, 4) RGBA, or a `Photo`, which is returned unchanged.
+        source: a path or a binary file object (JPEG, PNG, WebP, AVIF, TIFF, BMP, the
+            first frame of a GIF, or with the extra `heic` HEIC), a `PIL.Image.Image`,
+            a uint8 array (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, or a `Photo`, which is
+            returned unchanged.
 
     Returns:
         The upright photo. Its path is None where the source names none.
@@ -64,8 +65,7 @@ def read_photo(source: PhotoSource) -> Photo:
     path = _path_of(source)
     if path is not None and is_address(str(path)):
         raise _unreadable(path, ADDRESS)
-    Image.init()  # registers the decoders
-    with _readable(path), Image.open(_opened(source), formats=FORMATS) as picture:
+    with _readable(path), open_picture(_opened(source)) as picture:
         return _decode(picture, path)
 
 
@@ -132,6 +132,8 @@ def _readable(path: Path | None) -> Iterator[None]:
         raise _unreadable(path, "there is no such file; check the path") from error
     except (IsADirectoryError, PermissionError) as error:
         raise _unreadable(path, f"it cannot be opened ({error.strerror})") from error
+    except MissingDecoderError as error:
+        raise _unreadable(path, str(error)) from error
     except UnidentifiedImageError as error:
         raise _unreadable(path, "it is no picture; save it as JPEG or PNG") from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:

@@ -80,6 +80,27 @@ def test_files_that_are_no_pictures_are_told_and_end_in_0(cli):
     assert "1 of 1 pairs failed" in cli("pairs.csv", "-o", "other").stderr
 
 
+def test_a_folder_of_a_phone_has_a_row_for_each_file(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    draw(Path("phone/b.png"), 1)
+    draw(Path("phone/a.avif"), 2)
+    head = bytes([0, 0, 0, 24]) + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(200)
+    Path("phone/IMG_1.HEIC").write_bytes(head)
+    Path("phone/IMG_1.AAE").write_text("<plist>")
+    done = cli("--users", "phone", "--shops", "shops", "-o", "out")
+    assert done.exit_code == 3
+    rows = {row["pair"]: row for row in rows_of(Path("out"))}
+    told = {Path(row["user"]["path"]).name: row["status"] for row in rows.values()}
+    assert told == {
+        "a.avif": "done",
+        "b.png": "done",
+        "IMG_1.HEIC": "refused",
+        "IMG_1.AAE": "skipped",
+    }
+    assert "tryon[heic]" in rows["IMG_1__s0.png"]["message"]
+    assert "2 of 6 pairs failed (2 unreadable_image)" in done.stderr
+
+
 def test_another_batch_in_the_folder_is_refused_in_one_line(cli):
     assert cli("--users", "users", "--shops", "shops", "-o", "out").exit_code == 0
     done = cli("--users", "users", "--shops", "shops", "-o", "out", "--seed", 5)

@@ -18,8 +18,9 @@ _PACKAGES = (
     "pycocotools",
     "openvino",
     "imgaug",
+    "pillow-heif",
 )
-_OPTIONAL = ("openvino", "imgaug")  # of the extras "fast" and "train"
+_OPTIONAL = ("openvino", "imgaug", "pillow-heif")  # of extras: "fast", "train", "heic"
 
 
 @click.command()

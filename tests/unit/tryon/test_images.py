@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -71,6 +72,28 @@ def test_web_addresses_are_refused_in_words(name):
         read_photo(name)
     assert caught.value.reason == "unreadable_image"
     assert name.split("/")[-1] in str(caught.value)
+
+
+def test_avif_is_read_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    picture = Image.fromarray(gradient())
+    (tmp_path / "a.avif").write_bytes(
+        encoded(picture, format="AVIF", exif=exif, quality=95)
+    )
+    photo = read_photo(tmp_path / "a.avif")
+    assert photo.size == (WIDTH, HEIGHT)
+    turned = np.rot90(gradient(), -1)
+    assert np.abs(photo.image.astype(int) - turned).mean() < 4
+
+
+def test_heic_without_its_decoder_is_named_and_never_no_picture(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    head = bytes([0, 0, 0, 24]) + b"ftypheic" + bytes(4) + b"mif1heic"
+    (tmp_path / "IMG_1.HEIC").write_bytes(head + bytes(200))
+    with pytest.raises(Refusal, match="IMG_1.HEIC: it is a HEIC photo; pip") as caught:
+        read_photo(tmp_path / "IMG_1.HEIC")
+    assert caught.value.reason == "unreadable_image"
 
 
 @pytest.mark.parametrize("case", REFUSED)
