@@ -43,6 +43,8 @@ def train(
     out_dir: str | Path,
     on_epoch: OnEpoch | None = None,
     measure: Callable[[], Mapping[str, float]] = dict,
+    on_begin: Callable[[int, int], None] = lambda done, total: None,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Iterator[dict[str, float]]:
     """Train epoch by epoch and yield each epoch's log.
 
@@ -58,6 +60,8 @@ def train(
         out_dir: created if absent.
         on_epoch: called with epoch (from 1), log and a uint8 sample sheet.
         measure: called after every epoch; its metrics are added to the log.
+        on_begin: called with the steps that were done before, and those of the whole run.
+        on_step: called after every step.
 
     Yields:
         Mean losses of the epoch with `epoch`, `step` and `seconds`.
@@ -74,9 +78,10 @@ def train(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     resume(model, out_dir)
+    on_begin(model.step, epochs * steps_per_epoch)
     source = iter(batches)
     for epoch in range(model.step // steps_per_epoch + 1, epochs + 1):
-        log, batch = _run_epoch(model, source, steps_per_epoch)
+        log, batch = _run_epoch(model, source, steps_per_epoch, on_step)
         log = {"epoch": epoch, "step": model.step, **log, **measure()}
         _write_checkpoint(model, out_dir)
         _append_log(out_dir / "log.csv", log)
@@ -105,7 +110,10 @@ def resume(model: Trainable, out_dir: str | Path) -> bool:
 
 
 def _run_epoch(
-    model: Trainable, source: Iterator[Batch], steps: int
+    model: Trainable,
+    source: Iterator[Batch],
+    steps: int,
+    on_step: Callable[[], None],
 ) -> tuple[dict[str, float], Batch]:
     """Return the mean losses and the last batch."""
     sums: dict[str, list[float]] = {}
@@ -122,6 +130,7 @@ def _run_epoch(
                     f"{model.step}; lower the learning rate and resume"
                 )
             sums.setdefault(key, []).append(value)
+        on_step()
     log = {key: float(np.mean(values)) for key, values in sums.items()}
     return {**log, "seconds": time.perf_counter() - start}, batch or {}
 

@@ -133,6 +133,7 @@ def run_stages(
     settings: dict[str, object] | None = None,
     evaluate: Callable[[int], dict[str, float]] | None = None,
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    on_begin: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[dict[str, float]]:
     """Train all stages epoch by epoch; a stage starts from the averages of the last.
 
@@ -150,6 +151,7 @@ def run_stages(
         evaluate: called with an epoch's number (from 1) at its end, with the averages in
             place of the weights; its values are added to the epoch's row.
         callbacks: for Keras; each epoch is a `fit` of its own, so its epoch number is 0.
+        on_begin: called with the steps that were done before, and those of the whole run.
 
     Yields:
         The row of each epoch: epoch (from 1), stage, step and the mean losses.
@@ -160,6 +162,8 @@ def run_stages(
     epochs = plan_epochs(train, steps_per_epoch)
     own = _run_settings(model, train, steps_per_epoch)
     state = checkpoint.begin(out_dir, {**(settings or {}), **own}, resume)
+    done = epochs[state.epochs - 1].done if state.epochs else 0
+    on_begin(done, epochs[-1].done)
     stage = None
     if state.epochs:
         stage = epochs[state.epochs - 1].stage

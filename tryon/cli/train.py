@@ -15,6 +15,7 @@ from tryon.cli.train_options import (
     WEIGHTS,
     Options,
     combine,
+    count_steps,
     load_training,
     print_row,
 )
@@ -148,7 +149,8 @@ def pattern(
     segmenter = Segmenter.from_pretrained(chart=shipped_card("chart"))
     cards = shipped_card("shading"), shipped_card("universal")
     transfer = UniversalTransfer.from_cards(*cards)
-    for row in training.train_pattern(run, segmenter, transfer, config, _warn):
+    counter = count_steps(context)
+    for row in training.train_pattern(run, segmenter, transfer, config, _warn, counter):
         print_row(row)
     click.echo(install_pattern(run.out_dir, name))
 
@@ -205,6 +207,7 @@ def universal(
         batch_size,
         photos=photos,
         start=start,
+        steps=count_steps(context),
     ):
         print_row(row)
     click.echo(out / "universal.json")
@@ -236,7 +239,15 @@ def shading(
 
     config = ShadingConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
     for row in train_shading(
-        data, out, config, epochs, steps, batch_size, photos=photos, start=start
+        data,
+        out,
+        config,
+        epochs,
+        steps,
+        batch_size,
+        photos=photos,
+        start=start,
+        steps=count_steps(context),
     ):
         print_row(row)
     click.echo(out / "shading.json")

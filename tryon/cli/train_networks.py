@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tryon.cli.data_options import FILTERS, POLYGONS, WeightedData, read_filters
-from tryon.cli.shared import progress, user_errors
+from tryon.cli.shared import user_errors
 from tryon.cli.train_options import (
     EXISTING,
     OUT,
@@ -16,6 +16,7 @@ from tryon.cli.train_options import (
     SEED,
     WEIGHTS,
     combine,
+    count_steps,
     load_training,
     print_row,
     read_stage,
@@ -125,9 +126,8 @@ def segmenter(context: click.Context, **options: Any) -> None:
     run = _read_run(context, options, "MaskRCNNConfig")
     from tryon.training.segmenter import train_segmenter
 
-    with progress(context, run.steps) as advance:
-        for row in train_segmenter(run, lambda: advance("")):
-            print_row(row)
+    for row in train_segmenter(run, count_steps(context)):
+        print_row(row)
     click.echo(run.out_dir / "segmenter.json")
 
 
@@ -169,17 +169,16 @@ def refiner(
     card = shipped_card("segmenter") if segmenter is None else load_card(segmenter)
     photos = [] if tops is None else list_pictures(tops).pictures
     on_photo = _counter("photos searched for garments")
-    with progress(context, run.steps) as advance:
-        rows = train_refiner(
-            run,
-            lambda: load_network(card, "segmenter"),
-            PoseReader.from_pretrained,
-            photos,
-            on_photo,
-            lambda: advance(""),
-        )
-        for row in rows:
-            print_row(row)
+    rows = train_refiner(
+        run,
+        lambda: load_network(card, "segmenter"),
+        PoseReader.from_pretrained,
+        photos,
+        on_photo,
+        count_steps(context),
+    )
+    for row in rows:
+        print_row(row)
     click.echo(run.out_dir / "refiner.json")
 
 
@@ -225,10 +224,9 @@ def chart(
 
     card = None if features is None else load_card(features)
     on_photo = _counter("photos searched for tops")
-    with progress(context, run.steps) as advance:
-        rows = train_chart(run, backdrops, card, photos, on_photo, lambda: advance(""))
-        for row in rows:
-            print_row(row)
+    steps = count_steps(context)
+    for row in train_chart(run, backdrops, card, photos, on_photo, steps):
+        print_row(row)
     click.echo(run.out_dir / "chart.json")
 
 
@@ -248,12 +246,9 @@ def semantic(context: click.Context, **options: Any) -> None:
     from tryon.training.semantic import train_semantic
 
     on_photo = _counter("photos searched for people")
-    with progress(context, run.steps) as advance:
-        rows = train_semantic(
-            run, PoseReader.from_pretrained, on_photo, lambda: advance("")
-        )
-        for row in rows:
-            print_row(row)
+    steps = count_steps(context)
+    for row in train_semantic(run, PoseReader.from_pretrained, on_photo, steps):
+        print_row(row)
     click.echo(run.out_dir / "semantic.json")
 
 

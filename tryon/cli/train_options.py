@@ -11,6 +11,7 @@ from tryon.cli.shared import FOLDER, load_keras
 
 if TYPE_CHECKING:
     from mrcnn.config import Stage
+    from tryon.training.steps import Steps
 
 WEIGHTS = click.Path(path_type=Path, dir_okay=False, exists=True)
 DATA = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -73,6 +74,16 @@ def read_stage(text: str) -> "Stage":
             f"LAYERS one of {', '.join(TRAINABLE_FROM)}"
         )
     return Stage(parts[1], int(parts[2]), float(parts[3]))
+
+
+def count_steps(context: click.Context) -> "Steps":
+    """Return what says a training's steps and the time left on stderr."""
+    from tryon.training.steps import Steps
+
+    if context.obj and context.obj["quiet"]:
+        return Steps()
+    click.echo("preparing the data and the network", err=True)
+    return Steps(lambda line: click.echo(line, err=True))
 
 
 def print_row(row: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ from tryon.training.samples.chart import (
 )
 from tryon.training.samples.chart_consistency import ConsistencyPairLoader, find_tops
 from tryon.training.samples.photos import TrainingPhotos
+from tryon.training.steps import Steps
 from tryon.zoo import ModelCard, shipped_card
 
 
@@ -56,7 +57,7 @@ def train_chart(
     features: ModelCard | None = None,
     photos: Sequence[Path] = (),
     on_photo: Callable[[str], None] = lambda name: None,
-    on_step: Callable[[], None] = lambda: None,
+    steps: Steps | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train on renders with charts, and on photos without.
 
@@ -67,7 +68,7 @@ def train_chart(
         photos: folders of annotated photos; short-sleeve tops in them have consistency
             losses, see `mrcnn.chart.consistency`.
         on_photo: called with each such photo's name when its tops are refined.
-        on_step: called after every step.
+        steps: counts the steps, and tells how many are left.
 
     Yields:
         The log row of every epoch, with `worn_error` and `shop_error`: the median
@@ -77,7 +78,7 @@ def train_chart(
         TryOnError: as `train_segmenter`.
     """
     yield from report_user_errors(
-        _train(run, backdrops, features, photos, on_photo, on_step)
+        _train(run, backdrops, features, photos, on_photo, steps or Steps())
     )
 
 
@@ -87,7 +88,7 @@ def _train(
     features: ModelCard | None,
     photos: Sequence[Path],
     on_photo: Callable[[str], None],
-    on_step: Callable[[], None],
+    steps: Steps,
 ) -> Iterator[dict[str, float]]:
     config, seed = run.config, run.recipe.seed
     assert isinstance(config, ChartConfig)
@@ -118,7 +119,7 @@ def _train(
         return evaluate_held_out(network.model, held_out, run.out_dir, epoch)
 
     data = TrainingPhotos([AnnotatedPhoto(s, "rendered") for s in stems], [], [])
-    yield from train(run, network, data, make_batches, evaluate, on_step)
+    yield from train(run, network, data, make_batches, evaluate, steps)
 
 
 def split_renders(

@@ -12,6 +12,7 @@ from cyclegan.config import Config, to_dict
 from cyclegan.train import Trainable, resume, train
 from cyclegan.weights import load_weights, save_float16
 from tryon.files import write_image
+from tryon.training.steps import Steps
 from tryon.zoo import write_card
 
 
@@ -29,6 +30,7 @@ def train_with_sheets(
     epochs: int,
     steps_per_epoch: int,
     out_dir: Path,
+    steps: Steps,
     measure: Callable[[], Mapping[str, float]] = dict,
     board: keras.callbacks.TensorBoard | None = None,
 ) -> Iterator[dict[str, float]]:
@@ -40,6 +42,7 @@ def train_with_sheets(
         epochs: in total, those before a resume included.
         steps_per_epoch: steps between checkpoints.
         out_dir: gets checkpoint, log.csv and `sheet-<epoch>.png`.
+        steps: counts the steps, and tells how many are left.
         measure: called after every epoch; its metrics are added to the log.
         board: gets the log too; None for none.
 
@@ -52,7 +55,8 @@ def train_with_sheets(
         if board is not None:
             board.on_epoch_end(epoch, log)
 
-    return train(trainer, batches, epochs, steps_per_epoch, out_dir, on_epoch, measure)
+    length, listeners = (epochs, steps_per_epoch), (steps.begin, steps)
+    return train(trainer, batches, *length, out_dir, on_epoch, measure, *listeners)
 
 
 def save_with_card(

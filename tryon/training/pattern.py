@@ -31,6 +31,7 @@ from tryon.stages import DetectedGarment, Garment, prepare, work_image
 from tryon.training.generator_run import card_facts, save_with_card, train_with_sheets
 from tryon.training.pattern_score import PatternJudge, split_users
 from tryon.training.run import open_board
+from tryon.training.steps import Steps
 from tryon.training.texture import unwrap
 from tryon.transfer import UniversalTransfer, garment_uv
 from tryon.zoo import ModelCard, user_home
@@ -165,6 +166,7 @@ def train_pattern(
     transfer: UniversalTransfer,
     config: CycleGANConfig,
     warn: Callable[[str], None],
+    steps: Steps | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train a pattern; continues from an earlier run in `out_dir`.
 
@@ -174,6 +176,7 @@ def train_pattern(
         transfer: makes the paired targets.
         config: the recipe.
         warn: gets a line for each picture that is left out.
+        steps: counts the steps, and tells how many are left.
 
     Yields:
         The log of each epoch, with the metrics of `PatternJudge`. After the last,
@@ -203,8 +206,9 @@ def train_pattern(
             save_pattern(model, run, len(users))
         return metrics
 
-    length = run.epochs, run.steps_per_epoch
-    for log in train_with_sheets(model, batches, *length, run.out_dir, measure, board):
+    length, steps = (run.epochs, run.steps_per_epoch), steps or Steps()
+    rows = train_with_sheets(model, batches, *length, run.out_dir, steps, measure, board)
+    for log in rows:
         yield log
         if on_plateau(read_scores(run.out_dir), run.patience):
             break

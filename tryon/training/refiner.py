@@ -34,6 +34,7 @@ from tryon.training.samples.regions import (
     collect_regions,
     region_shares,
 )
+from tryon.training.steps import Steps
 from tryon.training.worst_cases import Case, write_worst_cases
 
 DETECTIONS = "finds.npz"
@@ -57,7 +58,7 @@ def train_refiner(
     poses: Callable[[], PoseReader],
     tops: Sequence[Path] = (),
     on_photo: Callable[[str], None] = lambda name: None,
-    on_step: Callable[[], None] = lambda: None,
+    steps: Steps | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train on annotated photos.
 
@@ -67,7 +68,7 @@ def train_refiner(
         poses: opens the networks that read people's poses.
         tops: photos that show a short-sleeve top, without masks.
         on_photo: called with each photo's name when its garments are detected.
-        on_step: called after every step.
+        steps: counts the steps, and tells how many are left.
 
     Yields:
         The log row of every epoch; if there are enough photos to hold some out, with
@@ -76,7 +77,9 @@ def train_refiner(
     Raises:
         TryOnError: as `train_segmenter`.
     """
-    yield from report_user_errors(_train(run, predictor, poses, tops, on_photo, on_step))
+    yield from report_user_errors(
+        _train(run, predictor, poses, tops, on_photo, steps or Steps())
+    )
 
 
 def _train(
@@ -85,7 +88,7 @@ def _train(
     poses: Callable[[], PoseReader],
     tops: Sequence[Path],
     on_photo: Callable[[str], None],
-    on_step: Callable[[], None],
+    steps: Steps,
     samples: RefinerSampleConfig = DEFAULT,
 ) -> Iterator[dict[str, float]]:
     config, seed = run.config, run.recipe.seed
@@ -120,7 +123,7 @@ def _train(
         return evaluate_held_out(network.model, data.held_out, run.out_dir, epoch)
 
     data = replace(data, photos=[*data.photos, *unlabeled])
-    yield from train(run, network, data, make_batches, evaluate, on_step)
+    yield from train(run, network, data, make_batches, evaluate, steps)
 
 
 def make_network(run: TrainingRun) -> NetworkInTraining:

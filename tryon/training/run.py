@@ -18,11 +18,12 @@ from mrcnn.backbone import load_pretrained
 from mrcnn.checkpoint import RunError
 from mrcnn.config import NetworkConfig, TrainConfig
 from mrcnn.predictor import build_network as build_trained
-from mrcnn.train import averaged_weights, plan_epochs, run_stages
+from mrcnn.train import averaged_weights, run_stages
 from tryon.errors import TryOnError
 from tryon.files import write_text
 from tryon.networks import network_config
 from tryon.training.samples.photos import DataChoice, TrainingPhotos
+from tryon.training.steps import Steps
 from tryon.zoo import load_card, write_card
 
 STEPS_PER_EPOCH = 100  # maximum; a checkpoint and a row of the log are written per epoch
@@ -54,11 +55,6 @@ class TrainingRun:
     start: Path | None = None
     resume: bool = False
     workers: int = 1
-
-    @property
-    def steps(self) -> int:
-        """Number of steps of the whole run."""
-        return sum(epoch.steps for epoch in plan_epochs(self.recipe, STEPS_PER_EPOCH))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +137,7 @@ def train(
     data: TrainingPhotos,
     make_batches: Callable[[int, int], keras.utils.PyDataset],
     evaluate: Callable[[int], dict[str, float]],
-    on_step: Callable[[], None],
+    steps: Steps,
 ) -> Iterator[dict[str, float]]:
     """Train all stages, then write weights and card.
 
@@ -151,7 +147,7 @@ def train(
         data: the photos of `run.data`.
         make_batches: returns the batches of an epoch from its number and steps.
         evaluate: measures the network on held-out photos after an epoch.
-        on_step: called after every step.
+        steps: counts the steps, and tells how many are left.
 
     Yields:
         The log row of every epoch.
@@ -165,7 +161,8 @@ def train(
         run.resume,
         settings={"data": _describe_data(run.data, data)},
         evaluate=evaluate,
-        callbacks=(_StepCallback(on_step),),
+        callbacks=(_StepCallback(steps),),
+        on_begin=steps.begin,
     )
     board = open_board(network.model, run.out_dir)
     for row in rows:

@@ -1,6 +1,6 @@
 """Train the Mask R-CNN on annotated photos."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data_tools.annotations import AnnotatedPhoto
@@ -15,17 +15,18 @@ from tryon.training.run import (
     train,
 )
 from tryon.training.samples.photos import ExampleLoader, example_augmenter, gather_photos
+from tryon.training.steps import Steps
 from tryon.training.worst_cases import judge_case, write_worst_cases
 
 
 def train_segmenter(
-    run: TrainingRun, on_step: Callable[[], None] = lambda: None
+    run: TrainingRun, steps: Steps | None = None
 ) -> Iterator[dict[str, float]]:
     """Train on annotated photos.
 
     Args:
         run: what to do; its config is a `MaskRCNNConfig`.
-        on_step: called after every step.
+        steps: counts the steps, and tells how many are left.
 
     Yields:
         The log row of every epoch; if there are enough photos to hold some out, with
@@ -35,10 +36,10 @@ def train_segmenter(
         TryOnError: when there are no photos, a file is invalid, or the run in `out_dir`
             cannot be resumed.
     """
-    yield from report_user_errors(_train(run, on_step))
+    yield from report_user_errors(_train(run, steps or Steps()))
 
 
-def _train(run: TrainingRun, on_step: Callable[[], None]) -> Iterator[dict[str, float]]:
+def _train(run: TrainingRun, steps: Steps) -> Iterator[dict[str, float]]:
     config = run.config
     assert isinstance(config, MaskRCNNConfig)
     data = gather_photos(run.data, run.recipe.seed)
@@ -63,7 +64,7 @@ def _train(run: TrainingRun, on_step: Callable[[], None]) -> Iterator[dict[str, 
     def evaluate(epoch: int) -> dict[str, float]:
         return evaluate_held_out(network.model, data.held_out, run.out_dir, epoch)
 
-    yield from train(run, network, data, make_batches, evaluate, on_step)
+    yield from train(run, network, data, make_batches, evaluate, steps)
 
 
 def evaluate_held_out(

@@ -30,6 +30,7 @@ from tryon.training.samples.semantic import (
     balance_classes,
     scene_augmenter,
 )
+from tryon.training.steps import Steps
 from tryon.training.worst_cases import Case, write_worst_cases
 
 BODIES = "bodies.npz"
@@ -40,7 +41,7 @@ def train_semantic(
     run: TrainingRun,
     poses: Callable[[], PoseReader],
     on_photo: Callable[[str], None] = lambda name: None,
-    on_step: Callable[[], None] = lambda: None,
+    steps: Steps | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train on annotated photos.
 
@@ -48,7 +49,7 @@ def train_semantic(
         run: what to do; its config is a `SemanticConfig`.
         poses: opens the networks that read people's poses.
         on_photo: called with each photo's name when its people are read.
-        on_step: called after every step.
+        steps: counts the steps, and tells how many are left.
 
     Yields:
         The log row of every epoch; if there are enough photos to hold some out, with
@@ -57,14 +58,14 @@ def train_semantic(
     Raises:
         TryOnError: as `train_segmenter`.
     """
-    yield from report_user_errors(_train(run, poses, on_photo, on_step))
+    yield from report_user_errors(_train(run, poses, on_photo, steps or Steps()))
 
 
 def _train(
     run: TrainingRun,
     poses: Callable[[], PoseReader],
     on_photo: Callable[[str], None],
-    on_step: Callable[[], None],
+    steps: Steps,
 ) -> Iterator[dict[str, float]]:
     config, seed = run.config, run.recipe.seed
     assert isinstance(config, SemanticConfig)
@@ -97,7 +98,7 @@ def _train(
         cases = [case for scene in scenes for case in judge_scene(network.model, scene)]
         return write_worst_cases(cases, run.out_dir, epoch)
 
-    yield from train(run, network, data, make_batches, evaluate, on_step)
+    yield from train(run, network, data, make_batches, evaluate, steps)
 
 
 def make_network(run: TrainingRun) -> NetworkInTraining:

@@ -23,6 +23,7 @@ from tryon.training.generator_run import (
 )
 from tryon.training.samples.relit_pairs import find_renders
 from tryon.training.samples.shading import light_garments, shading_sample
+from tryon.training.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def train_shading(
     views: int = 3,
     photos: Sequence[Path] = (),
     start: Path | None = None,
+    steps: Steps | None = None,
     samples: ShadingSampleConfig = DEFAULT,
 ) -> Iterator[dict[str, float]]:
     """Train, one epoch per yield; at the end `out_dir` has the weights and their card.
@@ -59,6 +61,7 @@ def train_shading(
         views: of each garment, with random frames.
         photos: folders of annotated photos, whose plain tops are used.
         start: weights to start from; None starts from a seed.
+        steps: counts the steps, and tells how many are left.
         samples: mixture of the samples.
     """
     stems = find_renders(folders, "train")
@@ -78,7 +81,8 @@ def train_shading(
         return shading_sample(kind[rng.integers(len(kind))], design, scene, rng)
 
     batches = sampled_batches(sample, batch_size, seed, trainer.step)
-    yield from train_with_sheets(trainer, batches, epochs, steps_per_epoch, out_dir)
+    length, steps = (epochs, steps_per_epoch), steps or Steps()
+    yield from train_with_sheets(trainer, batches, *length, out_dir, steps)
     tees, tops = len(rendered) // views, len(real) // views
     data = [
         f"{tees} rendered tees, worn and in shop pictures, painted anew (this project's "

@@ -26,6 +26,7 @@ from tryon.training.generator_run import (
 from tryon.training.samples.real_tops import draw_cutout, find_cutouts
 from tryon.training.samples.relit_pairs import find_renders, make_pairs
 from tryon.training.samples.universal import paint_sample
+from tryon.training.steps import Steps
 
 
 def train_universal(
@@ -38,6 +39,7 @@ def train_universal(
     views: int = 3,
     photos: Sequence[Path] = (),
     start: Path | None = None,
+    steps: Steps | None = None,
 ) -> Iterator[dict[str, float]]:
     """Train, one epoch per yield; at the end `out_dir` has the weights and their card.
 
@@ -52,6 +54,7 @@ def train_universal(
         photos: folders of annotated photos; people in plain light tops are painted, and
             all tops are real to the adversarial loss, if the config has one.
         start: weights to start from; None starts from a seed.
+        steps: counts the steps, and tells how many are left.
 
     Raises:
         TryOnError: there is an adversarial loss, but no photo shows a top.
@@ -77,7 +80,8 @@ def train_universal(
         return painted | (draw_cutout(real, rng) if real else {})
 
     batches = sampled_batches(sample, batch_size, config.seed, trainer.step)
-    yield from train_with_sheets(trainer, batches, epochs, steps_per_epoch, out_dir)
+    length, steps = (epochs, steps_per_epoch), steps or Steps()
+    yield from train_with_sheets(trainer, batches, *length, out_dir, steps)
     data = [f"{len(stems)} rendered people in tees, painted anew (this project's own)"]
     facts = card_facts("universal", config, data, trainer.step)
     facts["batch_size"] = batch_size

@@ -61,6 +61,19 @@ def test_training_goes_on_from_the_checkpoint(tmp_path):
     assert list(train(Counter(), _batches(), 4, 3, tmp_path)) == []
 
 
+def test_steps_are_counted_from_where_a_run_goes_on(tmp_path):
+    told = []
+
+    def run(epochs):
+        listen = {"on_begin": lambda *begin: told.append(begin)}
+        listen["on_step"] = lambda: told.append("step")
+        list(train(Counter(), _batches(), epochs, 2, tmp_path, **listen))
+
+    run(1)
+    run(2)
+    assert told == [(0, 2), "step", "step", (2, 4), "step", "step"]
+
+
 def test_stopped_epoch_is_done_again(tmp_path):
     next(train(Counter(), _batches(), 3, 3, tmp_path))
     logs = list(train(Counter(), _batches(), 3, 3, tmp_path))

@@ -62,6 +62,15 @@ def start(config, train_config, shirts):
     return run
 
 
+def test_a_run_tells_where_it_begins(start, tmp_path):
+    told = []
+    _, rows = start(tmp_path, on_begin=lambda *begin: told.append(begin))
+    next(rows)
+    _, rows = start(tmp_path, resume=True, on_begin=lambda *begin: told.append(begin))
+    next(rows)
+    assert told == [(0, 4), (1, 4)]
+
+
 def test_a_run_writes_its_log_and_weights(start, tmp_path, config, train_config):
     model, rows = start(tmp_path)
     rows = list(rows)

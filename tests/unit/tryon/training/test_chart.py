@@ -28,6 +28,7 @@ from tryon.training.samples.chart import (
     repaint,
 )
 from tryon.training.samples.photos import DataChoice, DataPart
+from tryon.training.steps import Steps
 from tryon.zoo import load_card
 
 TINY = ChartConfig(image_size=64, widths=(4, 8, 8, 8))
@@ -184,10 +185,10 @@ def test_the_augmenter_is_seeded():
 def test_a_run_from_renders_to_card(renders, tmp_path):
     recipe = TrainConfig(stages=(Stage("heads", 2, 1e-3),), batch_size=2, ema=0.9)
     run = TrainingRun(DataChoice([DataPart(renders)]), tmp_path / "out", TINY, recipe)
-    steps = []
-    (row,) = train_chart(run, on_step=lambda: steps.append(1))
+    steps = Steps()
+    (row,) = train_chart(run, steps=steps)
     assert np.isfinite(row["loss"])
-    assert len(steps) == 2
+    assert steps.done == steps.total == 2
     card = load_card(run.out_dir / "chart.json")
     assert card.values["kind"] == "chart"
     assert ChartConfig.from_dict(card.values["config"]) == TINY

@@ -33,6 +33,7 @@ from tryon.training.samples.regions import (
     collect_regions,
     region_shares,
 )
+from tryon.training.steps import Steps
 from tryon.zoo import load_card
 
 TINY = RefinerConfig(image_size=64, widths=(4, 4, 8, 8, 8), class_width=8)
@@ -355,18 +356,16 @@ def test_a_run_from_photos_to_card(tmp_path):
         Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{number}.png")
     recipe = TrainConfig(stages=(Stage("heads", 2, 1e-3),), batch_size=2, ema=0.9)
     run = TrainingRun(DataChoice([DataPart(folder)]), tmp_path / "out", TINY, recipe)
-    opened, steps = [], []
+    opened, steps = [], Steps()
 
     def predictor():
         opened.append(1)
         return DetectsRedAndBlue()
 
     tops = [Path(folder / "0.jpg")]
-    (row,) = train_refiner(
-        run, predictor, lambda: see_nobody, tops, on_step=lambda: steps.append(1)
-    )
+    (row,) = train_refiner(run, predictor, lambda: see_nobody, tops, steps=steps)
     assert np.isfinite(row["loss"])
-    assert len(steps) == run.steps == 2
+    assert steps.done == steps.total == 2
     card = load_card(run.out_dir / "refiner.json")
     assert card.values["kind"] == "refiner"
     assert card.values["data"] == ["3 photos (shop)", "1 photos (tops)"]

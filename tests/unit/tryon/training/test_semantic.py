@@ -27,6 +27,7 @@ from tryon.training.samples.semantic import (
     stand_in_body,
 )
 from tryon.training.semantic import BODIES, read_bodies, train_semantic
+from tryon.training.steps import Steps
 from tryon.zoo import load_card
 
 NAMES = tuple(CLOTHES)
@@ -201,9 +202,9 @@ def test_training_writes_weights_a_card_and_a_sheet(tmp_path):
         TINY,
         TrainConfig(stages=(Stage("heads", 2, 1e-3),), batch_size=2),
     )
-    steps = []
-    (row,) = train_semantic(run, see_nobody, on_step=lambda: steps.append(1))
-    assert len(steps) == 2
+    steps = Steps()
+    (row,) = train_semantic(run, see_nobody, steps=steps)
+    assert steps.done == steps.total == 2
     assert 0 <= row["held_out_iou"] <= 1
     assert (tmp_path / "out" / "worst" / "epoch-001.jpg").exists()
     card = load_card(tmp_path / "out" / "semantic.json")

@@ -35,19 +35,26 @@ from tryon.training.samples.photos import (
     sampling_shares,
 )
 from tryon.training.segmenter import train_segmenter
+from tryon.training.steps import Steps
 from tryon.training.worst_cases import Case, draw_cases
 from tryon.zoo import load_card
 
 
 def test_train_universal_resumes_and_ships_a_card(renders, tmp_path):
     config = UniversalConfig(image_size=32, filters=16, blocks=1)
-    out = tmp_path / "out"
+    out, told = tmp_path / "out", []
     for epochs in (1, 2):
         rows = list(
-            train_universal.train_universal([renders], out, config, epochs, 2, 2, views=1)
+            train_universal.train_universal(
+                [renders], out, config, epochs, 2, 2, views=1, steps=Steps(told.append)
+            )
         )
         assert len(rows) == 1
         assert rows[0]["step"] == 2 * epochs
+    assert told == [
+        "training 2 steps", "step 2 of 2, about 0:00 left",
+        "resumed after step 2 of 4", "step 4 of 4, about 0:00 left",
+    ]  # fmt: skip
     card = load_card(out / "universal.json")
     assert card.values["kind"] == "universal"
     assert (out / "sheet-002.png").exists()
@@ -55,11 +62,15 @@ def test_train_universal_resumes_and_ships_a_card(renders, tmp_path):
 
 def test_train_shading_resumes_and_ships_a_card(renders, tmp_path):
     config = ShadingConfig(image_size=32, blocks=1)
-    out = tmp_path / "out"
+    out, told = tmp_path / "out", []
     for epochs in (1, 2):
-        rows = list(train_shading.train_shading([renders], out, config, epochs, 2, 2))
+        steps = Steps(told.append)
+        rows = list(
+            train_shading.train_shading([renders], out, config, epochs, 2, 2, steps=steps)
+        )
         assert len(rows) == 1
         assert rows[0]["step"] == 2 * epochs
+    assert told[2] == "resumed after step 2 of 4"
     card = load_card(out / "shading.json")
     assert card.values["kind"] == "shading"
     assert card.values["data"][0].startswith("2 rendered tees")
@@ -98,11 +109,16 @@ def test_a_segmenter_run_from_photos_to_card(renders, tmp_path, monkeypatch):
     recipe = TrainConfig(
         stages=(Stage("heads", 2, 1e-2),), batch_size=2, roi_samples=8, ema=0.9
     )
-    run, steps = segmenter_run(renders, tmp_path / "out", recipe=recipe), []
-    (row,) = train_segmenter(run, lambda: steps.append(1))
+    told = []
+    run, steps = (
+        segmenter_run(renders, tmp_path / "out", recipe=recipe),
+        Steps(told.append),
+    )
+    (row,) = train_segmenter(run, steps)
     assert np.isfinite(row["loss"])
     assert 0 <= row["held_out_iou"] <= 1
-    assert len(steps) == run.steps == 2
+    assert steps.done == steps.total == 2
+    assert told == ["training 2 steps", "step 2 of 2, about 0:00 left"]
     with Image.open(run.out_dir / "worst" / "epoch-001.jpg") as sheet:
         assert sheet.height > 200
     has_board = importlib.util.find_spec("tensorboard") is not None
@@ -117,7 +133,8 @@ def test_a_segmenter_run_from_photos_to_card(renders, tmp_path, monkeypatch):
     shipped.load_weights(run.out_dir / "segmenter.weights.h5")
     last.load_weights(run.out_dir / "model.weights.h5")
     assert largest_difference(shipped, last) > 1e-3, "the average is not the last step"
-    assert not list(train_segmenter(dataclasses.replace(run, resume=True)))
+    assert not list(train_segmenter(dataclasses.replace(run, resume=True), steps))
+    assert told[2:] == ["all 2 steps were done before"]
     again.load_weights(run.out_dir / "segmenter.weights.h5")
     assert largest_difference(shipped, again) == 0
 
