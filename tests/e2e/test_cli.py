@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from tryon import zoo
-from tryon.cli import main
+from tryon.cli import main, train_options
 from tryon.images import read_photo
 from tryon.pipeline import TryOnPipeline
 
@@ -591,6 +591,40 @@ def test_a_real_process_prints_one_line_each_way(tmp_path, me_path):
     assert len(lines(done.stdout)) == 3
     assert len(lines(done.stderr)) == 1, done.stderr
     assert "bad.jpg" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("segmenter", "empty", "-o", "run"),
+        ("refiner", "empty=0.5", "-o", "run"),
+        ("chart", "empty", "-o", "run"),
+        ("semantic", "empty", "-o", "run"),
+        ("universal", "empty", "-o", "run"),
+        ("shading", "empty", "-o", "run"),
+        ("pattern", "mine", "--shop", "empty"),
+    ],
+)
+def test_empty_folders_are_refused_before_keras_loads(cli, monkeypatch, args):
+    monkeypatch.setattr(train_options, "load_keras", pytest.fail)
+    Path("empty/photos").mkdir(parents=True)
+    Path("empty/notes.txt").touch()
+    done = cli("train", *args)
+    assert done.exit_code == 1, done.output
+    assert "empty: holds n" in done.stderr
+    assert len(lines(done.stderr)) == 1
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("command", ["universal", "shading"])
+def test_folders_without_renders_are_refused_in_one_line(cli, me_path, command):
+    pytest.importorskip("cv2", reason="training needs the extra 'train'")
+    Path("photos").mkdir()
+    shutil.copy(me_path, "photos")
+    done = cli("train", command, "photos", "-o", "run")
+    assert done.exit_code == 1, done.output
+    assert lines(done.stderr)[-1].endswith("(pNNN_A.shade.png) in photos")
+    assert "Traceback" not in done.stderr
 
 
 def test_help_imports_nothing_heavy():

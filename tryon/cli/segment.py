@@ -10,6 +10,7 @@ from tryon.cli.shared import (
     FOLDER,
     MODELS,
     PIPE,
+    expand_pictures,
     progress,
     quiet_start,
     read_input,
@@ -69,7 +70,7 @@ def segment(
     """
     from tryon.errors import TryOnError
 
-    paths = _expand(photos)
+    paths = expand_pictures(photos, _tell_skipped)
     _check_stems(paths)
     if out == PIPE and (len(paths) > 1 or preview):
         raise click.UsageError("-o - takes one PHOTO, and no --preview")
@@ -97,35 +98,10 @@ def segment(
         raise TryOnError(failures[-1])
 
 
-def _expand(photos: tuple[Path, ...]) -> list[Path]:
-    """Replace folders by the pictures in them; other files there are told.
-
-    Raises:
-        TryOnError: a folder cannot be read, or holds no picture.
-    """
-    from data_tools.pictures import ENDINGS, list_pictures
-    from tryon.errors import TryOnError
+def _tell_skipped(path: Path) -> None:
     from tryon.files import printable
 
-    paths: list[Path] = []
-    for path in photos:
-        if not path.is_dir():
-            paths.append(path)
-            continue
-        try:
-            pictures, others = list_pictures(path)
-        except OSError as error:
-            raise TryOnError(
-                f"{printable(path)}: cannot be read ({error.strerror})"
-            ) from error
-        if not pictures:
-            raise TryOnError(
-                f"{printable(path)}: holds no picture ({', '.join(ENDINGS)})"
-            )
-        for other in others:
-            click.echo(f"Skipped: {printable(other)} is no picture", err=True)
-        paths += pictures
-    return paths
+    click.echo(f"Skipped: {printable(path)} is no picture", err=True)
 
 
 def _check_stems(paths: list[Path]) -> None:

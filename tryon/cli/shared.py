@@ -6,7 +6,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -67,6 +67,40 @@ def read_input(path: Path) -> "Photo":
         file = io.BytesIO(stdin.read(MAX_STDIN))
     file.name = STDIN_NAME  # type: ignore[attr-defined]
     return read_photo(file)
+
+
+def expand_pictures(
+    paths: Iterable[Path], skip: Callable[[Path], None] = lambda path: None
+) -> list[Path]:
+    """Replace folders by the pictures in them, sorted.
+
+    Args:
+        paths: files, which are taken as they are, and folders.
+        skip: called with each other thing in a folder.
+
+    Raises:
+        TryOnError: a folder cannot be read, or holds no picture.
+    """
+    from data_tools.pictures import ENDINGS, Listing, list_pictures
+    from tryon.errors import TryOnError
+    from tryon.files import printable
+
+    found: list[Path] = []
+    for path in paths:
+        try:
+            listing = list_pictures(path) if path.is_dir() else Listing([path], [])
+        except OSError as error:
+            raise TryOnError(
+                f"{printable(path)}: cannot be read ({error.strerror})"
+            ) from error
+        if not listing.pictures:
+            raise TryOnError(
+                f"{printable(path)}: holds no picture ({', '.join(ENDINGS)})"
+            )
+        found += listing.pictures
+        for other in listing.others:
+            skip(other)
+    return found
 
 
 def read_models(models: tuple[str, ...]) -> "dict[str, ModelCard]":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tryon.cli.shared import FOLDER, user_errors
+from tryon.cli.shared import FOLDER, expand_pictures, user_errors
 from tryon.cli.train_networks import chart, refiner, segmenter, semantic
 from tryon.cli.train_options import (
     DATA,
@@ -120,25 +120,28 @@ def pattern(
     examples/stripe
     """
     from tryon.pattern_files import NAME, install_pattern
+    from tryon.zoo import pattern_card, shipped_card
 
     if not NAME.fullmatch(name):
         raise click.UsageError("NAME: use letters, digits, - and _, 64 at most")
-    load_training(context)
+    pictures = expand_pictures(shop)
+    people = expand_pictures([users]) if users else None
+    card = None if start == "none" else pattern_card(start)
+    load_training(context, ())
     from cyclegan.config import CycleGANConfig
     from tryon.segment import Segmenter
     from tryon.training import pattern as training
     from tryon.transfer import UniversalTransfer
-    from tryon.zoo import pattern_card, shipped_card
 
     run = training.PatternRun(
         name,
-        training.expand(shop),
-        training.expand([users or training.SHIPPED_USERS]),
+        pictures,
+        people or expand_pictures([training.SHIPPED_USERS]),
         out or training.pattern_folder(name),
         epochs,
         steps,
         patience,
-        None if start == "none" else pattern_card(start),
+        card,
     )
     config = CycleGANConfig(
         texture=training.TEXTURE,
@@ -188,8 +191,9 @@ def universal(
     """Train the universal generator on folders of rendered people."""
     if adversarial and not photos:
         raise click.UsageError("--adversarial: give --photos, the real examples")
-    load_training(context)
+    load_training(context, [*data, *photos])
     from cyclegan.config import UniversalConfig
+    from tryon.training.run import report_user_errors
     from tryon.training.universal import train_universal
 
     config = UniversalConfig(
@@ -198,7 +202,7 @@ def universal(
         precision=precision,
         lambda_adversarial=adversarial,
     )
-    for row in train_universal(
+    rows = train_universal(
         list(data),
         out,
         config,
@@ -208,7 +212,8 @@ def universal(
         photos=photos,
         start=start,
         steps=count_steps(context),
-    ):
+    )
+    for row in report_user_errors(rows):
         print_row(row)
     click.echo(out / "universal.json")
 
@@ -233,12 +238,13 @@ def shading(
     seed: int,
 ) -> None:
     """Train the network that predicts a garment's shading, on folders of renders."""
-    load_training(context)
+    load_training(context, [*data, *photos])
     from cyclegan.config import ShadingConfig
+    from tryon.training.run import report_user_errors
     from tryon.training.shading import train_shading
 
     config = ShadingConfig(seed=seed, decay_steps=epochs * steps, precision=precision)
-    for row in train_shading(
+    rows = train_shading(
         data,
         out,
         config,
@@ -248,7 +254,8 @@ def shading(
         photos=photos,
         start=start,
         steps=count_steps(context),
-    ):
+    )
+    for row in report_user_errors(rows):
         print_row(row)
     click.echo(out / "shading.json")
 

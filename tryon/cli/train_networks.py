@@ -263,7 +263,7 @@ def _read_run(
     if outlines and kind != "RefinerConfig":
         raise click.UsageError("--stage outlines: only the refiner has such a stage")
     wanted = read_filters(options.get("filters", ()))
-    load_training(context)
+    load_training(context, [path for path, _ in options["data"]])
     from tryon.training.run import TrainingRun
     from tryon.training.samples.photos import DataChoice, DataPart
 

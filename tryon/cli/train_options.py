@@ -1,7 +1,7 @@
 """Options and checks that the training commands share."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,19 +44,34 @@ def combine(options: Options) -> Callable[..., Any]:
     return decorate
 
 
-def load_training(context: click.Context) -> None:
-    """Load Keras and imgaug.
+def load_training(context: click.Context, folders: Iterable[Path]) -> None:
+    """Load Keras and imgaug, once the data are known to hold something.
+
+    Args:
+        context: of the command.
+        folders: of the data; files are taken as they are.
 
     Raises:
-        TryOnError: when one of them is not installed.
+        TryOnError: when a folder holds no data, or a package is not installed.
     """
     from tryon.errors import TryOnError
 
+    for folder in folders:
+        if folder.is_dir() and not any(map(_is_data, folder.rglob("*"))):
+            raise TryOnError(
+                f"{folder}: holds neither pictures nor annotations; name a folder of them"
+            )
     load_keras(context)
     try:
         import data_tools.augment.views  # noqa: F401
     except ImportError as error:
         raise TryOnError(str(error)) from error
+
+
+def _is_data(path: Path) -> bool:
+    from data_tools.pictures import is_picture
+
+    return is_picture(path) or path.suffix.lower() in (".json", ".zip")
 
 
 def read_stage(text: str) -> "Stage":

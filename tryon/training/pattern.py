@@ -21,7 +21,6 @@ from cyclegan.model import CycleGAN
 from cyclegan.train import resume
 from cyclegan.weights import load_weights
 from data_tools.augment.views import cutout_augmenter
-from data_tools.pictures import list_pictures
 from tryon.correspond import UV_SIZE, chart_warp
 from tryon.errors import Refusal, TryOnError
 from tryon.frames import Frame, crop
@@ -70,20 +69,6 @@ class PatternRun:
     def weights(self) -> Path:
         """The file of the best weights."""
         return self.out_dir / f"{self.name}.weights.h5"
-
-
-def expand(paths: Sequence[Path]) -> list[Path]:
-    """Replace folders by the pictures in them, sorted.
-
-    Raises:
-        TryOnError: when there are no pictures.
-    """
-    pictures: list[Path] = []
-    for path in paths:
-        pictures += list_pictures(path).pictures if path.is_dir() else [path]
-    if not pictures:
-        raise TryOnError(f"{', '.join(map(str, paths))}: no pictures there")
-    return pictures
 
 
 def pattern_folder(name: str) -> Path:

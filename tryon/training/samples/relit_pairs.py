@@ -138,13 +138,22 @@ class ShopTee:
 
 
 def find_renders(folders: Sequence[Path], split: str) -> list[Path]:
-    """Return the paths of a split's worn renders, without endings, sorted."""
+    """Return the paths of a split's worn renders, without endings, sorted.
+
+    Raises:
+        FileNotFoundError: when there are none.
+    """
     stems = []
     for folder in folders:
         for light in sorted(folder.glob("p*.shade.png")):
             number = int(light.name[1:].split("_")[0])
             if (number in RENDERED_VAL) == (split == "val"):
                 stems.append(light.with_name(light.name.removesuffix(".shade.png")))
+    if not stems:
+        raise FileNotFoundError(
+            "expected rendered people with their light (pNNN_A.shade.png) in "
+            + ", ".join(map(str, folders))
+        )
     return stems
 
 

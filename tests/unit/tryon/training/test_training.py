@@ -20,7 +20,6 @@ from mrcnn.model import MaskRCNN
 from tryon.cli import main
 from tryon.errors import TryOnError
 from tryon.networks import load_network
-from tryon.training import pattern as train_pattern
 from tryon.training import shading as train_shading
 from tryon.training import universal as train_universal
 from tryon.training.run import TrainingRun
@@ -199,13 +198,3 @@ def test_a_case_without_ground_truth():
     assert sheet.shape == (206, 3 * 206, 3)
     assert sheet[100, 300].tolist() == [0, 0, 0]  # truth: empty
     assert sheet[100, 500, 1] > 90  # prediction: everything
-
-
-def test_expand_takes_pictures_alone(renders):
-    (renders / "notes.txt").write_text("x")
-    found = train_pattern.expand([renders])
-    assert found
-    assert all(path.suffix in (".jpg", ".png") for path in found)
-    with pytest.raises(TryOnError, match="no pictures there"):
-        (renders.parent / "empty").mkdir()
-        train_pattern.expand([renders.parent / "empty"])
