@@ -138,7 +138,12 @@ class OpenVinoPredictor:
 
 
 def load_predictor(
-    config: Config, build: Build, key: str, cache_dir: Path, runtime: Runtime = "auto"
+    config: Config,
+    build: Build,
+    key: str,
+    cache_dir: Path,
+    runtime: Runtime = "auto",
+    on_convert: Callable[[], None] = lambda: None,
 ) -> Predictor:
     """Load a network into the fastest available runtime, or into a given one.
 
@@ -149,6 +154,7 @@ def load_predictor(
         cache_dir: of converted networks.
         runtime: "auto" is OpenVINO, or Keras when OpenVINO is unavailable: it is not
             installed, the cache cannot be written, or the backend cannot convert.
+        on_convert: called before the network is converted, which takes a while.
 
     Raises:
         ImportError, OSError, RuntimeError: OpenVINO is unavailable, with "openvino".
@@ -156,8 +162,14 @@ def load_predictor(
     """
     if runtime == "keras":
         return KerasPredictor(config, build)
+
+    def build_to_convert() -> "keras.Model":
+        check_backend()
+        on_convert()
+        return build()
+
     try:
-        return OpenVinoPredictor(config, build, key, cache_dir)
+        return OpenVinoPredictor(config, build_to_convert, key, cache_dir)
     except (ImportError, OSError, RuntimeError) as error:
         if runtime == "openvino":
             raise
@@ -305,11 +317,7 @@ def convert(
     import keras
     import openvino
 
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
-            "a network is converted for OpenVINO under the backend tensorflow, not "
-            f"{keras.backend.backend()}"
-        )
+    check_backend()
     signature = [keras.InputSpec(shape=(1, *input_shape), dtype="float32")]
     saved = folder / "saved"
     model.export(saved, format="tf_saved_model", verbose=False, input_signature=signature)
@@ -320,6 +328,21 @@ def convert(
     shutil.rmtree(saved)
     sums = {name: fingerprint(folder / name) for name in _FILES}
     (folder / _SUMS).write_text(json.dumps(sums))
+
+
+def check_backend() -> None:
+    """Check that Keras' backend can convert.
+
+    Raises:
+        RuntimeError: it cannot.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            "a network is converted for OpenVINO under the backend tensorflow, not "
+            f"{keras.backend.backend()}"
+        )
 
 
 def flatten_gathers(network: "openvino.Model") -> None:

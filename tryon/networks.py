@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from tryon.zoo import ModelCard, user_cache
 if TYPE_CHECKING:
     import keras
 
+_log = logging.getLogger(__name__)
 _DETECTION_CONFIGS: dict[str, type[NetworkConfig]] = {
     "segmenter": MaskRCNNConfig,
     "refiner": RefinerConfig,
@@ -59,7 +61,9 @@ def load_network(card: ModelCard, kind: str) -> Predictor:
     )
     build = _builder(kind, config, card.path)
     try:
-        return load_predictor(config, build, key, user_cache(), runtime)
+        return load_predictor(
+            config, build, key, user_cache(), runtime, lambda: _tell_conversion(card)
+        )
     except (ImportError, OSError, RuntimeError) as error:
         if runtime != "openvino":
             raise
@@ -67,6 +71,14 @@ def load_network(card: ModelCard, kind: str) -> Predictor:
             f"OpenVINO cannot be used ({error}); install tryon's extra 'fast', or leave "
             "TRYON_RUNTIME out"
         ) from error
+
+
+def _tell_conversion(card: ModelCard) -> None:
+    _log.warning(
+        "first start: converting the network %r for this computer, once; the shipped "
+        "ones take a minute or two together",
+        card.path.name.removesuffix(".weights.h5"),
+    )
 
 
 def wanted_runtime() -> Runtime:

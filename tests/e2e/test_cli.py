@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -625,6 +626,53 @@ def test_folders_without_renders_are_refused_in_one_line(cli, me_path, command):
     assert done.exit_code == 1, done.output
     assert lines(done.stderr)[-1].endswith("(pNNN_A.shade.png) in photos")
     assert "Traceback" not in done.stderr
+
+
+# `tryon` with a conversion that takes a minute, and says when it has begun.
+SLOW_CONVERSION = """
+import sys, time
+from mrcnn import runtime
+from tryon import networks
+from tryon.cli import main
+
+def convert(model, input_shape, folder):
+    (folder / "half").write_text("converted")
+    print("converting", flush=True)
+    time.sleep(60)
+
+runtime.check_backend = lambda: None
+runtime.convert = convert
+networks._builder = lambda *args: lambda: None
+main(sys.argv[1:])
+"""
+
+
+def test_sigterm_ends_a_conversion_and_leaves_no_half_network(tmp_path, me_path):
+    pytest.importorskip("openvino", reason="needs the extra 'fast'")
+    root = Path(__file__).parents[2]
+    cache = tmp_path / "cache"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_CONVERSION, "segment", str(me_path), "-o", "seg"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root), "TRYON_CACHE": str(cache)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "converting\n"
+    assert [path for path in cache.iterdir() if path.is_dir()]
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=50)
+    assert process.returncode == 143
+    assert [path for path in cache.iterdir() if path.is_dir()] == []
+    assert "first start: converting the network 'segmenter'" in told
+    assert len(lines(told)) == 1
+
+
+def test_a_command_leaves_sigterm_as_it_was(cli):
+    before = signal.getsignal(signal.SIGTERM)
+    assert cli("patterns", "list").exit_code == 0
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_help_imports_nothing_heavy():

@@ -7,6 +7,7 @@ the engines `run_here`, `run_in_processes` and `ray.run_on_ray`. Each engine yie
 manifest's rows in the order of the pairs, so all of them write the same files.
 """
 
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -33,6 +34,7 @@ from tryon.batch.pairs import FAULTS, Pair
 from tryon.batch.worker import THUMBS, Job, PairWorker, hash_photo, kept_row
 from tryon.errors import MissingModel, Refusal, TryOnError
 from tryon.files import printable, write_text
+from tryon.quiet import log_to_stderr
 from tryon.report import describe_model
 
 MANIFEST, REPORT, LOCK = "manifest.jsonl", "report.html", ".tryon.lock"
@@ -209,9 +211,9 @@ def run_in_processes(job: Job, pairs: Iterable[Pair], workers: int) -> Iterator[
         TryOnError: a process died.
     """
     spawn = multiprocessing.get_context("spawn")  # loaded networks do not survive a fork
-    started = spawn.Value("i", 0)
+    started, level = spawn.Value("i", 0), logging.getLogger().getEffectiveLevel()
     with ProcessPoolExecutor(
-        workers, spawn, _start_worker, (job, started, workers)
+        workers, spawn, _start_worker, (job, started, workers, level)
     ) as pool:
         try:
             yield from in_order(pool, _work, pairs, 2 * workers)
@@ -238,7 +240,7 @@ def in_order(
 _worker: PairWorker | None = None  # of a process of `run_in_processes`
 
 
-def _start_worker(job: Job, started: Any, workers: int) -> None:
+def _start_worker(job: Job, started: Any, workers: int, level: int) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_exit_with_parent, daemon=True).start()
@@ -246,6 +248,7 @@ def _start_worker(job: Job, started: Any, workers: int) -> None:
         number = started.value
         started.value += 1
     _pin_to_cores(number, workers)
+    log_to_stderr(level)
     _worker = PairWorker(job)
 
 

@@ -5,7 +5,9 @@ import importlib
 import io
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +53,22 @@ def user_errors(command: F) -> F:
             raise click.ClickException(" ".join(str(error).split())) from error
 
     return guarded  # type: ignore[return-value]
+
+
+def exit_on_sigterm(context: click.Context) -> None:
+    """Let SIGTERM end the command with 143 by an exception: what is open is tidied up.
+
+    By default the signal ends the process at once, and half-converted networks stay in
+    the cache. The handler is in place until the command ends.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals are the main thread's
+
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    context.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
 
 
 def read_input(path: Path) -> "Photo":

@@ -389,6 +389,29 @@ def test_auto_takes_openvino(config, weights, cache):
     assert predictor.runtime == "openvino"
 
 
+@needs_openvino
+def test_a_conversion_is_told_once(config, weights, tmp_path, monkeypatch):
+    told = []
+
+    def open_it():
+        build = partial(build_network, config, weights)
+        return load_predictor(
+            config,
+            build,
+            fingerprint(weights),
+            tmp_path,
+            on_convert=lambda: told.append(1),
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.backend, "backend", lambda: "jax")
+        open_it()
+    assert told == [], "this backend cannot convert"
+    open_it()
+    open_it()
+    assert told == [1]
+
+
 def test_keras_by_name(config, weights, tmp_path):
     predictor = load(config, weights, tmp_path, "keras")
     assert isinstance(predictor, KerasPredictor)

@@ -58,9 +58,19 @@ def test_a_wish_is_passed_on(monkeypatch, tmp_path, card, asked):
     monkeypatch.setenv("TRYON_RUNTIME", "keras")
     monkeypatch.setenv("TRYON_CACHE", str(tmp_path / "cache"))
     assert load_network(card, "refiner") is asked
-    config, _, _, cache, wanted = asked.args
+    config, _, _, cache, wanted, _ = asked.args
     assert config == RefinerConfig(image_size=64, widths=(4, 8, 8, 8, 8), body_planes=0)
     assert (cache, wanted) == (tmp_path / "cache", "keras")
+
+
+def test_a_conversion_is_told_with_the_networks_name(card, asked, caplog):
+    load_network(card, "refiner")
+    asked.args[-1]()
+    (record,) = caplog.records
+    assert record.levelname == "WARNING", "shown unless --quiet"
+    stem = card.path.name.removesuffix(".weights.h5")
+    assert f"converting the network {stem!r}" in record.getMessage()
+    assert "a minute or two" in record.getMessage()
 
 
 def test_an_unknown_runtime_is_told(monkeypatch):
