@@ -1,11 +1,13 @@
 """Backbones from `keras.applications` and BlazePose, cut into the stages C2 to C5."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import keras
 
 from mrcnn.config import TRAINABLE_FROM, PoseConfig
 from mrcnn.pose.model import build_pose_network, convolutions
+from mrcnn.weights import load_weights
 
 # Layers whose outputs are C1, stride 2.
 _C1_LAYERS = {
@@ -75,13 +77,16 @@ def load_pretrained(backbone: keras.Model, path: str) -> None:
         backbone: a model of `build_backbone`.
         path: a `.weights.h5` file of the whole "notop" `keras.applications` model, or for
             BlazePose of the pose network.
+
+    Raises:
+        FileNotFoundError, WeightsError: see `load_weights`.
     """
     if backbone.name != "blazepose_backbone":
         # The backbone has the same layers in the same order as the whole model.
-        backbone.load_weights(path)
+        load_weights(backbone, Path(path))
         return
     full = build_pose_network(PoseConfig(backbone.input_shape[1]))
-    full.load_weights(path)
+    load_weights(full, Path(path))
     whole = convolutions(full)
     for number, layer in convolutions(backbone).items():
         layer.set_weights(whole[number].get_weights())

@@ -92,6 +92,7 @@ class MaskRCNNConfig:
     image_size: int = 320  # height and width of the input
     num_classes: int = 13  # DeepFashion2's categories, without background
     pyramid_channels: int = 96  # channels of P2..P6
+    rpn_channels: int = 0  # of the RPN's shared convolution; 0: pyramid_channels
     anchor_levels: tuple[int, ...] = (3, 4, 5, 6)  # pyramid levels with anchors
     anchor_scale: float = 4.0  # anchor side / stride at the first octave
     anchor_octaves: tuple[float, ...] = (1.0, 1.41)  # relative sizes at each level

@@ -39,7 +39,12 @@ def build_network(config: NetworkConfig, weights: Path) -> "keras.Model":
     Args:
         config: its type tells which network is built.
         weights: a `.weights.h5` file, float16 or float32.
+
+    Raises:
+        FileNotFoundError, WeightsError: see `load_weights`.
     """
+    from mrcnn.weights import load_weights
+
     if isinstance(config, RefinerConfig):
         from mrcnn.refiner.model import build_refiner, inference_model
 
@@ -64,7 +69,7 @@ def build_network(config: NetworkConfig, weights: Path) -> "keras.Model":
         from mrcnn.model import MaskRCNN
 
         model = MaskRCNN(config)
-    model.load_weights(weights)
+    load_weights(model, weights)
     return inference_model(model) if isinstance(config, RefinerConfig) else model
 
 

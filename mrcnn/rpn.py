@@ -28,9 +28,10 @@ class RegionProposalNetwork(keras.layers.Layer):
     def __init__(self, config: MaskRCNNConfig, **kwargs):
         super().__init__(name="rpn", **kwargs)
         self.config = config
-        channels, per_cell = config.pyramid_channels, anchors_per_cell(config)
+        per_cell = anchors_per_cell(config)
+        self.channels = config.rpn_channels or config.pyramid_channels
         self.conv = keras.layers.Conv2D(
-            channels, 3, padding="same", activation="relu", name="conv"
+            self.channels, 3, padding="same", activation="relu", name="conv"
         )
         small = keras.initializers.RandomNormal(stddev=0.01, seed=1)
         self.objectness = keras.layers.Conv2D(
@@ -41,9 +42,9 @@ class RegionProposalNetwork(keras.layers.Layer):
         )
 
     def build(self, input_shape):
-        channels = self.config.pyramid_channels
-        for layer in (self.conv, self.objectness, self.deltas):
-            layer.build((None, None, None, channels))
+        self.conv.build((None, None, None, self.config.pyramid_channels))
+        for layer in (self.objectness, self.deltas):
+            layer.build((None, None, None, self.channels))
         self.built = True
 
     def call(self, levels):

@@ -49,8 +49,8 @@ def load_network(card: ModelCard, kind: str) -> Predictor:
             "person_detector", "pose", "semantic", "shading", "universal" or "pattern".
 
     Raises:
-        MissingModel: the card is of another kind, or its config is not supported.
-        OSError, ValueError: the weights cannot be read, or do not fit the config.
+        MissingModel: the card is of another kind, its config is not supported, or its
+            weights cannot be read or do not fit.
         TryOnError: OpenVINO was asked for, and cannot be had.
     """
     if card.values["kind"] != kind:
@@ -141,4 +141,12 @@ def _builder(kind: str, config: Any, weights: Path) -> "Callable[[], keras.Model
 
         return build_network(config, weights)
 
-    return build
+    def build_or_tell() -> "keras.Model":
+        try:
+            return build()
+        except (OSError, ValueError) as error:
+            raise MissingModel(
+                f"{weights.name}: cannot be used as a {kind} ({error}); train it again"
+            ) from error
+
+    return build_or_tell

@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from tests.classic_weights import classic_values, write_classic
+from tests.unit.tryon.conftest import draw_render
 from tryon import zoo
 from tryon.cli import main, train_options
 from tryon.images import read_photo
@@ -673,6 +675,48 @@ def test_a_command_leaves_sigterm_as_it_was(cli):
     before = signal.getsignal(signal.SIGTERM)
     assert cli("patterns", "list").exit_code == 0
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    ("network", "options"),
+    [
+        ("segmenter", ["--start"]),
+        ("segmenter", ["--backbone-weights"]),
+        ("refiner", ["--start"]),
+        ("universal", ["--steps", "1", "--epochs", "1", "--start"]),
+    ],
+)
+def test_files_that_are_no_weights_end_in_one_line(cli, network, options):
+    pytest.importorskip("cv2", reason="training needs the extra 'train'")
+    Path("data").mkdir()
+    draw_render(Path("data"), "p001_A", (200, 30, 30), worn=True)
+    draw_render(Path("data"), "p001_A_shop", (200, 30, 30), worn=False)
+    Path("no.weights.h5").write_text("hello")
+    small = ["--image-size", "64"] if network != "universal" else []
+    done = cli("train", network, "data", "-o", "run", *small, *options, "no.weights.h5")
+    assert done.exit_code == 1, done.output
+    assert "Traceback" not in done.stderr
+    assert "no.weights.h5: " in lines(done.stderr)[-1]
+
+
+@pytest.mark.slow
+def test_a_segmenter_starts_from_classic_weights(cli, caplog):
+    pytest.importorskip("cv2", reason="training needs the extra 'train'")
+    Path("data").mkdir()
+    draw_render(Path("data"), "p001_A", (200, 30, 30), worn=True)
+    write_classic(Path("mask_rcnn_coco.h5"), classic_values())
+    args = ["data", "-o", "run", "--start", "mask_rcnn_coco.h5", "--batch-size", 1]
+    args += ["--stage", "heads:1:1e-3", "--image-size", 64]
+    done = cli("train", "segmenter", *args)
+    assert done.exit_code == 1
+    assert "start with --backbone resnet50" in done.stderr
+    done = cli("train", "segmenter", *args, "--backbone", "resnet50")
+    assert done.exit_code == 0, done.output
+    (line,) = (line for line in caplog.messages if "start from it" in line)
+    assert line.startswith("mask_rcnn_coco.h5: 28 of 127 layers")
+    assert line.endswith("classes, deltas, masks, and 89 others"), "of the backbone"
+    config = json.loads(Path("run/segmenter.json").read_text())["config"]
+    assert (config["rpn_channels"], config["anchor_scale"]) == (12, 8.0)
 
 
 def test_help_imports_nothing_heavy():

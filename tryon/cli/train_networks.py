@@ -23,6 +23,7 @@ from tryon.cli.train_options import (
 )
 
 if TYPE_CHECKING:
+    from mrcnn.config import MaskRCNNConfig
     from tryon.training.run import TrainingRun
 
 _PHOTO_OPTIONS = [
@@ -43,6 +44,7 @@ def network_options(
     photos: bool = True,
     layers: str = "heads, 5+, 4+, 3+ or all",
     backbones: tuple[str, ...] = ("mobilenet_v2", "resnet50", "resnet101", "blazepose"),
+    start: str = "Start from these weights.",
 ) -> Callable[..., Any]:
     """Return a decorator that adds the options of all networks to a command.
 
@@ -52,6 +54,7 @@ def network_options(
         photos: also add the options that select annotated photos.
         layers: help on the layers of --stage.
         backbones: choices of --backbone, the default first.
+        start: help of --start.
     """
     options = [
         click.argument(
@@ -83,7 +86,7 @@ def network_options(
             show_default=True,
             help=f"Layers: {layers}. May be given several times.",
         ),
-        click.option("--start", type=WEIGHTS, help="Start from these weights."),
+        click.option("--start", type=WEIGHTS, help=start),
         click.option("--resume", is_flag=True, help="Continue the run in --out."),
         *(_PHOTO_OPTIONS if photos else ()),
         click.option(
@@ -114,7 +117,12 @@ def network_options(
 
 
 @click.command()
-@network_options(("heads:200:1e-3", "3+:2000:6e-4"), 320)
+@network_options(
+    ("heads:200:1e-3", "3+:2000:6e-4"),
+    320,
+    start="Start from these weights: of tryon, or of the classic Keras Mask R-CNN as "
+    "mask_rcnn_coco.h5, with the same --backbone.",
+)
 @click.pass_context
 @user_errors
 def segmenter(context: click.Context, **options: Any) -> None:
@@ -278,6 +286,8 @@ def _read_run(
     network = getattr(configs, kind)(
         backbone=options["backbone"], image_size=options["image_size"]
     )
+    if kind == "MaskRCNNConfig" and options["start"]:
+        network = _fit_classic(network, options["start"])
     return TrainingRun(
         DataChoice(
             parts, options.get("polygons", "segmentation"), wanted, options.get("limit")
@@ -290,6 +300,22 @@ def _read_run(
         options["resume"],
         options["workers"],
     )
+
+
+def _fit_classic(config: "MaskRCNNConfig", start: Path) -> "MaskRCNNConfig":
+    """Return the config that fits weights of the classic Mask R-CNN, or else this one.
+
+    Raises:
+        TryOnError: the file holds no weights, or those of another backbone.
+    """
+    from mrcnn.classic import classic_config, is_classic
+    from mrcnn.weights import WeightsError
+    from tryon.errors import TryOnError
+
+    try:
+        return classic_config(config, start) if is_classic(start) else config
+    except WeightsError as error:
+        raise TryOnError(str(error)) from error
 
 
 def _counter(what: str) -> Callable[[str], None]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cyclegan.config import Config, to_dict
 from cyclegan.train import Trainable, resume, train
 from cyclegan.weights import load_weights, save_float16
+from tryon.errors import TryOnError
 from tryon.files import write_image
 from tryon.training.steps import Steps
 from tryon.zoo import write_card
@@ -19,9 +20,17 @@ from tryon.zoo import write_card
 def resume_or_start(
     trainer: Trainable, network: keras.Model, out_dir: Path, start: Path | None
 ) -> None:
-    """Load the checkpoint in `out_dir`, or else the weights in `start` into `network`."""
-    if not resume(trainer, out_dir) and start is not None:
+    """Load the checkpoint in `out_dir`, or else the weights in `start` into `network`.
+
+    Raises:
+        TryOnError: the weights cannot be used.
+    """
+    if resume(trainer, out_dir) or start is None:
+        return
+    try:
         load_weights(network, start)
+    except ValueError as error:
+        raise TryOnError(f"{start}: cannot be started from ({error})") from error
 
 
 def train_with_sheets(

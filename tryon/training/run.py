@@ -16,9 +16,11 @@ from cyclegan.weights import save_float16
 from data_tools.annotations import AnnotatedPhoto, DataError
 from mrcnn.backbone import load_pretrained
 from mrcnn.checkpoint import RunError
-from mrcnn.config import NetworkConfig, TrainConfig
+from mrcnn.classic import Adopted, is_classic, load_classic
+from mrcnn.config import MaskRCNNConfig, NetworkConfig, TrainConfig
 from mrcnn.predictor import build_network as build_trained
 from mrcnn.train import averaged_weights, run_stages
+from mrcnn.weights import WeightsError, load_weights
 from tryon.errors import TryOnError
 from tryon.files import write_text
 from tryon.networks import network_config
@@ -104,19 +106,34 @@ def start_from(model: keras.Model, weights: Path, config: NetworkConfig) -> None
         model: gets them.
         weights: of a network of the same kind. Where the card beside them has another
             config, each layer takes its namesake's weights where they fit, and keeps
-            what it has elsewhere.
+            what it has elsewhere. Of the classic Keras Mask R-CNN, see `mrcnn.classic`.
         config: of the model.
+
+    Raises:
+        FileNotFoundError, WeightsError: the weights cannot be used.
     """
+    if isinstance(config, MaskRCNNConfig) and is_classic(weights):
+        _tell_adopted(load_classic(model, weights), weights)
+        return
     path = weights.with_name(weights.name.removesuffix(".weights.h5") + ".json")
     card = load_card(path) if path.exists() else None
     given = config if card is None else network_config(card, card.values["kind"])
     if given == config:
-        model.load_weights(weights)
+        load_weights(model, weights)
         return
     donor = {layer.name: layer for layer in build_trained(given, weights).layers}
     for layer in model.layers:
         if layer.name in donor:
             _adopt_weights(layer, donor[layer.name].get_weights())
+
+
+def _tell_adopted(adopted: Adopted, weights: Path) -> None:
+    """Say what starts anew; of many layers the last, which are the heads'."""
+    taken, anew, shown = len(adopted.taken), len(adopted.anew), adopted.anew[-10:]
+    others = f", and {anew - len(shown)} others" * (anew > len(shown))
+    names = ", ".join(shown) + others if anew else "none"
+    line = "%s: %d of %d layers start from it; anew start: %s"
+    _log.warning(line, weights.name, taken, taken + anew, names)
 
 
 def _adopt_weights(layer: keras.layers.Layer, donated: list[np.ndarray]) -> None:
@@ -178,7 +195,7 @@ def report_user_errors(rows: Iterator[dict[str, float]]) -> Iterator[dict[str, f
     """Pass rows on; errors that a user can correct become `TryOnError`."""
     try:
         yield from rows
-    except (FileNotFoundError, DataError, RunError) as error:
+    except (FileNotFoundError, DataError, RunError, WeightsError) as error:
         raise TryOnError(str(error)) from error
 
 

@@ -154,8 +154,22 @@ def test_arrays_of_another_network_are_refused(generator_card, monkeypatch):
     monkeypatch.setenv("TRYON_RUNTIME", "keras")
     other = CycleGANConfig(image_size=32, filters=16, blocks=2)
     card = ModelCard(generator_card.path, {"kind": "pattern", "config": to_dict(other)})
-    with pytest.raises(ValueError, match="arrays that fit"):
+    with pytest.raises(
+        MissingModel, match="cannot be used as a pattern .*arrays that fit"
+    ):
         load(card)
+
+
+@pytest.mark.parametrize("runtime_name", ["keras", "auto"])
+@pytest.mark.parametrize("content", [b"", b"no weights"])
+def test_files_that_are_no_weights_are_refused_in_one_line(
+    card, monkeypatch, content, runtime_name
+):
+    monkeypatch.setenv("TRYON_RUNTIME", runtime_name)
+    card.path.write_bytes(content)
+    with pytest.raises(MissingModel, match="cannot be used as a refiner") as error:
+        load(card)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("error", [ImportError("no openvino"), OSError(28, "disk full")])
