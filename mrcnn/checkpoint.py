@@ -16,6 +16,8 @@ from typing import Any
 
 import keras
 
+from mrcnn.weights import load_weights
+
 STATE, LOG, WEIGHTS = "state.json", "log.csv", "model.weights.h5"
 Row = dict[str, float]
 
@@ -88,14 +90,18 @@ def save(model: keras.Model, out_dir: Path, state: RunState) -> None:
 
 
 def restore(model: keras.Model, out_dir: Path, state: RunState) -> None:
-    """Load the checkpoint that belongs to `state` into a compiled model."""
+    """Load the checkpoint that belongs to `state` into a compiled model.
+
+    Raises:
+        FileNotFoundError, WeightsError: the checkpoint is gone, or damaged.
+    """
     epoch_weights = _epoch_weights(out_dir, state)
     if epoch_weights.exists():  # interrupted between writing the state and renaming
         epoch_weights.replace(out_dir / WEIGHTS)
     for stale in out_dir.glob("epoch-*-" + WEIGHTS):
         stale.unlink()
     model.optimizer.build(model.trainable_variables)
-    model.load_weights(out_dir / WEIGHTS)
+    load_weights(model, out_dir / WEIGHTS)
 
 
 def _epoch_weights(out_dir: Path, state: RunState) -> Path:

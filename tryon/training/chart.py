@@ -16,6 +16,7 @@ from mrcnn.chart.model import build_chart_network
 from mrcnn.chart.train import ChartTrainer
 from mrcnn.config import ChartConfig, RefinerConfig
 from mrcnn.refiner.model import build_refiner
+from mrcnn.weights import load_weights
 from tryon.errors import TryOnError
 from tryon.files import write_image
 from tryon.networks import load_network
@@ -188,7 +189,7 @@ def load_features(model: ChartTrainer, card: ModelCard) -> None:
             f"{card.path}: expected a {model.config.backbone}, got a {config.backbone}"
         )
     refiner = build_refiner(config)
-    refiner.load_weights(card.path)
+    load_weights(refiner, card.path)
     backbone = refiner.get_layer(f"{config.backbone}_backbone")
     model.backbone.set_weights(backbone.get_weights())
 

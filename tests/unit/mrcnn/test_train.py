@@ -14,6 +14,7 @@ from mrcnn.model import LOSS_NAMES, MaskRCNN
 from mrcnn.predictor import build_network, detect
 from mrcnn.runtime import KerasPredictor
 from mrcnn.train import WarmupCosine, run_stages
+from mrcnn.weights import WeightsError
 
 # The batches come through tf.data, which the eager steps do not touch.
 pytestmark = pytest.mark.filterwarnings("ignore:Even though the .tf.config:UserWarning")
@@ -60,6 +61,15 @@ def start(config, train_config, shirts):
         return model, rows
 
     return run
+
+
+def test_a_damaged_checkpoint_is_told_in_one_line(start, tmp_path):
+    _, rows = start(tmp_path)
+    next(rows)
+    (tmp_path / "model.weights.h5").write_bytes(b"cut off")
+    _, rows = start(tmp_path, resume=True)
+    with pytest.raises(WeightsError, match=r"model.weights.h5: expected an HDF5 file"):
+        next(rows)
 
 
 def test_a_run_tells_where_it_begins(start, tmp_path):
