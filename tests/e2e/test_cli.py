@@ -242,6 +242,7 @@ def test_segment_takes_a_folder(cli, me_path, tee_path):
         "Skipped: photos/more is no picture",
         "Skipped: photos/notes.txt is no picture",
     ]
+    assert cli("-q", "segment", "photos", "-o", "seg").stderr == ""
     empty = cli("segment", "photos/more", "-o", "seg")
     assert empty.exit_code == 1
     assert "photos/more: holds no picture" in empty.stderr

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -184,6 +186,46 @@ def run_interrupted(args):
     """Be `tryon`, with `InterruptedModels`."""
     batch_models.ShippedModels = lambda own: InterruptedModels()
     main(args)
+
+
+class ConvertingModels(FakeModels):
+    """Convert a network, which takes a minute."""
+
+    def load(self, pattern, segmenter):
+        with tempfile.TemporaryDirectory(dir="cache"):
+            os.write(1, b"converting\n")
+            time.sleep(60)
+
+
+def run_converting(args):
+    """Be `tryon`, with `ConvertingModels`."""
+    batch_models.ShippedModels = lambda own: ConvertingModels()
+    main(args)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_leaves_no_half_network(tmp_path, workers):
+    draw_folders(tmp_path)
+    (tmp_path / "cache").mkdir()
+    args = ["batch", "--users", "users", "--shops", "shops", "--workers", str(workers)]
+    code = "from tests.e2e.test_cli_batch import run_converting\n"
+    code += f"run_converting({[*args, '-o', 'out']})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for _ in range(workers):
+        assert process.stdout.readline() == "converting\n"
+    os.killpg(process.pid, signal.SIGTERM)  # as a service manager does
+    _, told = process.communicate(timeout=50)
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert process.returncode == 143, told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -36,6 +36,7 @@ from tryon.errors import MissingModel, Refusal, TryOnError
 from tryon.files import printable, write_text
 from tryon.quiet import log_to_stderr
 from tryon.report import describe_model
+from tryon.signals import exit_on_sigterm
 
 MANIFEST, REPORT, LOCK = "manifest.jsonl", "report.html", ".tryon.lock"
 PREFETCH = 2  # pairs that are read, or wait to be written, while one is dressed
@@ -249,7 +250,11 @@ def _start_worker(job: Job, started: Any, workers: int, level: int) -> None:
         started.value += 1
     _pin_to_cores(number, workers)
     log_to_stderr(level)
-    _worker = PairWorker(job)
+    try:
+        with exit_on_sigterm():
+            _worker = PairWorker(job)  # which may convert networks
+    except SystemExit as stopped:
+        os._exit(int(str(stopped.code)))  # the parent tells what there is to tell
 
 
 def _exit_with_parent() -> None:

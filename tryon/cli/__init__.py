@@ -19,9 +19,9 @@ from tryon.cli.evaluate import evaluate
 from tryon.cli.patterns import patterns
 from tryon.cli.run import run
 from tryon.cli.segment import segment
-from tryon.cli.shared import exit_on_sigterm
 from tryon.cli.train import train
 from tryon.quiet import log_to_stderr
+from tryon.signals import exit_on_sigterm
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +47,7 @@ def main(context: click.Context, backend: str, verbose: bool, quiet: bool) -> No
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose else "3")
     level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING
     log_to_stderr(level)
-    exit_on_sigterm(context)
+    context.with_resource(exit_on_sigterm())
     context.obj = {"quiet": quiet, "verbose": verbose}
 
 

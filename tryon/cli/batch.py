@@ -12,6 +12,7 @@ from tryon.cli.shared import (
     FOLDER,
     MODELS,
     PHOTO,
+    is_quiet,
     progress,
     quiet_start,
     read_models,
@@ -114,17 +115,17 @@ def batch(
         _run(context, opened, _engine(engine, workers, address))
         counts = opened.finish()
     click.echo(out / MANIFEST)
-    if _tell_counts(counts, out / REPORT):
+    if _tell_counts(counts, out / REPORT, is_quiet(context)):
         context.exit(3)
 
 
-def _tell_counts(counts: Mapping[str, int], report: Path) -> bool:
+def _tell_counts(counts: Mapping[str, int], report: Path, quiet: bool) -> bool:
     """Say on stderr what was skipped and what failed; returns whether any pair failed."""
     left = dict(counts)
     skipped = left.pop("skipped", 0)
     total = sum(left.values())
     failed = {reason: n for reason, n in left.items() if reason not in ("done", "kept")}
-    if skipped:
+    if skipped and not quiet:
         line = f"{skipped} files that are no pictures were skipped; see {report}"
         click.echo(line, err=True)
     if failed:

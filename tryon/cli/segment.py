@@ -1,6 +1,7 @@
 """`tryon segment`: mattes, cut-outs and detections of any number of photos."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ from tryon.cli.shared import (
     MODELS,
     PIPE,
     expand_pictures,
+    is_quiet,
     progress,
     quiet_start,
     read_input,
@@ -70,7 +72,7 @@ def segment(
     """
     from tryon.errors import TryOnError
 
-    paths = expand_pictures(photos, _tell_skipped)
+    paths = expand_pictures(photos, partial(_tell_skipped, context))
     _check_stems(paths)
     if out == PIPE and (len(paths) > 1 or preview):
         raise click.UsageError("-o - takes one PHOTO, and no --preview")
@@ -98,10 +100,11 @@ def segment(
         raise TryOnError(failures[-1])
 
 
-def _tell_skipped(path: Path) -> None:
+def _tell_skipped(context: click.Context, path: Path) -> None:
     from tryon.files import printable
 
-    click.echo(f"Skipped: {printable(path)} is no picture", err=True)
+    if not is_quiet(context):
+        click.echo(f"Skipped: {printable(path)} is no picture", err=True)
 
 
 def _check_stems(paths: list[Path]) -> None:

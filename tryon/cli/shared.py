@@ -5,9 +5,7 @@ import importlib
 import io
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,22 +51,6 @@ def user_errors(command: F) -> F:
             raise click.ClickException(" ".join(str(error).split())) from error
 
     return guarded  # type: ignore[return-value]
-
-
-def exit_on_sigterm(context: click.Context) -> None:
-    """Let SIGTERM end the command with 143 by an exception: what is open is tidied up.
-
-    By default the signal ends the process at once, and half-converted networks stay in
-    the cache. The handler is in place until the command ends.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return  # signals are the main thread's
-
-    def stop(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    context.call_on_close(lambda: signal.signal(signal.SIGTERM, before))
 
 
 def read_input(path: Path) -> "Photo":
@@ -144,6 +126,11 @@ def stem_of(path: Path) -> str:
     return STDIN_NAME if path == PIPE else path.stem
 
 
+def is_quiet(context: click.Context) -> bool:
+    """Tell whether only errors are wanted."""
+    return bool(context.obj and context.obj["quiet"])
+
+
 def echo_json(values: Any) -> None:
     """Print JSON on stdout."""
     click.echo(json.dumps(values, indent=1))
@@ -155,7 +142,7 @@ def progress(context: click.Context, length: int) -> Iterator[Progress]:
 
     Nothing is shown with `--quiet` or when stderr is no terminal.
     """
-    hidden = bool(context.obj and context.obj["quiet"]) or not sys.stderr.isatty()
+    hidden = is_quiet(context) or not sys.stderr.isatty()
     bar = click.progressbar(
         length=length,
         file=sys.stderr,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tryon.cli.shared import FOLDER, load_keras
+from tryon.cli.shared import FOLDER, is_quiet, load_keras
 
 if TYPE_CHECKING:
     from mrcnn.config import Stage
@@ -95,7 +95,7 @@ def count_steps(context: click.Context) -> "Steps":
     """Return what says a training's steps and the time left on stderr."""
     from tryon.training.steps import Steps
 
-    if context.obj and context.obj["quiet"]:
+    if is_quiet(context):
         return Steps()
     click.echo("preparing the data and the network", err=True)
     return Steps(lambda line: click.echo(line, err=True))
