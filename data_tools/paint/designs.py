@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from data_tools.paint import camera
+from data_tools.pictures import open_picture
 
 Array = NDArray[np.float32]
 GAMMA = 2.2  # display gamma: encoded = linear ** (1 / GAMMA), near sRGB
@@ -39,7 +40,7 @@ DEFAULT = VariationConfig()
 
 def read_chart(path: Path) -> Array:
     """Read `….uv.png`: returns (H, W, 2) float32, u and v in [0, 1]."""
-    with Image.open(path) as picture:
+    with open_picture(path) as picture:
         planes = np.asarray(picture).astype(np.float32) / 4095.0
     u, v = np.split(planes, 2)
     return np.stack([u, v], axis=-1)
@@ -63,19 +64,19 @@ def extend_nearest(values: Array, mask: NDArray[np.bool_]) -> Array:
 
 def read_light(path: Path) -> Array:
     """Read `….shade.png`: returns (H, W) float32, linear light in [0, 1]."""
-    with Image.open(path) as picture:
+    with open_picture(path) as picture:
         return (np.asarray(picture.convert("L")).astype(np.float32) / 255.0) ** 2
 
 
 def read_tee(path: Path) -> NDArray[np.bool_]:
     """Read `….labels.png`: returns the tee's mask, bool (H, W)."""
-    with Image.open(path) as picture:
+    with open_picture(path) as picture:
         return np.asarray(picture) == TEE
 
 
 def read_texture(path: Path) -> NDArray[np.uint8]:
     """Read a design at `TEXTURE_SIZE`, uint8 (H, W, 3)."""
-    with Image.open(path) as picture:
+    with open_picture(path) as picture:
         size = TEXTURE_SIZE[::-1]
         small = picture.convert("RGB").resize(size, Image.Resampling.BOX)
         return np.asarray(small)

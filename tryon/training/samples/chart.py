@@ -20,6 +20,7 @@ from data_tools.augment.views import elastic_field, remap
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import designs
 from data_tools.paint.charts import canonical, read_cut, read_panels
+from data_tools.pictures import open_picture
 from mrcnn.chart.data import Change, Charted
 from mrcnn.windows import box_or_frame
 from tryon.training.samples.refiner import quality_augmenter
@@ -89,7 +90,7 @@ def read_charted(stem: Path) -> Charted:
     Raises:
         FileNotFoundError: when the garment has no shop picture, see `read_cut`.
     """
-    with Image.open(stem.with_name(stem.name + ".jpg")) as picture:
+    with open_picture(stem.with_name(stem.name + ".jpg")) as picture:
         image = np.asarray(picture.convert("RGB"))
     labels = _read_plane(stem, ".labels.png")
     coordinates, back = read_panels(stem)
@@ -98,7 +99,7 @@ def read_charted(stem: Path) -> Charted:
 
 
 def _read_plane(stem: Path, ending: str) -> NDArray[np.uint8]:
-    with Image.open(stem.with_name(stem.name + ending)) as picture:
+    with open_picture(stem.with_name(stem.name + ending)) as picture:
         return np.asarray(picture)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from compositor import fit_warp
@@ -23,6 +22,7 @@ from data_tools.annotations import AnnotatedPhoto
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import camera, designs
 from data_tools.paint.rendered_pairs import RenderedPair, pairs_of, read_truth
+from data_tools.pictures import open_picture
 from mrcnn.windows import box_or_frame
 from tryon.evaluation.baselines import true_coordinates
 from tryon.frames import LIGHT_MARGIN, Frame, crop
@@ -439,7 +439,7 @@ def _file(stem: Path, ending: str) -> Path:
 
 
 def _read(stem: Path, ending: str) -> Picture:
-    with Image.open(_file(stem, ending)) as picture:
+    with open_picture(_file(stem, ending)) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
