@@ -3,6 +3,8 @@
 Its layers are ours by other names. What differs is folded into the weights: colours in
 another order, batch normalizations of the heads, two objectness logits for each anchor,
 box deltas with y first and in other units, and anchors half a cell to the upper left.
+(The pooling of its stem pads one side alone, which moves its features by a pixel or two
+of the image; training makes up for that.)
 
 References:
     Abdulla, "Mask R-CNN for object detection and instance segmentation on Keras and
@@ -36,6 +38,7 @@ _ANCHOR_SCALE = 8.0  # anchor side / stride
 _RATIOS = (2.0, 1.0, 0.5)  # height / width of its anchors, in its order
 _BRANCHES = {"2a": 1, "2b": 2, "2c": 3, "1": 0}  # its names of a block's layers, and ours
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+_MAX_VARIANCE = 1e4  # that a weight may be; float16 ends at 65504
 _MAX_VALUES = 1 << 28  # of a file; mask_rcnn_coco.h5 has 64 million
 
 
@@ -240,11 +243,17 @@ def _first_conv(weights: Weights) -> Arrays:
 
 
 def _norm(name: str, epsilon: float) -> Convert:
-    """A batch normalization; the variance makes up for another epsilon."""
+    """A batch normalization; the variance makes up for another epsilon.
+
+    Large variances are shared with gamma: weights ship in float16.
+    """
 
     def convert(weights: Weights) -> Arrays:
         gamma, beta, mean, variance = (weights[f"{name}/{part}"] for part in _NORM)
-        return [gamma, beta, mean, variance + np.float32(_EPSILON - epsilon)]
+        excess = np.maximum((variance + _EPSILON) / _MAX_VARIANCE, 1)
+        variance = (variance + _EPSILON) / excess - epsilon
+        parts = (gamma / np.sqrt(excess), beta, mean, variance)
+        return [part.astype(np.float32) for part in parts]
 
     return convert
 

@@ -24,7 +24,9 @@ rng = np.random.default_rng(5)
 
 @pytest.fixture(scope="module")
 def values():
-    return classic_values(CLASSES + 1)
+    drawn = classic_values(CLASSES + 1)
+    drawn["bn_conv1/moving_variance"][0] = 1e6  # more than float16 can hold
+    return drawn
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,11 @@ def test_all_layers_that_the_file_has_are_taken(model):
     assert not [name for name in model.adopted.anew if "conv" not in name]
     assert all(name.startswith("conv") for name in model.adopted.anew), "of the backbone"
     assert {"conv1_conv", "conv2_block1_0_bn", "deltas", "masks"} < {*model.adopted.taken}
+
+
+def test_all_weights_can_ship_in_float16(model):
+    largest = max(float(np.abs(np.asarray(w)).max()) for w in model.weights)
+    assert largest < np.finfo(np.float16).max
 
 
 def test_the_stem_sees_the_same_colours(model, values):
