@@ -40,12 +40,12 @@ class Steps:
     ):
         self.tell, self.config, self._clock = tell, config or StepsConfig(), clock
         self.done = self.total = 0
+        self._start, self._due, self._is_first = (0, 0.0), 0.0, True
 
     def begin(self, done: int, total: int) -> None:
         """Begin, or resume after `done` of `total` steps."""
         self.done, self.total = done, total
-        self._start, self._due = (done, self._clock()), 0.0
-        self._is_first = True
+        self._start, self._due, self._is_first = (done, self._clock()), 0.0, True
         if done >= total:
             self.tell(f"all {total} steps were done before")
         elif done:
