@@ -70,6 +70,7 @@ def measure_pair(
         image = composite(wearer, out1)
         distance = color_distance_to_shop(wearer, shop, out1)
         score = measure(wearer, shop, out1, image, distance)["score"]
+        assert score is not None
         yield (
             pair.name,
             kind,

@@ -1,5 +1,6 @@
 """The semantic network: shapes, what is trained, and its loss."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -57,6 +58,7 @@ def test_the_loss_ignores_unknown_cells_and_weighs_rare_classes():
 
 
 def test_training_lowers_the_loss():
+    keras.utils.set_random_seed(0)
     trainer = SemanticTrainer(SemanticConfig(widths=(8, 8, 8, 8)))
     stage = Stage("heads", 12, 2e-2)
     compile_stage(trainer, stage, TrainConfig(warmup_steps=1))
