@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from data_tools.pictures import open_picture
+
 UNKNOWN, SHORT_SLEEVE_TOP = 0, 1
 # DeepFashion2's categories; the id of CATEGORIES[i] is i + 1.
 CATEGORIES = (
@@ -335,7 +337,7 @@ class AnnotatedPhoto:
         """
         with self._named():
             file = self.image_path if self.open_image is None else self.open_image()
-            with Image.open(file) as picture:
+            with open_picture(file) as picture:
                 return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
     def garments(self) -> list[Garment]:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from data_tools.annotations import SHORT_SLEEVE_TOP, AnnotatedPhoto, Garment
 from data_tools.formats.deepfashion2 import read_record
 from data_tools.garments import landmarks_of, photo_labels
+from data_tools.pictures import open_picture
 
 _LOWER_GARMENTS = {7: ("shorts",), 8: ("pants", "jeans", "leggings"), 9: ("skirt",)}
 # Classes that may occlude a garment, or look like one.
@@ -77,7 +77,7 @@ DEFAULT = LabelMapConfig()
 
 def read_map(path: Path) -> NDArray[np.uint8]:
     """Read a label map, uint8 (H, W): of a palette the indices, of one bit 0 and 255."""
-    with Image.open(path) as picture:
+    with open_picture(path) as picture:
         plain = picture.convert("L") if picture.mode == "1" else picture
         return np.asarray(plain)
 

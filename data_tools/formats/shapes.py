@@ -6,10 +6,10 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from pycocotools import mask as coco_mask
 
 from data_tools.annotations import LANDMARKS, SHORT_SLEEVE_TOP
+from data_tools.pictures import open_picture
 
 _EXIF_ORIENTATION = 0x0112
 _ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
@@ -17,7 +17,7 @@ _ROTATED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 def photo_size(file: Path | IO[bytes]) -> tuple[int, int]:
     """Return (height, width) of a photo turned upright; reads its header only."""
-    with Image.open(file) as picture:
+    with open_picture(file) as picture:
         width, height = picture.size
         rotated = picture.getexif().get(_EXIF_ORIENTATION, 1) in _ROTATED
     return (width, height) if rotated else (height, width)
@@ -25,7 +25,7 @@ def photo_size(file: Path | IO[bytes]) -> tuple[int, int]:
 
 def stored_size(file: Path | IO[bytes]) -> tuple[int, int]:
     """Return (height, width) of a photo as it is stored, not turned upright."""
-    with Image.open(file) as picture:
+    with open_picture(file) as picture:
         return picture.height, picture.width
 
 

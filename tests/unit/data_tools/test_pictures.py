@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError, features
 
+from data_tools.annotations import AnnotatedPhoto
+from data_tools.formats.shapes import photo_size, stored_size
 from data_tools.pictures import (
     ENDINGS,
     FORMATS,
@@ -122,3 +124,12 @@ def test_a_stream_that_cannot_be_rewound_is_read():
 
     with open_picture(Stream(encoded(format="PNG"))) as picture:
         assert picture.size == (120, 100)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_annotated_photos_are_opened_as_all_pictures_are(tmp_path):
+    path = tmp_path / "one.avif"
+    Image.new("RGB", (20, 12), (9, 90, 200)).save(path)
+    photo = AnnotatedPhoto(path, "user")
+    assert photo.image().shape == (12, 20, 3)
+    assert photo_size(path) == stored_size(path) == (12, 20)
