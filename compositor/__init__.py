@@ -9,7 +9,10 @@ from compositor.blend import composite, composite_strips
 from compositor.light.base_color import flatten_base_color
 from compositor.light.color import relight, seam_energy, shading, style_distance
 from compositor.mask.cutout import cutout_rgba, erase, mask_box, pad_box
-from compositor.mask.foreground import estimate_foreground_background
+from compositor.mask.foreground import (
+    continue_background,
+    estimate_foreground_background,
+)
 from compositor.mask.matte import clean_mask, enlarge_alpha, refine_alpha
 from compositor.mask.occluders import separate_occluders
 from compositor.mask.repair import (
@@ -38,6 +41,7 @@ __all__ = [
     "complete_mask",
     "composite",
     "composite_strips",
+    "continue_background",
     "control_points",
     "cutout_rgba",
     "detect_neck_labels",

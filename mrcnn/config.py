@@ -193,6 +193,26 @@ class ChartConfig:
 
 
 @dataclass(frozen=True)
+class MattingConfig:
+    """Architecture of the matting network. Sizes in pixels of its input."""
+
+    backbone: str = "mobilenet_v2"
+    image_size: int = 320  # height and width of the view, a multiple of 64
+    widths: tuple[int, ...] = (32, 64, 96, 128, 128)  # decoder channels, strides 2 to 32
+    detail_width: int = 16  # channels at stride 1
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an input: RGB and the rough mask."""
+        return self.image_size, self.image_size, 4
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "MattingConfig":
+        """Build a config from parsed JSON; lists become tuples."""
+        return cls(**_known_values(cls, values))
+
+
+@dataclass(frozen=True)
 class PoseConfig:
     """BlazePose's landmark network. Its architecture is fixed, like its weights."""
 
@@ -242,7 +262,12 @@ class SemanticConfig:
 
 
 NetworkConfig: TypeAlias = (
-    MaskRCNNConfig | RefinerConfig | ChartConfig | PoseConfig | SemanticConfig
+    MaskRCNNConfig
+    | RefinerConfig
+    | ChartConfig
+    | PoseConfig
+    | SemanticConfig
+    | MattingConfig
 )
 
 

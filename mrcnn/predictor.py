@@ -13,6 +13,7 @@ from PIL import Image
 
 from mrcnn.config import (
     ChartConfig,
+    MattingConfig,
     NetworkConfig,
     PersonDetectorConfig,
     PoseConfig,
@@ -53,6 +54,10 @@ def build_network(config: NetworkConfig, weights: Path) -> "keras.Model":
         from mrcnn.chart.model import build_chart_network
 
         model = build_chart_network(config)
+    elif isinstance(config, MattingConfig):
+        from mrcnn.matting.model import build_matting_network
+
+        model = build_matting_network(config)
     elif isinstance(config, PersonDetectorConfig):
         from mrcnn.pose.model import build_person_detector
 

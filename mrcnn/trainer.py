@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
-from mrcnn.config import ChartConfig, RefinerConfig, SemanticConfig
+from mrcnn.config import ChartConfig, MattingConfig, RefinerConfig, SemanticConfig
 
 
 class NetworkTrainer(keras.Model):
@@ -22,7 +22,7 @@ class NetworkTrainer(keras.Model):
         self,
         name: str,
         network: keras.Model,
-        config: RefinerConfig | ChartConfig | SemanticConfig,
+        config: RefinerConfig | ChartConfig | SemanticConfig | MattingConfig,
         weights: Mapping[str, float],
         seed: int,
     ):

@@ -199,9 +199,10 @@ def test_shipped_files_stay_small():
             compositor,
             {
                 "ControlPoints", "Warp", "clean_mask", "complete_mask", "composite",
-                "composite_strips", "control_points", "cutout_rgba",
-                "detect_neck_labels", "drop_unrelated_components", "enlarge_alpha",
-                "erase", "estimate_foreground_background", "fill_notches",
+                "composite_strips", "continue_background", "control_points",
+                "cutout_rgba", "detect_neck_labels", "drop_unrelated_components",
+                "enlarge_alpha", "erase", "estimate_foreground_background",
+                "fill_notches",
                 "fill_outside", "fill_print_holes", "fill_similar_holes", "fit_warp",
                 "flatten_base_color", "mask_box", "match_chart_coordinates", "pad_box",
                 "refine_alpha", "relight", "sample_raster", "seam_energy",

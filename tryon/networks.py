@@ -14,6 +14,7 @@ from cyclegan.config import from_dict
 from mrcnn.config import (
     ChartConfig,
     MaskRCNNConfig,
+    MattingConfig,
     NetworkConfig,
     PersonDetectorConfig,
     PoseConfig,
@@ -35,6 +36,7 @@ _DETECTION_CONFIGS: dict[str, type[NetworkConfig]] = {
     "person_detector": PersonDetectorConfig,
     "pose": PoseConfig,
     "semantic": SemanticConfig,
+    "matting": MattingConfig,
 }
 # The code that a generator depends on; that of its training does not count.
 _GENERATOR_CODE = ("config.py", "layers.py", "networks.py", "predict.py")

@@ -306,7 +306,7 @@ def pipeline_cards(
     Raises:
         MissingModel: a model is not there, or is not the file its card describes.
     """
-    names = "person_detector", "pose", "segmenter", "refiner", "semantic"
+    names = "person_detector", "pose", "segmenter", "refiner", "semantic", "matting"
     detection = tuple(models.get(name) or shipped_card(name) for name in names)
     if pattern is not None:  # it needs neither the shop picture nor its shading
         card = pattern_card(pattern)

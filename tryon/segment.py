@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 
 from compositor import (
     clean_mask,
@@ -21,9 +22,11 @@ from compositor import (
     mask_box,
     separate_occluders,
 )
+from compositor.blur import box_mean
 from data_tools.annotations import CATEGORIES, SHORT_SLEEVE_TOP
 from mrcnn.chart.inference import predict_chart
 from mrcnn.detections import Detections, mask_iou
+from mrcnn.matting.inference import predict_alpha
 from mrcnn.pose.body import bare_parts, roll, torso_share
 from mrcnn.predictor import detect
 from mrcnn.refiner.inference import Refinement, refine
@@ -77,6 +80,9 @@ class SegmentConfig:
     # shop pictures it is at most .008, in 100 renders of people .005, then .013.
     skin_share: float = 0.01
     skin_threshold: float = 0.5  # minimum probability of skin that lies before a garment
+    # How far from the refiner's mask the matting network may find more of the garment,
+    # as share of the square root of the mask's area.
+    edge_reach: float = 0.08
 
 
 class Segmentation(NamedTuple):
@@ -96,6 +102,7 @@ class Segmenter:
         charts: a trained chart network; None predicts no charts.
         poses: reads people's poses; None looks at garments alone.
         clothes: a trained semantic network, which looks at people whose pose is read.
+        edges: a trained matting network; None leaves the edge to colours.
     """
 
     def __init__(
@@ -106,12 +113,14 @@ class Segmenter:
         charts: Predictor | None = None,
         poses: PoseReader | None = None,
         clothes: Predictor | None = None,
+        edges: Predictor | None = None,
     ):
         self.predictor = predictor
         self.refiner = refiner
         self.config = config or SegmentConfig()
         self.charts = charts
         self.poses, self.clothes = poses, clothes
+        self.edges = edges
 
     @classmethod
     def from_pretrained(
@@ -127,6 +136,7 @@ class Segmenter:
             charts=None if chart is None else load_network(chart, "chart"),
             poses=PoseReader.from_pretrained(),
             clothes=load_network(shipped_card("semantic"), "semantic"),
+            edges=load_network(shipped_card("matting"), "matting"),
         )
 
     def __call__(
@@ -291,14 +301,20 @@ class Segmenter:
         pose = None if wearer is None else wearer.pose
         bodies = [] if pose is None else [pose.body]
         (refined,) = refine(self.refiner, image, first[None], mirror=True, bodies=bodies)
+        angle = 0.0 if pose is None else roll(pose.points)
         mask = clean_mask(refined.mask >= self.config.mask_threshold)
         mask = repair_mask(mask, image, refined.landmarks)
         mask = separate_occluders(mask, image)
+        alpha = self._find_edge(image, mask, angle)
+        if alpha is not None:
+            mask = clean_mask(alpha > 127)
         if pose is not None:
             skin = refined.part("skin") > self.config.skin_threshold
             mask = mask & ~bare_parts(pose, skin, mask)
         if not mask.any():
             return None
+        if alpha is not None:
+            alpha = keep_near(alpha, mask)
         instances = list(as_instances(detections))
         x1, y1, x2, y2 = map(float, mask_box(mask))
         instances[chosen] = replace(
@@ -308,13 +324,40 @@ class Segmenter:
             landmarks=refined.landmarks,
         )
         agreement = mask_iou(mask, first >= self.config.mask_threshold)
-        angle = 0.0 if pose is None else roll(pose.points)
         chart = None
         if self.charts is not None:
             chart = predict_chart(self.charts, image, mask, angle)
         support = measure_support(mask, wearer)
         finds = tuple(instances)
-        return GarmentMask(mask, finds, chosen, agreement, chart, pose, support)
+        return GarmentMask(mask, finds, chosen, agreement, chart, pose, support, alpha)
+
+    def _find_edge(
+        self, image: np.ndarray, mask: np.ndarray, angle: float
+    ) -> np.ndarray | None:
+        """Return the alpha of a garment near its mask, uint8 (h, w); see `edges`."""
+        if self.edges is None or not mask.any():
+            return None
+        alpha = predict_alpha(self.edges, image, mask, angle)
+        reach = max(2, round(self.config.edge_reach * float(np.sqrt(mask.sum()))))
+        near = box_mean(mask.astype(np.float32), 2 * reach + 1) > 1e-4
+        return np.rint(alpha * near * 255).astype(np.uint8)
+
+
+def keep_near(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return alpha without what does not touch a mask, and full of what it holds.
+
+    Args:
+        alpha: uint8 (h, w).
+        mask: bool (h, w), where alpha should be above a half.
+    """
+    grown = ndimage.binary_propagation(mask, mask=(alpha > 0) & ~_cut_off(alpha, mask))
+    kept = np.where(grown, alpha, np.uint8(0))
+    return np.where(mask, np.maximum(kept, np.uint8(128)), kept)
+
+
+def _cut_off(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return where alpha is above a half and the mask does not hold it."""
+    return (alpha > 127) & ~mask
 
 
 def describe_missing(instance: int, count: int) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compositor import (
+    continue_background,
     cutout_rgba,
     enlarge_alpha,
     erase,
-    estimate_foreground_background,
     mask_box,
     pad_box,
     refine_alpha,
@@ -28,6 +28,8 @@ Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 WORK_SIZE = 1280  # longest side in pixels that masks and warps are computed at
 STRIP_ROWS = 256  # rows of a large photo that are drawn at once
+# The matting network sees a smaller copy: its edges are softer than the photo's.
+EDGE_SLOPE = 2.0
 STYLE_SIZE = 2048  # longest side in pixels that S1's colours are taken from
 
 
@@ -102,7 +104,8 @@ class Garment(DetectedGarment):
         """The matte at the photo's own size, 0..255."""
         if self.photo.size == self.alpha.shape:
             return np.rint(self.alpha * 255).astype(np.uint8)
-        return enlarge_alpha(self.photo.image, self.work, self.detection.mask)
+        mask, prior = self.detection.mask, prior_alpha(self.detection)
+        return enlarge_alpha(self.photo.image, self.work, mask, prior=prior)
 
     def cut(self) -> NDArray[np.uint8]:
         """Return the garment alone, RGBA at the photo's own size."""
@@ -116,10 +119,20 @@ class Garment(DetectedGarment):
 @cached
 def prepare(detected: DetectedGarment) -> Garment:
     """Compute the matte of a garment."""
-    matte = refine_alpha(detected.work, detected.detection.mask)
+    detection = detected.detection
+    prior = prior_alpha(detection)
+    matte = refine_alpha(detected.work, detection.mask, prior=prior)
     alpha = np.rint(matte * 255).astype(np.float32) / np.float32(255)
     box = mask_box(alpha > 0)
     return Garment(detected.photo, detected.work, detected.detection, alpha, box)
+
+
+def prior_alpha(detection: GarmentMask) -> Array | None:
+    """Return the matting network's alpha of a garment in [0, 1], if it looked."""
+    if detection.alpha is None:
+        return None
+    alpha = detection.alpha.astype(np.float32) / np.float32(255)
+    return np.clip((alpha - 0.5) * EDGE_SLOPE + 0.5, 0.0, 1.0, dtype=np.float32)
 
 
 def prepare_pair(
@@ -149,11 +162,11 @@ class Spill(NamedTuple):
 
 @cached
 def estimate_spill(garment: Garment) -> Spill:
-    """Estimate the colour that a garment's soft edge adds to its background."""
+    """Estimate the colour that a garment adds to what is seen beside it."""
     x1, y1, x2, y2 = pad_box(garment.box, 0.1, garment.alpha.shape)
     rows, columns = slice(y1, max(y2, y1 + 1)), slice(x1, max(x2, x1 + 1))
     work = garment.work[rows, columns]
-    _, background = estimate_foreground_background(work, garment.alpha[rows, columns])
+    background = continue_background(work, garment.alpha[rows, columns])
     return Spill(work - background, rows, columns)
 
 

@@ -86,6 +86,8 @@ class GarmentMask:
         pose: of who wears it; None where nobody is seen to.
         support: IoU with the top that the semantic network sees on the wearer; None
             where it looked at nobody.
+        alpha: uint8 (h, w), how much of each pixel the garment covers, 0..255; None
+            where the matting network did not look.
     """
 
     mask: NDArray[np.bool_]
@@ -95,6 +97,7 @@ class GarmentMask:
     chart: Chart | None = None
     pose: Pose | None = None
     support: float | None = None
+    alpha: NDArray[np.uint8] | None = None
 
     @property
     def instance(self) -> Instance:

@@ -27,6 +27,7 @@ DETECTION_KINDS = (
     "person_detector",
     "pose",
     "semantic",
+    "matting",
 )
 SHIPPED_MODELS = (*DETECTION_KINDS, "shading", "universal")
 MAX_CARD = 1 << 20  # bytes

@@ -95,3 +95,47 @@ def _local_mean(
     known = share > 1e-5
     fallback = values if (known | ~needed).all() else box_mean(values, size)
     return np.where(known, total / np.maximum(share, 1e-5), fallback)
+
+
+@dataclass(frozen=True)
+class BackgroundConfig:
+    """Neighbourhoods and weights of `continue_background`."""
+
+    purity: int = 8  # exponent: how much more pure background weighs in local means
+    radii: tuple[int, ...] = (2, 4, 8, 16, 32)  # pixels; the first that sees some counts
+    min_share: float = 0.08  # of a neighbourhood that must be background
+
+
+BACKGROUND = BackgroundConfig()
+
+
+def continue_background(
+    image: NDArray[Any], alpha: NDArray[Any], config: BackgroundConfig = BACKGROUND
+) -> Plane:
+    """Continue what lies beside a garment behind its soft edge.
+
+    The old garment's colours are not unmixed but removed: whatever it looked like, and
+    however well its matte fits, nothing of it is left.
+
+    Args:
+        image: `(H, W, 3)` RGB picture, 0 to 255.
+        alpha: `(H, W)` matte of the garment in [0, 1].
+        config: neighbourhoods and weights.
+
+    Returns:
+        `(H, W, 3)` float32 in [0, 255]: the picture where alpha is 0; where it is 1, far
+        from the edge, means nothing.
+    """
+    check_image(image)
+    check_plane(alpha, "alpha", image.shape[:2])
+    picture = image.astype(np.float32)
+    pure = (1.0 - np.clip(alpha.astype(np.float32), 0.0, 1.0))[..., None] ** config.purity
+    mean, missing = picture.copy(), np.ones((*alpha.shape, 1), bool)
+    for radius in config.radii:
+        size = 2 * radius + 1
+        share = box_mean(pure, size)
+        found = missing & (share >= config.min_share)
+        local = box_mean(picture * pure, size) / np.maximum(share, 1e-5)
+        mean = np.where(found, local, mean)
+        missing &= ~found
+    return np.asarray(mean + pure * (picture - mean), np.float32)

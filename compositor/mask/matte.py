@@ -43,6 +43,8 @@ class MatteConfig:
     # each other, at which it is trusted half. Chosen on the rims of rendered people.
     half_trust_outlier: float = 0.5
     sharpness: float = 2.0  # slope of alpha over the position between the mean colours
+    # Share of that trust beside an alpha that a network predicted.
+    prior_trust: float = 0.7
     coarse_band: int = 4  # pixels: wider bands are computed on a coarser grid
     strip_rows: int = 256  # rows of a large photo drawn at once, which bounds memory
 
@@ -87,6 +89,7 @@ def refine_alpha(
     mask: NDArray[Any],
     band: int | None = None,
     config: MatteConfig = DEFAULT,
+    prior: NDArray[Any] | None = None,
 ) -> Plane:
     """Estimate a soft matte that follows the picture's own edges.
 
@@ -101,6 +104,8 @@ def refine_alpha(
         band: Half width of the band in pixels, at least 1; by default relative to the
             square root of the mask's area.
         config: the band's width and the colour model.
+        prior: `(H, W)` alpha in [0, 1] that a network predicted, in the mask's place;
+            colours only sharpen it.
 
     Returns:
         `(H, W)` float32 matte in [0, 1].
@@ -113,8 +118,10 @@ def refine_alpha(
     """
     check_image(image)
     check_plane(mask, "mask", image.shape[:2])
+    if prior is not None:
+        check_plane(prior, "prior", image.shape[:2])
     alpha = np.zeros(mask.shape, np.float32)
-    part, model = _fit_band(image, mask.astype(bool), band, config)
+    part, model = _fit_band(image, mask.astype(bool), band, config, prior)
     if model is not None:
         ys, xs = (np.arange(side, dtype=np.float64) for side in model.coverage.shape)
         alpha[part] = model.draw(image[part], ys, xs)
@@ -126,6 +133,7 @@ def enlarge_alpha(
     small: NDArray[Any],
     mask: NDArray[Any],
     config: MatteConfig = DEFAULT,
+    prior: NDArray[Any] | None = None,
 ) -> NDArray[np.uint8]:
     """Estimate the soft matte of a large photo from the mask of a small copy.
 
@@ -138,6 +146,7 @@ def enlarge_alpha(
         small: `(h, w, 3)` its copy, 0 to 255.
         mask: `(h, w)` bool mask of the garment in the copy, possibly a few pixels off.
         config: see `refine_alpha`.
+        prior: see `refine_alpha`, `(h, w)` of the copy.
 
     Returns:
         `(H, W)` uint8 matte, 0 to 255.
@@ -152,7 +161,7 @@ def enlarge_alpha(
     check_image(small, "small")
     check_plane(mask, "mask", small.shape[:2])
     alpha = np.zeros(image.shape[:2], np.uint8)
-    part, model = _fit_band(small, mask.astype(bool), None, config)
+    part, model = _fit_band(small, mask.astype(bool), None, config, prior)
     if model is None:
         return alpha
     spans, coordinates = [], []
@@ -172,7 +181,11 @@ def enlarge_alpha(
 
 
 def _fit_band(
-    image: NDArray[Any], mask: NDArray[np.bool_], band: int | None, config: MatteConfig
+    image: NDArray[Any],
+    mask: NDArray[np.bool_],
+    band: int | None,
+    config: MatteConfig,
+    prior: NDArray[Any] | None = None,
 ) -> tuple[tuple[slice, slice], "_BandModel | None"]:
     """Return the crop around a mask and the matte's model there; None without a mask."""
     if band is None:
@@ -188,7 +201,8 @@ def _fit_band(
     )
     if x2 <= x1:
         return part, None
-    return part, _BandModel.fit(image[part], mask[part], band, config)
+    inner = None if prior is None else prior[part]
+    return part, _BandModel.fit(image[part], mask[part], band, config, inner)
 
 
 def _drop_specks(mask: NDArray[np.bool_], min_share: float) -> NDArray[np.bool_]:
@@ -223,12 +237,17 @@ class _BandModel:
 
     @classmethod
     def fit(
-        cls, image: NDArray[Any], mask: NDArray[np.bool_], band: int, config: MatteConfig
+        cls,
+        image: NDArray[Any],
+        mask: NDArray[np.bool_],
+        band: int,
+        config: MatteConfig,
+        prior: NDArray[Any] | None = None,
     ) -> "_BandModel":
         """Fit the linear functions; those of wide bands on a coarser grid."""
         coverage = box_mean(mask.astype(np.float32), 2 * band + 1)
         step = max(1, band // config.coarse_band)
-        slope, offset = _fit_linear(image, mask, band, step, config)
+        slope, offset = _fit_linear(image, mask, band, step, config, prior)
         return cls(coverage, slope, offset, step, _tolerance(band))
 
     def draw(
@@ -274,6 +293,7 @@ def _fit_linear(
     band: int,
     step: int,
     config: MatteConfig,
+    prior: NDArray[Any] | None = None,
 ) -> tuple[Plane, Plane]:
     """Fit slope `(h, w, 3)` and offset `(h, w)` of alpha, in blocks of `step` pixels."""
     guide = block_mean(image.astype(np.float32), step) / np.float32(255)
@@ -284,7 +304,12 @@ def _fit_linear(
     foreground, background = coverage > 1.0 - tolerance, coverage < tolerance
     radius = round(config.color_radius * band)
     alpha, trust = _color_alpha(guide, foreground, background, radius, config)
-    alpha = trust * alpha + (1.0 - trust) * hard
+    known = hard
+    if prior is not None:
+        known = block_mean(prior.astype(np.float32), step)
+        # A print has colours of both sides: where they contradict, the network decides.
+        trust = config.prior_trust * trust * (1.0 - np.abs(alpha - known))
+    alpha = trust * alpha + (1.0 - trust) * known
     alpha[foreground], alpha[background] = 1.0, 0.0
     return _guided_filter(guide, alpha, max(1, band // 2), config.epsilon)
 

@@ -5,6 +5,7 @@ texture, and with the light that falls on it. Colour = texture[chart] x light, t
 or the camera model of the renders.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,21 @@ class VariationConfig:
     gray_noise: float = 6  # grey levels, standard deviation in each channel
 
 
+@dataclass(frozen=True)
+class StripesConfig:
+    """Distribution of drawn stripes and checks; lengths in texels of `TEXTURE_SIZE`."""
+
+    share: float = 0.45  # of the designs of `draw_design`
+    period: tuple[float, float] = (10.0, 90.0)  # log-uniform
+    duty: tuple[float, float] = (0.2, 0.8)  # share of a period in the first colour
+    checks_share: float = 0.3
+    diagonal_share: float = 0.15
+    contrast_share: float = 0.5  # of black on white; others have any two colours
+    noise: float = 12  # grey levels, standard deviation of a colour's channels
+
+
 DEFAULT = VariationConfig()
+STRIPES = StripesConfig()
 
 
 def read_chart(path: Path) -> Array:
@@ -132,6 +147,50 @@ def vary_design(
         mixed = 255.0 - mixed
     gain, offset = rng.uniform(*config.gain, 3), rng.uniform(0, config.max_offset)
     return np.clip(mixed * gain + offset, 0, 255).astype(np.uint8)
+
+
+def draw_design(
+    textures: Sequence[NDArray[np.uint8]],
+    rng: np.random.Generator,
+    config: StripesConfig = STRIPES,
+) -> NDArray[np.uint8]:
+    """Draw stripes or checks, or one of some designs in other colours.
+
+    Args:
+        textures: uint8 (h, w, 3) each; without any, all designs are stripes.
+        rng: random generator.
+        config: how many are stripes, and which.
+
+    Returns:
+        uint8 (h, w, 3).
+    """
+    if rng.random() < config.share or not textures:
+        return draw_stripes(rng, config)
+    return vary_design(textures[int(rng.integers(len(textures)))], rng)
+
+
+def draw_stripes(
+    rng: np.random.Generator, config: StripesConfig = STRIPES
+) -> NDArray[np.uint8]:
+    """Draw stripes or checks of two colours, uint8 of `TEXTURE_SIZE`."""
+    height, width = TEXTURE_SIZE
+    ys, xs = np.indices((height, width), np.float32)
+    shortest, longest = np.log(config.period)
+    period = np.exp(rng.uniform(shortest, longest))
+    duty, angle = rng.uniform(*config.duty), rng.choice([0.0, np.pi / 2])
+    if rng.random() < config.diagonal_share:
+        angle = rng.uniform(0, np.pi)
+    along = (np.cos(angle) * ys + np.sin(angle) * xs) / period + rng.random()
+    across = (np.cos(angle) * xs - np.sin(angle) * ys) / period
+    is_first = along % 1 < duty
+    if rng.random() < config.checks_share:
+        is_first ^= across % 1 < duty
+    colors = rng.uniform(5, 250, (2, 3))
+    if rng.random() < config.contrast_share:
+        colors = np.repeat(rng.permutation([[20.0], [235.0]]), 3, axis=1)
+    colors = np.clip(colors + rng.normal(0, config.noise, colors.shape), 0, 255)
+    one, other = colors.astype(np.uint8)
+    return np.where(is_first[..., None], one, other)
 
 
 def _cloth_color(

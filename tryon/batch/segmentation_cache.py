@@ -117,6 +117,8 @@ def pack(segmentation: Segmentation) -> bytes:
         facts["agreement"] = float(garment.agreement)
         facts["support"] = garment.support
         arrays["mask"] = garment.mask
+        if garment.alpha is not None:
+            arrays["alpha"] = garment.alpha
         if garment.chart is not None:
             arrays |= {name: getattr(garment.chart, name) for name in _CHART_FIELDS}
         if garment.pose is not None:
@@ -157,6 +159,7 @@ def unpack(data: bytes) -> Segmentation:
         chart,
         pose,
         facts["support"],
+        arrays.get("alpha"),
     )
     return Segmentation(instances, garment)
 

@@ -34,7 +34,7 @@ _SHOWN = (
 )  # fmt: skip
 _SHOWN_TRYON = (
     "pairs", "refused", "SSIM inside", "dE inside", "dE rim", "gradients inside",
-    "coordinates inside", "changed pixels",
+    "coordinates inside", "left", "spilled", "level error", "changed pixels",
 )  # fmt: skip
 
 

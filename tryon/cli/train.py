@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from tryon.cli.shared import FOLDER, expand_pictures, user_errors
-from tryon.cli.train_networks import chart, refiner, segmenter, semantic
+from tryon.cli.train_networks import chart, matting, refiner, segmenter, semantic
 from tryon.cli.train_options import (
     DATA,
     EXISTING,
@@ -30,6 +30,7 @@ train.add_command(segmenter)
 train.add_command(refiner)
 train.add_command(chart)
 train.add_command(semantic)
+train.add_command(matting)
 
 
 def _render_options(batch_size: int, photos_help: str) -> Options:

@@ -260,6 +260,24 @@ def semantic(context: click.Context, **options: Any) -> None:
     click.echo(run.out_dir / "semantic.json")
 
 
+@click.command()
+@network_options(("heads:200:1e-3", "3+:1500:6e-4"), 320, backbones=("mobilenet_v2",))
+@click.pass_context
+@user_errors
+def matting(context: click.Context, **options: Any) -> None:
+    """Train the matting network, which finds the soft edge of a garment.
+
+    It learns from DATA (see `tryon train segmenter`): rendered people, whose shirts are
+    painted anew, and photos with masks.
+    """
+    run = _read_run(context, options, "MattingConfig")
+    from tryon.training.matting import train_matting
+
+    for row in train_matting(run, count_steps(context)):
+        print_row(row)
+    click.echo(run.out_dir / "matting.json")
+
+
 def _read_run(
     context: click.Context, options: dict[str, Any], kind: str
 ) -> "TrainingRun":

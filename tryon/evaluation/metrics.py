@@ -3,6 +3,8 @@
 What each metric means: docs/evaluation.md.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -120,3 +122,72 @@ def coordinate_errors(coordinates: Array, truth: Truth) -> Array:
     chart = extend_nearest(truth.shop_chart, truth.shop_tee)[y, x]
     difference = panel_units(chart) - panel_units(truth.chart)
     return np.where(truth.tee, np.hypot(*np.moveaxis(difference, -1, 0)), np.nan)
+
+
+@dataclass(frozen=True)
+class OldClothConfig:
+    """What counts as old cloth left, and as a change beside the shirt."""
+
+    margin: int = 2  # pixels on each side of the outline that are left out
+    kept: float = 8  # grey levels: a pixel that changed by less kept its colour
+    differs: float = 30  # grey levels by which the truth's colour is another
+    min_piece: int = 40  # pixels: smaller pieces kept their colour by chance
+
+
+OLD_CLOTH = OldClothConfig()
+
+
+def old_cloth(
+    image: NDArray[np.uint8],
+    user: NDArray[np.uint8],
+    truth: NDArray[np.uint8],
+    tee: Mask,
+    config: OldClothConfig = OLD_CLOTH,
+) -> dict[str, float]:
+    """Measure what a result leaves of the old shirt, and what it changes beside it.
+
+    Args:
+        image: the result, uint8 (H, W, 3).
+        user: the photo before, and
+        truth: the picture it should be, of the same size.
+        tee: bool (H, W), the true shirt, not empty.
+        config: what counts.
+
+    Returns:
+        "left" and "spilled", pixels as shares of the shirt's; "dE edge", CIEDE2000 in the
+        band of `config.margin` pixels on each side of the outline.
+    """
+    before, after, right = (x.astype(np.int16) for x in (user, image, truth))
+    changed, wanted = (np.abs(x - before).max(axis=-1) for x in (after, right))
+    core = ndimage.binary_erosion(tee, iterations=config.margin, border_value=1)
+    around = ndimage.binary_dilation(tee, iterations=config.margin)
+    kept = core & (changed <= config.kept) & (wanted > config.differs)
+    pieces, _ = ndimage.label(kept, np.ones((3, 3), bool))
+    sizes = np.bincount(pieces.ravel())[1:]
+    edge = around & ~core
+    difference = color.deltaE_ciede2000(color.rgb2lab(image), color.rgb2lab(truth))
+    return {
+        "left": float(sizes[sizes >= config.min_piece].sum() / tee.sum()),
+        "spilled": float((~around & (changed > config.kept)).sum() / tee.sum()),
+        "dE edge": float(difference[edge].mean()) if edge.any() else 0.0,
+    }
+
+
+def light_errors(
+    image: NDArray[np.uint8], truth: NDArray[np.uint8], inside: Mask
+) -> dict[str, float]:
+    """Compare the mean colours of a result and the truth inside the shirt.
+
+    Returns:
+        "level", the result's mean L* less the truth's; "level error", its absolute value;
+        "tint error", the distance of both means in a* and b*. Empty without an inside.
+    """
+    if not inside.any():
+        return {}
+    means = [color.rgb2lab(x[inside]).mean(axis=0) for x in (image, truth)]
+    level, *tint = means[0] - means[1]
+    return {
+        "level": float(level),
+        "level error": float(abs(level)),
+        "tint error": float(np.hypot(*tint)),
+    }

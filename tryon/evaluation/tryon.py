@@ -17,7 +17,13 @@ from data_tools.paint.rendered_pairs import RenderedPair, Truth, read_truth
 from tryon.errors import Refusal, TryOnError
 from tryon.evaluation import baselines
 from tryon.evaluation.baselines import Attempt
-from tryon.evaluation.metrics import compare, coordinate_errors, zones
+from tryon.evaluation.metrics import (
+    compare,
+    coordinate_errors,
+    light_errors,
+    old_cloth,
+    zones,
+)
 from tryon.images import read_photo
 from tryon.pipeline import Options, TryOnPipeline, composite
 from tryon.stages import Garment
@@ -87,8 +93,11 @@ def measure_pair(pipeline: TryOnPipeline, pair: RenderedPair) -> Result:
     background = user.full_alpha == 0
     metrics = {}
     for name, attempt in _attempts(pipeline, user, shop, truth):
-        values = compare(attempt.image, true_image.image, parts)
-        changed = (attempt.image != user_image.image).any(axis=-1) & background
+        image = attempt.image
+        values = compare(image, true_image.image, parts)
+        values |= old_cloth(image, user_image.image, true_image.image, truth.tee)
+        values |= light_errors(image, true_image.image, parts["inside"])
+        changed = (image != user_image.image).any(axis=-1) & background
         errors = _median_errors(attempt, truth, parts)
         metrics[name] = values | errors | {CHANGED: int(changed.sum())}
     return Result(pair, None, metrics, render)

@@ -76,7 +76,7 @@ def train_shading(
 
     def sample(rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
         kind = real if real and rng.random() < samples.photo_share else rendered
-        design = designs.vary_design(textures[rng.integers(len(textures))], rng)
+        design = designs.draw_design(textures, rng)
         scene = garments[rng.integers(len(garments))].photo
         return shading_sample(kind[rng.integers(len(kind))], design, scene, rng)
 

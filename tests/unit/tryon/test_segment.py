@@ -10,7 +10,13 @@ import pytest
 
 from mrcnn.detections import Detections, mask_iou
 from mrcnn.pose.inference import Pose
-from tryon.segment import SegmentConfig, Segmenter, drop_nested, repair_mask
+from tryon.segment import (
+    SegmentConfig,
+    Segmenter,
+    drop_nested,
+    keep_near,
+    repair_mask,
+)
 
 SIZE = (120, 100)
 RED, GREY = (220, 20, 20), (90, 90, 90)
@@ -302,3 +308,45 @@ def test_a_part_of_other_colours_stays_where_a_sleeve_is_seen(seen):
     assert kept[10:70, 10:50].all()
     assert kept[20:40, 60:75].all() == (seen > 0.5)
     assert kept[20:40, 60:75].any() == (seen > 0.5)
+
+
+class EdgeFinder:
+    """Stands for a matting network: reddish pixels are the garment's."""
+
+    image_size = 64
+
+    def __call__(self, views):
+        self.views = views
+        red = views[..., 0] - views[..., 1]
+        return np.where(red > 60, 20.0, -20.0).astype(np.float32)
+
+
+def test_the_matting_network_mends_the_mask_and_gives_its_alpha(segmenter, shirt):
+    image, truth = shirt
+    assert segmenter(image).alpha is None
+    segmenter.edges = EdgeFinder()
+    garment = segmenter(image)
+    assert garment.alpha.dtype == np.uint8
+    assert np.array_equal(garment.mask, garment.alpha > 127)
+    assert mask_iou(garment.mask, truth) > 0.95
+    assert segmenter.edges.views[0, ..., 3].max() == 255, "it is given the mask"
+
+
+def test_far_from_the_mask_the_matting_network_is_not_believed(segmenter, shirt):
+    segmenter.edges = EdgeFinder()
+    image, _ = shirt
+    image[90:100, 60:66] = (140, 60, 60)  # reddish to the matting network alone
+    assert segmenter(image).alpha[85:, 55:].max() == 0
+
+
+def test_alpha_keeps_to_its_mask():
+    alpha = np.zeros((7, 12), np.uint8)
+    alpha[1:6, 1:6], alpha[1:6, 6] = 255, 60
+    alpha[1:6, 8:11] = 200  # a piece that the mask leaves out
+    alpha[1:6, 11] = 30
+    mask = np.zeros((7, 12), bool)
+    mask[1:6, 1:6] = True
+    kept = keep_near(alpha, mask)
+    assert kept[3].tolist() == [0, 255, 255, 255, 255, 255, 60, 0, 0, 0, 0, 0]
+    mask[0, 3] = True
+    assert keep_near(alpha, mask)[0, 3] == 128, "what the mask holds is garment"

@@ -46,6 +46,16 @@ def test_mattes_are_kept(tee):
     assert tee.full_alpha is tee.full_alpha
 
 
+def test_a_predicted_alpha_makes_the_matte(tee):
+    alpha = np.where(tee.detection.mask, 255, 0).astype(np.uint8)
+    alpha[10:50, 19] = 140  # more than the mask holds
+    detection = replace(tee.detection, alpha=alpha)
+    soft = prepare(DetectedGarment(tee.photo, tee.work, detection))
+    assert soft.alpha[30, 19] > tee.alpha[30, 19]
+    assert soft.alpha[30, 40] == 1
+    assert soft.full_alpha[30, 19] == round(255 * float(soft.alpha[30, 19]))
+
+
 def test_behind_is_the_photo_less_what_the_garment_adds(tee):
     spill, rows, columns = estimate_spill(tee)
     behind = background(tee, estimate_spill(tee), slice(0, 60), slice(0, 80))

@@ -19,7 +19,7 @@ from scipy import ndimage
 from compositor import fit_warp
 from compositor.colorspace import to_linear
 from data_tools.annotations import AnnotatedPhoto
-from data_tools.formats.label_maps import RENDERED_VAL
+from data_tools.formats.label_maps import RENDERED_VAL, read_map
 from data_tools.paint import camera, designs
 from data_tools.paint.rendered_pairs import RenderedPair, pairs_of, read_truth
 from data_tools.pictures import open_picture
@@ -31,6 +31,7 @@ from tryon.transfer import to_fractions
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 TOPS = (1, 2)  # category ids of short- and long-sleeve tops
+SKIN = (1, 5)  # values of body and face in a rendered label map
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class PaintedPair:
         own_design: uint8 (h, w, 3), the flat design of the shirt.
         shop_design: uint8 (h, w, 3), that of the shop's tee.
         truth: uint8, the photo of the user in the shop's tee; None where there is none.
+        skin: bool, bare skin in the photo; None where it is not known.
     """
 
     photo: Picture
@@ -103,6 +105,7 @@ class PaintedPair:
     shop_design: Picture
     filmed: bool = False
     truth: Picture | None = None
+    skin: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class RelightableGarment:
     light: Array
     design: Picture
     filmed: bool = False
+    skin: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,15 +144,20 @@ class ShopTee:
 def find_renders(folders: Sequence[Path], split: str) -> list[Path]:
     """Return the paths of a split's worn renders, without endings, sorted.
 
+    Pictures without a flat design of their own, as those of a tee's other cuts, are left
+    out.
+
     Raises:
         FileNotFoundError: when there are none.
     """
     stems = []
     for folder in folders:
-        for light in sorted(folder.glob("p*.shade.png")):
-            number = int(light.name[1:].split("_")[0])
-            if (number in RENDERED_VAL) == (split == "val"):
-                stems.append(light.with_name(light.name.removesuffix(".shade.png")))
+        for design in sorted(folder.glob("p*.tex.jpg")):
+            stem = design.with_name(design.name.removesuffix(".tex.jpg"))
+            number = int(stem.name[1:].split("_")[0])
+            is_worn = _file(stem, ".shade.png").exists()
+            if is_worn and (number in RENDERED_VAL) == (split == "val"):
+                stems.append(stem)
     if not stems:
         raise FileNotFoundError(
             "expected rendered people with their light (pNNN_A.shade.png) in "
@@ -221,7 +230,7 @@ def _person_levels(
     folder: Path, person: str, config: RelitPairsConfig
 ) -> dict[str, Array]:
     """Return the level of light, (3,), of each worn picture of a person."""
-    ending = ".shade.png"
+    ending = ".tex.jpg"
     paths = sorted(folder.glob(f"{person}_?{ending}"))
     names = [path.name.removesuffix(ending) for path in paths]
     pixels = [_lit_pixels(_read_worn_relative(folder / name), config) for name in names]
@@ -262,6 +271,7 @@ def _read_worn_relative(stem: Path) -> RelightableGarment:
         designs.read_chart(_file(stem, ".uv.png")),
         designs.read_light(_file(stem, ".shade.png"))[..., None],
         designs.read_texture(_file(stem, ".tex.jpg")),
+        skin=np.isin(read_map(_file(stem, ".labels.png")), SKIN),
     )
 
 
@@ -332,7 +342,14 @@ def find_white_top(
         return None
     level = 255 * config.white_reflectance ** (1 / designs.GAMMA)
     white = np.full((*designs.TEXTURE_SIZE, 3), level)
-    return RelightableGarment(image, mask, box_chart(mask), light, white.astype(np.uint8))
+    return RelightableGarment(
+        image,
+        mask,
+        box_chart(mask),
+        light,
+        white.astype(np.uint8),
+        skin=photo.skin(),
+    )
 
 
 def _is_white(light: Array, config: RelitPairsConfig) -> bool:
@@ -412,7 +429,7 @@ def _crop_pair(
     light = np.clip(crop(frame, worn.light, 0.0), 0, config.max_light)
     return PaintedPair(
         photo=np.rint(crop(frame, worn.photo, 0.0)).astype(np.uint8),
-        mask=crop(frame, worn.mask[..., None], 0.0)[..., 0] > 0.5,
+        mask=_crop_mask(worn.mask, frame),
         chart=sample_nearest(worn.chart, frame).astype(np.float16),
         light=light.astype(np.float16),
         shop=shop.image[row, column],
@@ -422,7 +439,13 @@ def _crop_pair(
         own_design=worn.design,
         shop_design=shop.design,
         filmed=worn.filmed,
+        skin=None if worn.skin is None else _crop_mask(worn.skin, frame),
     )
+
+
+def _crop_mask(mask: NDArray[np.bool_], frame: Frame) -> NDArray[np.bool_]:
+    """Crop a mask (H, W) to a frame."""
+    return crop(frame, mask[..., None], 0.0)[..., 0] > 0.5
 
 
 def sample_nearest(plane: Array, frame: Frame) -> Array:

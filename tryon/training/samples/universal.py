@@ -38,6 +38,12 @@ class UniversalSamplesConfig:
     odd_probability: float = 0.4
     odd_exposure: tuple[float, float] = (0.12, 1.3)
     tint: tuple[float, float] = (0.88, 1.12)  # factors on each channel
+    # Another skin in the same light, which tells nothing of the light: factors on the
+    # linear colours of bare skin, in all and in each channel; in log-uniform draws.
+    skin_probability: float = 0.75
+    skin_gain: tuple[float, float] = (0.15, 5.0)
+    skin_tint: tuple[float, float] = (0.85, 1.18)
+    skin_range: tuple[float, float] = (0.01, 0.75)  # linear mean of what may come out
     fold_contrast: tuple[float, float] = (0.7, 1.4)  # exponents of a repainted shirt's
     noise_sigma: float = 2.0  # grey levels of noise on a repainted shirt
     # Errors of the shading network: a smooth error of log light, its deviation and the
@@ -100,6 +106,8 @@ def paint_sample(
     exemplar, target = _draw_target(pair, light, use_truth, design_b, flat, rng, config)
     gain = _draw_gain(rng, config)
     photo = (_repaint(pair, own, light, rng, config) if repaint else pair.photo) * gain
+    if pair.skin is not None and rng.random() < config.skin_probability:
+        photo = change_skin(photo, pair.skin & ~pair.mask, rng, config)
     photo = np.clip(photo, 0, 255)
     log_light = perturb_log_light(light, pair.mask, rng, config)
     plain = rng.random() < config.plain_probability
@@ -112,6 +120,37 @@ def paint_sample(
     }
     sample = _pack(pair, planes)
     return mirror_sample(sample) if rng.random() < config.mirror_probability else sample
+
+
+def change_skin(
+    photo: NDArray[np.floating],
+    skin: NDArray[np.bool_],
+    rng: np.random.Generator,
+    config: UniversalSamplesConfig = DEFAULT,
+) -> NDArray[np.floating]:
+    """Give a person darker or lighter skin, under the same light.
+
+    Args:
+        photo: (S, S, 3), 0..255.
+        skin: bool (S, S), bare skin.
+        rng: random generator.
+        config: how much darker or lighter.
+
+    Returns:
+        (S, S, 3), 0..255.
+    """
+    if not skin.any():
+        return photo
+    linear = (np.clip(photo, 0, 255) / 255) ** designs.GAMMA
+    mean = max(float(linear[skin].mean()), config.min_light)
+    low, high = (limit / mean for limit in config.skin_range)
+    low, high = max(low, config.skin_gain[0]), min(high, config.skin_gain[1])
+    level = np.exp(rng.uniform(np.log(min(low, 1.0)), np.log(max(high, 1.0))))
+    cool, warm = np.log(config.skin_tint)
+    gain = level * np.exp(rng.uniform(cool, warm, 3))
+    share = ndimage.gaussian_filter(skin.astype(np.float32), 1.0)[..., None]
+    changed = 255 * np.clip(linear * gain, 0, 1) ** (1 / designs.GAMMA)
+    return photo + share * (changed - photo)
 
 
 def _draw_gain(

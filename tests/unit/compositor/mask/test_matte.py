@@ -4,6 +4,7 @@ from PIL import Image
 
 from compositor import (
     clean_mask,
+    continue_background,
     enlarge_alpha,
     estimate_foreground_background,
     refine_alpha,
@@ -205,3 +206,45 @@ def test_wrong_arguments(image, mask, error):
 def test_band_below_one():
     with pytest.raises(ValueError, match="band"):
         refine_alpha(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool), band=0)
+
+
+def test_a_predicted_alpha_takes_the_masks_place():
+    """Stripes have the background's colours: these must not end the garment."""
+    truth = square_mask()
+    image = two_tone(truth & (np.arange(40) // 3 % 2 == 0)[None])
+    rough = square_mask(40, 10, 28)
+    prior = truth.astype(np.float32)
+    alpha = refine_alpha(image, truth, prior=prior)
+    assert alpha[12:28, 12:28].min() > 0.9
+    assert alpha[:8].max() == 0
+    by_colour = refine_alpha(image, rough)
+    wrong, right = (np.abs(a - truth).mean() for a in (by_colour, alpha))
+    assert right < 0.5 * wrong
+    with pytest.raises(ValueError, match="prior"):
+        refine_alpha(image, truth, prior=prior[1:])
+
+
+def test_behind_a_soft_edge_lies_what_is_beside_it():
+    """Nothing of the garment is left, whatever its colours."""
+    alpha = _blur(square_mask(80, 20, 60).astype(np.float32))
+    stripes = np.where(np.arange(80) // 3 % 2 == 0, 250.0, 10.0)[None, :, None]
+    back = np.array([20.0, 60, 160])
+    image = alpha[..., None] * stripes + (1 - alpha[..., None]) * back
+    found = continue_background(image, alpha)
+    rim = (alpha > 0.02) & (alpha < 0.98)
+    error, before = (np.abs(x[rim] - back).mean() for x in (found, image))
+    assert error < 0.15 * before
+    assert np.array_equal(found[alpha == 0], image[alpha == 0].astype(np.float32))
+    assert found.dtype == np.float32
+
+
+def test_a_predicted_alpha_of_a_copy_follows_the_large_photos_edge():
+    small_mask, mask = square_mask(40, 10, 30), square_mask(160, 40, 120)
+    stripes = np.arange(160) // 4 % 2 == 0  # inside, a print of both sides' colours
+    image = two_tone(mask & stripes[None])
+    small = np.asarray(Image.fromarray(image).resize((40, 40), Image.Resampling.BOX))
+    prior = small_mask.astype(np.float32)
+    alpha = enlarge_alpha(image, small, small_mask, prior=prior)
+    assert alpha[60:100, 60:100].min() == 255
+    assert alpha[:30].max() == 0
+    assert ((alpha > 127) == mask).mean() > 0.98

@@ -83,3 +83,22 @@ def test_a_filmed_design_is_developed_by_the_camera_of_the_renders():
     dye = camera.reflectance(texture[0, 0])
     np.testing.assert_allclose(filmed[0, 0], camera.develop(dye * 0.5), rtol=1e-5)
     assert designs.paint(texture, chart_of(0, 0), -LIT, filmed=True).max() < 1
+
+
+def test_stripes_have_two_colours_and_a_period():
+    config = designs.StripesConfig(
+        period=(16, 16), duty=(0.5, 0.5), checks_share=0, diagonal_share=0
+    )
+    for seed in range(4):
+        stripes = designs.draw_stripes(np.random.default_rng(seed), config)
+        assert stripes.shape == (*designs.TEXTURE_SIZE, 3)
+        assert len(np.unique(stripes.reshape(-1, 3), axis=0)) == 2
+        line = stripes[0, :, 0] if np.ptp(stripes[0, :, 0]) else stripes[:, 0, 0]
+        assert np.array_equal(line[:-16], line[16:])
+
+
+def test_drawn_designs_are_stripes_and_textures():
+    texture = np.zeros((32, 64, 3), np.uint8)
+    drawn = [designs.draw_design([texture], np.random.default_rng(s)) for s in range(20)]
+    assert {design.shape for design in drawn} == {(32, 64, 3), (*designs.TEXTURE_SIZE, 3)}
+    assert designs.draw_design([], np.random.default_rng(0)).shape[0] == 256

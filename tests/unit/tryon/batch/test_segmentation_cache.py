@@ -55,6 +55,10 @@ SIGHTS = {
     "finds": Segmentation((instance(), instance(np.ones((25, 3), np.float32))), None),
     "garment": Segmentation((found := garment()).instances, found),
     "pose": Segmentation((worn := garment(chart(), pose(), 1 / 3)).instances, worn),
+    "alpha": Segmentation(
+        found.instances,
+        dataclasses.replace(found, alpha=chance.integers(0, 255, (40, 30), np.uint8)),
+    ),
     "chart": Segmentation((charted := garment(chart())).instances, charted),
 }
 

@@ -8,6 +8,8 @@ from tryon.evaluation.metrics import (
     compare,
     coordinate_errors,
     gradient_correlation,
+    light_errors,
+    old_cloth,
     panel_units,
     zones,
 )
@@ -134,3 +136,53 @@ def test_beside_the_shirt_nothing_is_measured(truth):
     errors = coordinate_errors(shares(), known)
     assert np.isnan(errors[4:]).all()
     assert np.isfinite(errors[:4]).all()
+
+
+def shirt_pictures():
+    """A red shirt on grey, the same in blue, and the shirt's mask."""
+    tee = np.zeros((60, 50), bool)
+    tee[10:50, 10:40] = True
+    user, truth = (np.full((60, 50, 3), 128, np.uint8) for _ in range(2))
+    user[tee], truth[tee] = (200, 30, 30), (30, 30, 200)
+    return user, truth, tee
+
+
+def test_the_truth_leaves_and_spills_nothing():
+    user, truth, tee = shirt_pictures()
+    values = old_cloth(truth, user, truth, tee)
+    assert values == {"left": 0, "spilled": 0, "dE edge": 0}
+
+
+def test_pieces_of_the_old_shirt_are_found_and_crumbs_are_not():
+    user, truth, tee = shirt_pictures()
+    image = truth.copy()
+    image[20:30, 20:25] = user[20:30, 20:25]  # 50 pixels
+    image[40:45, 30:35] = user[40:45, 30:35]  # 25
+    image[10:50, 10:12] = user[10:50, 10:12]  # in the margin
+    values = old_cloth(image, user, truth, tee)
+    assert values["left"] == pytest.approx(50 / tee.sum())
+    assert values["dE edge"] > 1
+    assert old_cloth(user, user, user, tee)["left"] == 0, "it should look so"
+
+
+def test_changes_beside_the_shirt_are_spilled():
+    user, truth, tee = shirt_pictures()
+    image = truth.copy()
+    image[:5, :6] = 0
+    image[9, 10:40] = 0  # in the margin
+    assert old_cloth(image, user, truth, tee)["spilled"] == pytest.approx(30 / tee.sum())
+
+
+def test_level_and_tint_are_told_apart():
+    _, truth, tee = shirt_pictures()
+    truth[tee] = 119
+    brighter, redder = truth.copy(), truth.copy()
+    brighter[tee], redder[tee] = 144, (139, 113, 113)
+    values = light_errors(brighter, truth, tee)
+    assert values["level"] == values["level error"] == pytest.approx(10, abs=0.3)
+    assert values["tint error"] == pytest.approx(0, abs=0.01)
+    assert light_errors(truth, brighter, tee)["level"] == pytest.approx(-10, abs=0.3)
+    values = light_errors(redder, truth, tee)
+    assert values["tint error"] > 8
+    assert values["level error"] < 3
+    assert light_errors(truth, truth, np.zeros_like(tee)) == {}
