@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from mrcnn.batches import WeightedBatches
 from mrcnn.windows import JitterConfig, box_or_frame, jittered_window, resample
 
 JITTER = JitterConfig(
@@ -41,7 +41,7 @@ class MatteScene:
 Change = Callable[[MatteScene, np.random.Generator], MatteScene]
 
 
-class MatteBatches(keras.utils.PyDataset):
+class MatteBatches(WeightedBatches):
     """Batches for `MattingTrainer.fit`, sampled for every step from its own seed.
 
     Args:
@@ -68,27 +68,13 @@ class MatteBatches(keras.utils.PyDataset):
         workers: int = 1,
         epoch: int = 0,
     ):
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
-        self.load, self.change, self.steps = load, change, steps
-        self.size, self.batch_size = size, batch_size
-        relative = np.asarray(weights, np.float64)
-        self.probabilities = relative / relative.sum()
-        self.seed, self.epoch = seed, epoch
+        super().__init__(weights, batch_size, steps, seed, workers, epoch)
+        self.load, self.change, self.size = load, change, size
 
-    def __len__(self) -> int:
-        """Return the number of batches in an epoch."""
-        return self.steps
-
-    def __getitem__(self, index: int):
-        """Return one batch: the inputs dict of `MattingTrainer` in a tuple."""
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        count, weights = len(self.probabilities), self.probabilities
-        indices = rng.choice(count, self.batch_size, p=weights)
-        rows = []
-        for i in indices:
-            view = random_view(self.load(int(i), rng), self.size, rng)
-            rows.append(pack_matte(self.change(view, rng)))
-        return ({name: np.stack([row[name] for row in rows]) for name in rows[0]},)
+    def row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the arrays of `pack_matte`."""
+        view = random_view(self.load(index, rng), self.size, rng)
+        return pack_matte(self.change(view, rng))
 
 
 def random_view(scene: MatteScene, size: int, rng: np.random.Generator) -> MatteScene:

@@ -8,12 +8,12 @@ example has a real detection of Mask R-CNN.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 from skimage import transform
 
+from mrcnn.batches import WeightedBatches
 from mrcnn.data import UNNAMED
 from mrcnn.pose.body import draw_body, torso_length
 from mrcnn.windows import (
@@ -132,7 +132,7 @@ class Region:
 Change = Callable[[Region, np.random.Generator], Region]
 
 
-class RefinerBatches(keras.utils.PyDataset):
+class RefinerBatches(WeightedBatches):
     """Batches for `RefinerTrainer.fit`, sampled for every step from its own seed.
 
     Args:
@@ -163,27 +163,12 @@ class RefinerBatches(keras.utils.PyDataset):
         workers: int = 1,
         epoch: int = 0,
     ):
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
-        self.load, self.augment, self.steps = load, augment, steps
-        self.size, self.batch_size, self.landmarks = size, batch_size, landmarks
-        relative = np.asarray(weights, np.float64)
-        self.probabilities = relative / relative.sum()
-        self.body_planes = body_planes
-        self.seed, self.epoch = seed, epoch
+        super().__init__(weights, batch_size, steps, seed, workers, epoch)
+        self.load, self.augment, self.size = load, augment, size
+        self.landmarks, self.body_planes = landmarks, body_planes
 
-    def __len__(self) -> int:
-        """Return the number of batches in an epoch."""
-        return self.steps
-
-    def __getitem__(self, index: int):
-        """Return one batch: the inputs dict of `RefinerTrainer` in a tuple."""
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        count, weights = len(self.probabilities), self.probabilities
-        indices = rng.choice(count, self.batch_size, p=weights)
-        rows = [self._row(int(i), rng) for i in indices]
-        return ({name: np.stack([row[name] for row in rows]) for name in rows[0]},)
-
-    def _row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the arrays of `pack_region`."""
         view = random_region(self.load(index, rng), self.size, rng)
         if view.hint is None:
             view = replace(view, hint=corrupt_mask(view.mask_or_hint, rng))

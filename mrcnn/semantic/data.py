@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import keras
 import numpy as np
 
+from mrcnn.batches import WeightedBatches
 from mrcnn.pose.body import torso, torso_length
 from mrcnn.semantic.inference import STRIDE, UPPER_BODY, BodyView, body_window
 from mrcnn.windows import resample, resample_nearest
@@ -56,7 +56,7 @@ class Scene:
 Change = Callable[[Scene, np.random.Generator], Scene]
 
 
-class SemanticBatches(keras.utils.PyDataset):
+class SemanticBatches(WeightedBatches):
     """Batches for `SemanticTrainer.fit`, sampled for every step from its own seed.
 
     Args:
@@ -83,26 +83,11 @@ class SemanticBatches(keras.utils.PyDataset):
         workers: int = 1,
         epoch: int = 0,
     ):
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=16)
-        self.load, self.augment, self.steps = load, augment, steps
-        self.size, self.batch_size = size, batch_size
-        relative = np.asarray(weights, np.float64)
-        self.probabilities = relative / relative.sum()
-        self.seed, self.epoch = seed, epoch
+        super().__init__(weights, batch_size, steps, seed, workers, epoch)
+        self.load, self.augment, self.size = load, augment, size
 
-    def __len__(self) -> int:
-        """Return the number of batches in an epoch."""
-        return self.steps
-
-    def __getitem__(self, index: int):
-        """Return one batch: the inputs dict of `SemanticTrainer` in a tuple."""
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        count, weights = len(self.probabilities), self.probabilities
-        indices = rng.choice(count, self.batch_size, p=weights)
-        rows = [self._row(int(i), rng) for i in indices]
-        return ({name: np.stack([row[name] for row in rows]) for name in rows[0]},)
-
-    def _row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the arrays of `pack_scene`."""
         view = random_view(self.load(index, rng), self.size, rng)
         if self.augment is not None:
             view = self.augment(view, rng)
