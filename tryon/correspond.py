@@ -22,6 +22,7 @@ from compositor import (
     snap_curve,
 )
 from tryon.images import shrink
+from tryon.proportions import keep_proportions
 from tryon.segment import MIN_VISIBILITY, NECKLINE
 from tryon.stages import STYLE_SIZE, Garment, cached
 
@@ -196,6 +197,7 @@ def match_charts(
         return None
     usable = ~user_chart.back & (user_chart.scales < config.max_scale)
     offered = ~shop_chart.back & (shop_chart.scales < config.max_scale)
+    user_chart = keep_proportions(user_chart, shop_chart, usable, offered)
     chosen = np.flatnonzero(usable)
     chosen = chosen[:: -(-len(chosen) // config.max_points) or 1]
     source = match_chart_coordinates(

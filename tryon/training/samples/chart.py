@@ -54,6 +54,15 @@ class ChartSamplesConfig:
     edge_blur: float = 0.6  # pixels: radius of the blur of the painted cloth's edge
     erode_grid: int = 8  # cells along a side of the random field of erosion depths
     max_erosion: float = 0.02  # depth, share of the view's side
+    # The lower part of a worn garment is hidden, from a height on the chart on: tucked
+    # into trousers, or below the photo's edge.
+    hide_hem_probability: float = 0.4
+    tuck_share: float = 0.5  # of those; the others are cut off by the photo's edge
+    hidden_height: tuple[float, float] = (0.03, 0.45)
+    waist_sigma: float = 0.015  # chart units: waviness of the waistband
+    waist_grid: int = 8  # cells along the picture's width of that waviness
+    trousers_tint: float = 25.0  # grey levels: deviation of their channels from a grey
+    min_shown: float = 0.3  # share of the garment that stays in the picture
 
 
 DEFAULT = ChartSamplesConfig()
@@ -62,12 +71,18 @@ DEFAULT = ChartSamplesConfig()
 def find_charted(folders: Sequence[Path], split: str) -> list[Path]:
     """Return the stems (without ending) of all rendered pictures of a split, sorted.
 
+    Pictures of a garment without a shop picture, which `read_cut` needs, are left out.
+
     Raises:
         FileNotFoundError: when there are none.
     """
     charts = sorted(path for folder in folders for path in folder.glob("p*.uv.png"))
     stems = [path.with_name(path.name.removesuffix(".uv.png")) for path in charts]
-    chosen = [s for s in stems if (_number(s) in RENDERED_VAL) == (split == "val")]
+    chosen = [
+        stem
+        for stem in stems
+        if (_number(stem) in RENDERED_VAL) == (split == "val") and _shop(stem).exists()
+    ]
     if not chosen:
         raise FileNotFoundError(
             "expected rendered pictures with charts (pNNN_A.uv.png) in "
@@ -78,6 +93,11 @@ def find_charted(folders: Sequence[Path], split: str) -> list[Path]:
 
 def _number(stem: Path) -> int:
     return int(stem.name[1:].split("_")[0])
+
+
+def _shop(stem: Path) -> Path:
+    """Return the label map of the shop picture of a garment."""
+    return stem.with_name(stem.name.removesuffix("_shop") + "_shop.labels.png")
 
 
 def read_charted(stem: Path) -> Charted:
@@ -122,13 +142,16 @@ class ChartLoader:
         self._read = cache(self._read_one)
 
     def __call__(self, index: int, rng: np.random.Generator) -> Charted:
-        """Return the picture, repainted at random."""
+        """Return the picture, repainted and its hem hidden at random."""
         charted, uv, light = self._read(index)
-        if rng.random() > self.config.repaint_probability:
-            return charted
-        design = self.designs[int(rng.integers(len(self.designs)))]
-        image = repaint(charted, uv, light, design, rng, self.config)
-        return replace(charted, image=image)
+        if rng.random() < self.config.repaint_probability:
+            design = self.designs[int(rng.integers(len(self.designs)))]
+            image = repaint(charted, uv, light, design, rng, self.config)
+            charted = replace(charted, image=image)
+        worn = not self.stems[index].name.endswith("_shop")
+        if worn and rng.random() < self.config.hide_hem_probability:
+            return hide_hem(charted, rng, self.config)
+        return charted
 
     def _read_one(self, index: int) -> tuple[Charted, designs.Array, designs.Array]:
         stem = self.stems[index]
@@ -176,6 +199,63 @@ def repaint(
     soft = soft.filter(ImageFilter.GaussianBlur(config.edge_blur))
     alpha = np.asarray(soft, np.float32)[..., None] / 255
     return np.rint(charted.image * (1 - alpha) + cloth * alpha).astype(np.uint8)
+
+
+def hide_hem(
+    charted: Charted, rng: np.random.Generator, config: ChartSamplesConfig = DEFAULT
+) -> Charted:
+    """Tuck a garment into trousers, or let the photo end above its hem.
+
+    Where the hem cannot be seen, the lowest cloth that can be is not the hem.
+
+    Returns:
+        The picture, cut off above the hem or with trousers from a waistband on; as it
+        was where too little of the garment would be left.
+    """
+    height = rng.uniform(*config.hidden_height)
+    tuck = rng.random() < config.tuck_share
+    changed = _tuck(charted, height, rng, config) if tuck else _cut_off(charted, height)
+    shown = np.count_nonzero(changed.mask)
+    return (
+        changed if shown > config.min_shown * np.count_nonzero(charted.mask) else charted
+    )
+
+
+def _cut_off(charted: Charted, height: float) -> Charted:
+    """Cut a picture off where its garment reaches a height on the chart."""
+    rows = np.nonzero(charted.mask & (charted.chart[..., 1] > height))[0]
+    if not rows.size:
+        return charted
+    end = int(rows.max()) + 1
+    kept = charted.foreground
+    return Charted(
+        charted.image[:end],
+        charted.mask[:end],
+        charted.chart[:end],
+        charted.back[:end],
+        None if kept is None else kept[:end],
+    )
+
+
+def _tuck(
+    charted: Charted, height: float, rng: np.random.Generator, config: ChartSamplesConfig
+) -> Charted:
+    """Paint trousers over a garment below a height on the chart."""
+    mask, cells = charted.mask, config.waist_grid
+    waves = rng.normal(0, config.waist_sigma, cells)
+    waist = height + ndimage.zoom(waves, mask.shape[1] / cells, order=3)
+    hidden = mask & (charted.chart[..., 1] < waist)
+    if not hidden.any():
+        return charted
+    # The garment's own light stays, so that the trousers have its folds.
+    light = charted.image.mean(axis=-1, keepdims=True)
+    light = ndimage.gaussian_filter(light, (2, 2, 0)) / max(light[hidden].mean(), 1)
+    cloth = rng.uniform(10, 235) + rng.normal(0, config.trousers_tint, 3)
+    trousers = np.clip(cloth * np.clip(light, 0.5, 1.5), 0, 255)
+    alpha = ndimage.gaussian_filter(hidden.astype(np.float32), config.edge_blur)
+    alpha = np.where(mask, alpha, 0)[..., None]
+    image = np.rint(charted.image * (1 - alpha) + trousers * alpha).astype(np.uint8)
+    return replace(charted, image=image, mask=mask & ~hidden)
 
 
 def chart_augmenter(

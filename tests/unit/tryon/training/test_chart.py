@@ -19,10 +19,12 @@ from tryon.training.chart import load_features, train_chart
 from tryon.training.run import TrainingRun
 from tryon.training.samples.chart import (
     ChartLoader,
+    ChartSamplesConfig,
     chart_augmenter,
     deform_view,
     erode_unevenly,
     find_charted,
+    hide_hem,
     occlude_view,
     read_charted,
     repaint,
@@ -79,6 +81,7 @@ def renders(tmp_path):
     folder.mkdir()
     for name in ("p007_A", "p007_A_shop", "p300_A", "p301_A_shop", "p300_A_shop"):
         draw_render(folder, name)
+    draw_render(folder, "p007_V")  # another cut, without a shop picture
     return folder
 
 
@@ -127,9 +130,46 @@ def test_looks_are_painted_or_as_rendered(renders):
     stems = find_charted([renders], "train")
     design = np.full((8, 8, 3), 255, np.uint8)
     load = ChartLoader(stems, [design])
+    load.config = ChartSamplesConfig(hide_hem_probability=0)
     looks = [load(0, np.random.default_rng(seed)).image for seed in range(12)]
     same = [np.array_equal(look, read_charted(stems[0]).image) for look in looks]
     assert 0 < sum(same) < 12
+
+
+@pytest.mark.parametrize("tuck_share", [0, 1])
+def test_hems_are_hidden_on_worn_garments_alone(renders, tuck_share):
+    stems = find_charted([renders], "train")
+    design = np.full((8, 8, 3), 255, np.uint8)
+    config = ChartSamplesConfig(
+        hide_hem_probability=1,
+        repaint_probability=0,
+        tuck_share=tuck_share,
+        hidden_height=(0.2, 0.45),
+    )
+    load = ChartLoader(stems, [design], config)
+    shop = load(1, np.random.default_rng(0))
+    np.testing.assert_array_equal(shop.mask, read_charted(stems[1]).mask)
+    for seed in range(6):
+        worn, whole = load(0, np.random.default_rng(seed)), read_charted(stems[0])
+        rows = len(worn.image)
+        lowest = worn.chart[worn.mask, 1].min()
+        assert lowest > whole.chart[whole.mask, 1].min(), "the hem is not seen"
+        np.testing.assert_array_equal(worn.chart, whole.chart[:rows])
+        if tuck_share:
+            trousers = whole.mask & ~worn.mask
+            assert rows == SIZE[0]
+            assert (whole.chart[trousers, 1] < 0.55).all()
+            changed = (worn.image != whole.image).any(axis=-1)
+            assert changed[trousers].mean() > 0.8
+        else:
+            assert worn.mask[-1].any(), "the photo ends in the garment"
+            assert rows < SIZE[0]
+
+
+def test_too_little_of_a_garment_is_not_left():
+    config = ChartSamplesConfig(tuck_share=0, hidden_height=(0.74, 0.75), min_shown=0.5)
+    before = view()
+    assert hide_hem(before, np.random.default_rng(0), config) is before
 
 
 def view():
