@@ -40,6 +40,7 @@ class ClothesConfig:
     # Weight of the network in the mean of all class probabilities of a garment.
     weight: float = 0.4
     threshold: float = 0.5  # minimum probability of a garment's pixel
+    agreed: float = 0.65  # likewise, in both views, of one that the cascade misses
     # A garment that overlaps a proposal with a higher IoU is the proposed one.
     same_iou: float = 0.4
     worn_torso: float = 0.2  # minimum share of a wearer's torso inside the garment
@@ -210,6 +211,30 @@ def weigh_clothes(
     seen = spread_classes(shares, refined.classes)
     classes = (1 - config.weight) * refined.classes + config.weight * seen
     return replace(refined, classes=classes.astype(np.float32))
+
+
+def find_agreed_top(
+    wearer: Wearer | None, size: tuple[int, ...], config: ClothesConfig = DEFAULT
+) -> NDArray[np.bool_] | None:
+    """Return where both views of a wearer show a top, as far as they reach.
+
+    Args:
+        wearer: who is looked at.
+        size: height and width of the photo.
+        config: thresholds.
+
+    Returns:
+        bool (H, W), in the view of the upper body; None where nobody was looked at.
+    """
+    if wearer is None or wearer.upper is None or wearer.lower is None:
+        return None
+    height, width = size
+    upper, lower = (
+        view.plane(UPPER, (height, width)) >= config.agreed
+        for view in (wearer.upper, wearer.lower)
+    )
+    beyond = wearer.lower.plane(NAMES, (height, width)) < 0.5
+    return upper & (lower | beyond)
 
 
 def measure_support(

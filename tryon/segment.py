@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from compositor import (
+    add_missed_pieces,
     clean_mask,
     drop_unrelated_components,
     fill_notches,
@@ -36,6 +37,7 @@ from tryon.clothes import (
     Wearer,
     add_lower_garments,
     dress,
+    find_agreed_top,
     find_wearer,
     measure_support,
     propose_tops,
@@ -304,6 +306,10 @@ class Segmenter:
         angle = 0.0 if pose is None else roll(pose.points)
         mask = clean_mask(refined.mask >= self.config.mask_threshold)
         mask = repair_mask(mask, image, refined.landmarks)
+        worn = find_agreed_top(wearer, mask.shape)
+        if worn is not None:
+            skin = refined.part("skin") > self.config.skin_threshold
+            mask = add_missed_pieces(mask, image, worn & ~skin)
         mask = separate_occluders(mask, image)
         alpha = self._find_edge(image, mask, angle)
         if alpha is not None:

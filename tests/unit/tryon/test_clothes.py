@@ -16,6 +16,7 @@ from tryon.clothes import (
     Wearer,
     add_lower_garments,
     dress,
+    find_agreed_top,
     propose_tops,
     spread_classes,
     weigh_clothes,
@@ -100,6 +101,22 @@ def test_the_networks_name_replaces_that_of_the_cascade():
     cascade = found(np.s_[60:88, 20:44], label=9)
     assert add_lower_garments(cascade, [person()], SIZE).labels.tolist() == [8]
     assert add_lower_garments(cascade, [], SIZE).labels.tolist() == [9]
+
+
+def test_both_views_must_show_a_top_where_they_reach():
+    upper, below = person().upper, np.zeros((24, 24, len(NAMES)), np.float32)
+    below[..., TROUSERS] = 1
+    down = np.eye(3)
+    down[1, 2] = 40  # this view begins at row 40
+    worn = find_agreed_top(Wearer(person().pose, upper, Clothes(below, down)), SIZE)
+    assert worn[24:36, 24:40].all()
+    assert not worn[44:].any(), "trousers, in the view of the lower body"
+    assert not worn[:, :16].any()
+    same = find_agreed_top(person(), SIZE)
+    assert same[24:56, 24:40].all()
+    assert not same[64:].any()
+    assert find_agreed_top(Wearer(person().pose, upper), SIZE) is None
+    assert find_agreed_top(None, SIZE) is None
 
 
 def test_classes_are_averaged_with_what_the_mask_shows():
