@@ -32,6 +32,12 @@ class LightConfig:
     max_gain: float = 2.5
     tones: tuple[float, float] = (0.03, 0.7)  # linear luminance of dark and light cloth
     fold_contrast: tuple[float, float] = (0.54, 0.28)  # std of log shading on these
+    # No cloth reflects more than white cotton, in linear light of a well exposed picture;
+    # and the quantile of a garment's colours that its brightest cloth is taken from.
+    white: float = 0.88
+    brightest: float = 0.95
+    blur: float = 1.0  # pixels of the network's picture: sigma against noise
+    min_light: float = 1e-3  # linear: lower bound before a logarithm
     min_fold_ratio: float = 0.5  # of the new garment's fold contrast to the old one's
     max_fold_ratio: float = 1.5
 
@@ -114,6 +120,33 @@ def predict_shading(garment: Garment, network: Predictor) -> Shading:
         return Shading(np.zeros_like(logs), frame, garment.alpha.shape)
     logs = logs - logs[trusted].mean()
     return Shading(extend_nearest(logs, trusted), frame, garment.alpha.shape)
+
+
+@cached
+def least_level(garment: Garment, network: Predictor) -> float:
+    """Return the log level of light that the brightest cloth of a garment asks for.
+
+    White dots on a black tee tell how bright the light is at least, where the tee itself
+    could as well be a grey one in a dark room.
+
+    Args:
+        garment: in its photo.
+        network: the shading network.
+
+    Returns:
+        The level at which that cloth would be white; minus infinity without a garment.
+    """
+    shading = predict_shading(garment, network)
+    frame = shading.frame
+    inner = ndimage.binary_erosion(
+        mask_in_frame(garment, frame), iterations=LIGHT.edge_margin
+    )
+    if not inner.any():
+        return float("-inf")
+    tone = to_linear(crop(frame, garment.work, 0.0)) @ LUMINANCE
+    tone = np.maximum(ndimage.gaussian_filter(tone, LIGHT.blur), LIGHT.min_light)
+    colors = np.log(tone[inner]) - shading.logs[inner][:, 0]
+    return float(np.quantile(colors, LIGHT.brightest) - np.log(LIGHT.white))
 
 
 def paint_plain(

@@ -37,6 +37,9 @@ class ProportionConfig:
     print_share: float = 0.65  # of S1's length: the part that is not stretched
     hem: float = 0.06  # height up to which the lowest cloth is the hem
     meet: float = 0.85  # share of S1's length from which on hems are made to meet
+    # Absolute log of the length that the shirt shows over S1's: up to the first both are
+    # as long, and the charts are right; from the second on they are not believed.
+    misfit: tuple[float, float] = (0.1, 0.2)
     sleeve_ramp: float = 0.08  # width over which the change fades out on the sleeves
     steps: int = 200  # of the tables between heights and lengths
 
@@ -82,13 +85,14 @@ def keep_proportions(
     if lengths is None or source is None:
         return user
     scale = _length_scale(lengths, source, config)
+    change = _share_to_change(lengths, source, config)
     shown = _shown_length(lengths, source.pixels[-1], scale, config)
     table = np.interp(shown, source.pixels, source.heights)
     u, v = user.uv[:, 0], user.uv[:, 1]
     # Heights rise for np.interp; above the shoulders nothing changes.
     changed = np.interp(v, lengths.heights[::-1], table[::-1])
     changed = np.where(v > SHOULDER_HEIGHT, v, changed)
-    weight = torso_weight(u, v, config)
+    weight = change * torso_weight(u, v, config)
     uv = np.stack([u, v + weight * (changed - v)], axis=-1)
     return replace(user, uv=uv.astype(np.float32))
 
@@ -126,6 +130,13 @@ def _length_scale(user: Lengths, shop: Lengths, config: ProportionConfig) -> flo
     own = np.log(_length(shop, *chest) / _length(user, *chest) / scale)
     allowed = np.clip(own, *config.ratio)
     return float(scale * np.exp(allowed))
+
+
+def _share_to_change(user: Lengths, shop: Lengths, config: ProportionConfig) -> float:
+    """Return 0 where both garments are as long for their width, to 1 where not."""
+    scale = shop.across / max(user.across, 1e-6) * np.exp(np.mean(config.ratio))
+    misfit = abs(float(np.log(user.pixels[-1] * scale / shop.pixels[-1])))
+    return float(np.interp(misfit, config.misfit, (0, 1)))
 
 
 def _length(lengths: Lengths, top: float, bottom: float) -> float:

@@ -12,6 +12,7 @@ from tryon.light import (
     Shading,
     fold_ratio,
     high_pass,
+    least_level,
     predict_shading,
     remove_shading,
     shading_input,
@@ -59,6 +60,29 @@ def test_light_is_0_on_average_whatever_the_networks_level():
     inside = lights[0].at(np.arange(13, 47), np.arange(23, 57))
     assert inside.mean() == pytest.approx(0, abs=0.05)
     assert inside[:, 0].mean() > inside[:, -1].mean() + 1
+
+
+class EvenLight(FallingLight):
+    def __call__(self, batch):
+        return np.zeros((len(batch), 32, 32, 1), np.float32)
+
+
+@pytest.mark.parametrize("cloth", [255, 128])
+def test_the_brightest_cloth_tells_the_least_light(cloth):
+    image = np.full((*SIZE, 3), 20, np.uint8)
+    image[10:50, 20:30] = cloth  # a white or grey quarter of a dark shirt
+    least = least_level(garment(image=image), EvenLight())
+    dark = least_level(garment(image=np.full((*SIZE, 3), 20, np.uint8)), EvenLight())
+    assert least == pytest.approx(np.log((cloth / 255) ** GAMMA / 0.88), abs=0.25)
+    assert least > dark + 0.5
+
+
+def test_skin_and_background_tell_nothing_of_the_cloth():
+    image = np.full((*SIZE, 3), 255, np.uint8)
+    image[10:50, 20:60] = 20
+    assert least_level(garment(image=image), EvenLight()) < -4
+    nothing = garment(mask=np.eye(*SIZE, dtype=bool))
+    assert least_level(nothing, EvenLight()) == -np.inf
 
 
 def test_light_goes_on_beyond_the_rim():

@@ -137,10 +137,21 @@ def test_the_level_of_light_comes_nearer_to_the_usual_one():
     np.testing.assert_array_equal(shrink_level(before, nothing), before)
 
 
+def test_light_is_never_less_than_the_cloth_asks_for():
+    mask = np.ones((8, 8), bool)
+    dark = np.full((8, 8, 6), -2.0, np.float32)
+    lit = shrink_level(dark, mask, least=-0.7)
+    assert lit[..., :3].mean() == pytest.approx(-0.7, abs=1e-5)
+    np.testing.assert_array_equal(lit[..., 3:], dark[..., 3:])
+    np.testing.assert_array_equal(
+        shrink_level(dark, mask, least=-5.0), shrink_level(dark, mask)
+    )
+
+
 def test_a_level_near_the_usual_one_is_brought_nearer_and_a_dark_room_stays_dark():
     for away in (-0.1, 0.1):
         left = shrunk_level(LEVEL.usual + away) - LEVEL.usual
-        assert left == pytest.approx(away * (1 - LEVEL.shrinkage), rel=0.03)
+        assert left == pytest.approx(away * (1 - LEVEL.shrinkage), abs=0.003)
     assert shrunk_level(LEVEL.usual) == LEVEL.usual
     assert shrunk_level(LEVEL.usual - 4 * LEVEL.reach) == pytest.approx(
         LEVEL.usual - 4 * LEVEL.reach
