@@ -12,18 +12,23 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy import interpolate, ndimage, spatial
+from scipy import ndimage, spatial
 
 from compositor import (
     Warp,
     detect_neck_labels,
     fit_warp,
     match_chart_coordinates,
-    snap_curve,
 )
 from tryon.images import shrink
+from tryon.neckline import (
+    NECK,
+    NecklineConfig,
+    trace_collar_edge,
+    worn_neckline,
+)
 from tryon.proportions import keep_proportions
-from tryon.segment import MIN_VISIBILITY, NECKLINE
+from tryon.segment import MIN_VISIBILITY
 from tryon.stages import STYLE_SIZE, Garment, cached
 
 UV_SIZE = 1024  # chart coordinates are fitted as pixels of a square of this side
@@ -44,21 +49,7 @@ class CorrespondConfig:
     edge_margin: int = 2
 
 
-@dataclass(frozen=True)
-class NecklineConfig:
-    """How necklines are traced and matched; lengths are shares of the neck's width."""
-
-    points: int = 13  # of the curve through the landmarks
-    steps: int = 8  # points between two of them, where the curve is snapped to the edge
-    snap: float = 0.1  # the collar's edge is looked for this far below the curve
-    rim: float = 0.05  # this near to the background no edge counts
-    match_radius: float = 0.3  # matches this near tell where the curve comes from
-    reach: float = 1.2  # how far around the neckline points are moved
-    spread: float = 1.6  # the same as multiple of the largest move, so that cloth is
-    # squeezed or stretched without a fold; the larger of both holds
-
-
-MATCHING, NECK = CorrespondConfig(), NecklineConfig()
+MATCHING = CorrespondConfig()
 StyleWarp: TypeAlias = tuple[Warp, NDArray[np.uint8], NDArray[np.bool_]]
 
 
@@ -85,7 +76,7 @@ def match_points(user: Garment, shop: Garment) -> Matches | None:
     matches = match_charts(user, shop)
     if matches is None:
         return match_landmarks(user, shop)
-    user_neck, shop_neck = trace_neckline(user), trace_collar_edge(shop)
+    user_neck, shop_neck = worn_neckline(user, shop), trace_collar_edge(shop)
     if user_neck is None or shop_neck is None:
         return matches
     return align_necklines(matches, user_neck, shop_neck)
@@ -120,68 +111,6 @@ def align_necklines(
     weight = np.exp(-((distance / reach) ** 2))
     moved = matches.source + weight[:, None] * shift[nearest]
     return matches._replace(source=moved.astype(np.float32))
-
-
-def trace_neckline(
-    garment: Garment, config: NecklineConfig = NECK
-) -> NDArray[np.float32] | None:
-    """Trace the front neckline from one end of the collar to the other.
-
-    Returns:
-        float32 (config.points, 2), x and y at the working size, a curve through the
-        landmarks; None when one of them is not visible, or they are out of order.
-    """
-    landmarks = garment.detection.instance.landmarks
-    if landmarks is None or (landmarks[NECKLINE, 2] < MIN_VISIBILITY).any():
-        return None
-    points = landmarks[NECKLINE, :2].astype(np.float64)
-    if (np.diff(points[:, 0]) <= 0).any():
-        return None
-    parameter = np.linspace(0, 1, len(points))
-    curve = interpolate.PchipInterpolator(parameter, points)
-    return curve(np.linspace(0, 1, config.points)).astype(np.float32)
-
-
-@cached
-def trace_collar_edge(garment: Garment) -> NDArray[np.float32] | None:
-    """Trace the front neckline, snapped to the edge that the picture shows there.
-
-    The landmarks of a flat lay are a tenth of the neck's width off at times: enough to
-    show the inside of the back collar, or a label in it.
-
-    Returns:
-        float32 (NECK.points, 2), see `trace_neckline`.
-    """
-    config = NECK
-    curve = trace_neckline(garment)
-    if curve is None:
-        return None
-    width = float(np.linalg.norm(curve[-1] - curve[0]))
-    if width < 1:
-        return curve
-    knots = np.arange(config.points)
-    dense = np.linspace(0, config.points - 1, (config.points - 1) * config.steps + 1)
-    dense = interpolate.PchipInterpolator(knots, curve)(dense)
-    # No pixel farther from the curve than rim and snap together is needed.
-    mask = garment.detection.mask
-    near = _bounds_of(curve, (config.rim + config.snap) * width + 2, mask.shape)
-    clear = np.zeros_like(mask)
-    distance = ndimage.distance_transform_edt(mask[near])
-    # Without any background there are no distances.
-    clear[near] = mask[near].all() | (distance > config.rim * width)
-    snapped = snap_curve(garment.work, clear, dense, config.snap * width)
-    return snapped[:: config.steps].astype(np.float32)
-
-
-def _bounds_of(
-    points: NDArray[np.float32], margin: float, size: tuple[int, ...]
-) -> tuple[slice, ...]:
-    """Return the rows and columns around points (x, y), at least one pixel."""
-    limit = np.array(size[::-1]) - 1
-    first = np.clip(np.floor(points.min(axis=0) - margin), 0, limit)
-    last = np.clip(np.ceil(points.max(axis=0) + margin), first, limit)
-    spans = zip(first[::-1], last[::-1], strict=True)
-    return tuple(slice(int(start), int(end) + 1) for start, end in spans)
 
 
 def match_charts(

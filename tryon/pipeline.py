@@ -11,7 +11,7 @@ below, `judge`.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from compositor import composite_strips, mask_box, seam_energy, style_distance
 from tryon import judge
 from tryon.errors import MissingModel, Refusal
 from tryon.images import PhotoSource, read_photo, shrink
+from tryon.neckline import LOWER_NECKLINE, cover_neck, is_lower
 from tryon.pattern_files import check_limits
 from tryon.report import build_report
 from tryon.segment import Segmenter, describe_missing
@@ -39,6 +40,7 @@ from tryon.stages import (
 from tryon.transfer import (
     Drawable,
     PatternTransfer,
+    Relit,
     Transferred,
     UniversalTransfer,
 )
@@ -192,7 +194,7 @@ class TryOnPipeline:
         warnings = self._judge(user, shop, options.force)
         with ThreadPoolExecutor(max_workers=1) as second_core:
             with timer("matte"):
-                s2, s1 = prepare_pair(user, shop, second_core)
+                s2, s1 = self._prepare(user, shop, second_core)
             spill = second_core.submit(estimate_spill, s2)
             with timer("transfer"):
                 out1 = self._transfer(s2, s1)
@@ -201,6 +203,8 @@ class TryOnPipeline:
                 image = composite(s2, out1, spill.result())
             with timer("judge"):
                 warnings += judge.placement_warnings(out1.placement, self.limits)
+                if s1 is not None and isinstance(out1, Relit) and is_lower(s2, s1):
+                    warnings.append(LOWER_NECKLINE)
                 scores = measure(s2, s1, out1, image, color_distance.result())
         report = build_report(
             self.cards,
@@ -234,7 +238,7 @@ class TryOnPipeline:
         user, shop = self._find_both(user_image, shop_image, options.instance)
         warnings = self._judge(user, shop, options.force)
         with ThreadPoolExecutor(max_workers=1) as second_core:
-            s2, s1 = prepare_pair(user, shop, second_core)
+            s2, s1 = self._prepare(user, shop, second_core)
         assert s1 is not None
         return s2, s1, warnings
 
@@ -247,6 +251,15 @@ class TryOnPipeline:
         with ThreadPoolExecutor(max_workers=1) as second_core:
             shop = second_core.submit(self.find_garment, shop_image, "shop", None)
             return self.find_garment(user_image, "user", instance), shop.result()
+
+    def _prepare(
+        self, user: DetectedGarment, shop: DetectedGarment | None, second_core: Executor
+    ) -> tuple[Garment, Garment | None]:
+        """Compute both mattes, S2's with the skin that S1's neckline covers."""
+        s2, s1 = prepare_pair(user, shop, second_core)
+        if s1 is None or isinstance(self.transfer, PatternTransfer):
+            return s2, s1
+        return cover_neck(s2, s1), s1
 
     def _transfer(self, user: Garment, shop: Garment | None) -> Transferred:
         if isinstance(self.transfer, PatternTransfer):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from compositor import (
     continue_background,
@@ -80,10 +81,18 @@ class Garment(DetectedGarment):
         alpha: float32 (h, w) in [0, 1], the matte at the working size, in steps of 1/255
             as masks are saved.
         box: xyxy in working-size pixels, around all of the matte that is not 0.
+        uncovered: the garment alone, where the matte holds skin that the new garment
+            covers as well, see `neckline.cover_neck`.
     """
 
     alpha: Array
     box: tuple[int, int, int, int]
+    uncovered: "Garment | None" = None
+
+    @property
+    def own(self) -> "Garment":
+        """The garment alone, without skin."""
+        return self.uncovered or self
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
@@ -104,12 +113,17 @@ class Garment(DetectedGarment):
         """The matte at the photo's own size, 0..255."""
         if self.photo.size == self.alpha.shape:
             return np.rint(self.alpha * 255).astype(np.uint8)
+        if self.uncovered is not None:
+            cover = np.where(self.alpha > self.uncovered.alpha, self.alpha, 0)
+            plane = Image.fromarray(np.rint(cover * 255).astype(np.uint8))
+            plane = plane.resize(self.photo.size[::-1], Image.Resampling.BILINEAR)
+            return np.maximum(self.uncovered.full_alpha, np.asarray(plane))
         mask, prior = self.detection.mask, prior_alpha(self.detection)
         return enlarge_alpha(self.photo.image, self.work, mask, prior=prior)
 
     def cut(self) -> NDArray[np.uint8]:
         """Return the garment alone, RGBA at the photo's own size."""
-        return _by_strips(self.photo.image, self.full_alpha, cutout_rgba)
+        return _by_strips(self.photo.image, self.own.full_alpha, cutout_rgba)
 
     def remove(self) -> NDArray[np.uint8]:
         """Return the photo without the garment, RGBA at the photo's own size."""

@@ -33,6 +33,7 @@ from cyclegan.data import (
     to_coordinate_range,
     to_model_range,
 )
+from data_tools.paint.designs import extend_nearest
 from mrcnn.runtime import Predictor
 from tryon.correspond import (
     UV_SIZE,
@@ -194,6 +195,7 @@ class UniversalTransfer:
 
     def __call__(self, user: Garment, shop: Garment) -> Relit:
         """Warp S1 onto S2 and predict its light."""
+        covers_skin, user = user.uncovered is not None, user.own
         size = self.predictor.config.image_size
         frame = Frame.around(user.box, size, LIGHT_MARGIN)
         with ThreadPoolExecutor(max_workers=1) as second_core:
@@ -206,6 +208,8 @@ class UniversalTransfer:
         least = least_level(user, self.shading)
         mask = mask_in_frame(user, frame)
         prediction = shrink_level(self.predictor(batch)[0], mask, least)
+        if covers_skin and mask.any():
+            prediction = extend_nearest(prediction, mask)
         distance = landmark_distance(user, shop, warp)
         return Relit(warp, style, frame, prediction, folds, distance)
 

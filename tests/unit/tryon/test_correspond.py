@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mrcnn.chart.inference import Chart
-from tryon import correspond
+from tryon import neckline
 from tryon.correspond import (
     UV_SIZE,
     chart_warp,
@@ -14,9 +14,8 @@ from tryon.correspond import (
     front_of,
     landmark_distance,
     match_points,
-    trace_collar_edge,
-    trace_neckline,
 )
+from tryon.neckline import trace_collar_edge, trace_neckline
 from tryon.stages import DetectedGarment, prepare
 from tryon.types import GarmentMask, Instance, Photo
 
@@ -225,7 +224,7 @@ def test_the_collars_edge_is_looked_for_once(monkeypatch):
         looked.append(curve)
         return curve
 
-    monkeypatch.setattr(correspond, "snap_curve", snap_curve)
+    monkeypatch.setattr(neckline, "snap_curve", snap_curve)
     shop = tee(landmarks=with_neck(14))
     for depth in (9, 12):
         fit_style_warp(tee(landmarks=with_neck(depth)), shop)

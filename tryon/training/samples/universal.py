@@ -38,6 +38,9 @@ class UniversalSamplesConfig:
     odd_probability: float = 0.4
     odd_exposure: tuple[float, float] = (0.12, 1.3)
     tint: tuple[float, float] = (0.88, 1.12)  # factors on each channel
+    # Log of red over blue light, at sunset or by lamps that no camera corrected.
+    warm_probability: float = 0.3
+    warmth: tuple[float, float] = (-0.3, 0.9)
     # Another skin in the same light, which tells nothing of the light: factors on the
     # linear colours of bare skin, in all and in each channel; in log-uniform draws.
     skin_probability: float = 0.75
@@ -160,7 +163,10 @@ def _draw_gain(
     odd = rng.random() < config.odd_probability
     log_range = np.log(config.odd_exposure if odd else config.exposure)
     exposure = np.exp(rng.uniform(*log_range))
-    return np.asarray((exposure * rng.uniform(*config.tint, 3)) ** (1 / designs.GAMMA))
+    tint = rng.uniform(*config.tint, 3)
+    if rng.random() < config.warm_probability:
+        tint *= np.exp(rng.uniform(*config.warmth) * np.array([0.5, 0.0, -0.5]))
+    return np.asarray((exposure * tint) ** (1 / designs.GAMMA))
 
 
 def _pack(pair: PaintedPair, planes: dict[str, NDArray[Any]]) -> dict[str, Array]:
