@@ -31,7 +31,7 @@ PhotoSource: TypeAlias = (
 )
 
 
-def read_photo(source: PhotoSource) -> Photo:
+def read_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a photo from a file or from memory.
 
     EXIF orientation is applied, transparency is laid over white, 16 bits are reduced to
@@ -43,6 +43,7 @@ def read_photo(source: PhotoSource) -> Photo:
             first frame of a GIF, or with the extra `heic` HEIC), a `PIL.Image.Image`,
             a uint8 array (H, W), (H, W, 3) RGB or (H, W, 4) RGBA, or a `Photo`, which is
             returned unchanged.
+        max_pixels: bound that a picture's size is held against before it is decoded.
 
     Returns:
         The upright photo. Its path is None where the source names none.
@@ -58,15 +59,15 @@ def read_photo(source: PhotoSource) -> Photo:
     if isinstance(source, Photo):
         return source
     if isinstance(source, np.ndarray):
-        return _decode(_from_array(source), None)
+        return _decode(_from_array(source), None, max_pixels)
     if isinstance(source, Image.Image):
         with _readable(None):
-            return _decode(source, None)
+            return _decode(source, None, max_pixels)
     path = _path_of(source)
     if path is not None and is_address(str(path)):
         raise _unreadable(path, ADDRESS)
     with _readable(path), open_picture(_opened(source)) as picture:
-        return _decode(picture, path)
+        return _decode(picture, path, max_pixels)
 
 
 def is_address(name: str) -> bool:
@@ -142,15 +143,15 @@ def _readable(path: Path | None) -> Iterator[None]:
         ) from error
 
 
-def _decode(picture: Image.Image, path: Path | None) -> Photo:
+def _decode(picture: Image.Image, path: Path | None, max_pixels: int) -> Photo:
     if min(picture.size) < MIN_SIDE:
         raise Refusal(
             "too_small",
             f"{_name(path)}: {picture.width}x{picture.height} pixels; use a photo of at "
             f"least {MIN_SIDE} pixels a side",
         )
-    if picture.width * picture.height > MAX_PIXELS:
-        raise _too_many_pixels(path)
+    if picture.width * picture.height > max_pixels:
+        raise _too_many_pixels(path, max_pixels)
     picture.load()
     upright = ImageOps.exif_transpose(picture)
     profile = upright.info.get("icc_profile")
@@ -163,9 +164,9 @@ def _name(path: Path | None) -> str:
     return "photo" if path is None else printable(path)
 
 
-def _too_many_pixels(path: Path | None) -> Refusal:
+def _too_many_pixels(path: Path | None, max_pixels: int = MAX_PIXELS) -> Refusal:
     return _unreadable(
-        path, f"it claims more than {MAX_PIXELS // 10**6} megapixels; make it smaller"
+        path, f"it claims more than {max_pixels // 10**6} megapixels; make it smaller"
     )
 
 
