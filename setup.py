@@ -25,8 +25,10 @@ FAST = ["openvino>=2025.4,<2027"]  # runs the networks that a user waits for
 # installed without being asked for.
 HEIC = ["pillow-heif>=1.1"]
 RAY = ["ray[data]>=2.40,<3"]  # `tryon batch --engine ray`
+WEB = ["starlette>=0.46", "uvicorn>=0.34", "python-multipart>=0.0.20"]  # `tryon serve`
 TEST = ["pytest>=8", "pytest-randomly>=3.15", "pytest-cov>=5", "hypothesis>=6.100"]
 TEST += ["supervision>=0.26"]  # reads what we write
+TEST += [*WEB, "httpx2>=2.16", "playwright>=1.50"]
 CHECK = [
     "ruff==0.15.*",
     "mypy>=1.15",
@@ -57,6 +59,8 @@ setup(
             "training/users/*.jpg",
             "evaluation/pairs/*",
             "batch/report.html",
+            "web/openapi.json",
+            "web/static/*",
         ],
         "data_tools": ["formats/*.csv"],
     },
@@ -79,6 +83,7 @@ setup(
         "fast": FAST,
         "heic": HEIC,
         "ray": RAY,
+        "web": WEB,
         "train": TRAIN,
         "test": TEST,
         "check": CHECK,

@@ -19,6 +19,7 @@ from tryon.cli.evaluate import evaluate
 from tryon.cli.patterns import patterns
 from tryon.cli.run import run
 from tryon.cli.segment import segment
+from tryon.cli.serve import serve
 from tryon.cli.train import train
 from tryon.quiet import log_to_stderr
 from tryon.signals import exit_on_sigterm
@@ -54,6 +55,7 @@ def main(context: click.Context, backend: str, verbose: bool, quiet: bool) -> No
 main.add_command(run)
 main.add_command(batch)
 main.add_command(segment)
+main.add_command(serve)
 main.add_command(train)
 main.add_command(patterns)
 main.add_command(data)

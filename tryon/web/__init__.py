@@ -1,0 +1,1 @@
+"""The page and the API of `tryon serve`. Start at `app.py`."""
