@@ -6,8 +6,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_WHEEL := $(wildcard .ci/bootstrap/pip-*.whl)
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-test
+AXE := $(VENV)/axe.min.js
 
-.PHONY: help tryon install test coverage check format test-backends docs benchmark clean
+.PHONY: help tryon install browser test coverage check format test-backends docs benchmark clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -35,6 +36,18 @@ install: $(DEV_READY)  ## Make the environment with everything for training and 
 
 tryon: $(RUN_READY)  ## Install, then dress examples/me.jpg in examples/tee.jpg
 	$(BIN)/tryon run --user examples/me.jpg --shop examples/tee.jpg
+
+# Elsewhere than on Debian and Ubuntu, install Chromium and npm by hand.
+browser: $(AXE)  ## Install what the tests of the page need: Chromium and axe-core
+	command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+	fc-list :lang=ko 2>/dev/null | grep -q . || \
+	  apt-get install -y -qq --no-install-recommends fontconfig fonts-noto-cjk || true
+
+$(AXE): tests/browser/fetch_axe.py | $(DEV_READY)
+	command -v npm >/dev/null || { \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends npm; }
+	$(BIN)/python tests/browser/fetch_axe.py $@
 
 test: $(DEV_READY)  ## Run all tests
 	$(BIN)/python -m pytest

@@ -15,6 +15,8 @@ from tryon.web.catalog import Catalog, Item
 from tryon.web.config import ServeConfig
 from tryon.web.dresser import Dresser
 
+TOPS = ["red top", "green top", "blue top"]  # of the catalogue
+
 
 class FakeSegmenter:
     """Finds nothing but a doubtful vest."""
@@ -76,10 +78,11 @@ def png(color=(200, 40, 40), size=(100, 120)):
 def make_api(tmp_path, pipeline=None, **config):
     """Return an API over a fake pipeline, and a catalogue of three tops."""
     items = []
-    for number, color in enumerate(["red", "green", "blue"]):
-        path = tmp_path / f"{color}.png"
-        Image.new("RGB", (120, 150), color).save(path)
-        items.append(Item(f"id{number}", f"{color} top", path))
+    for number, name in enumerate(TOPS):
+        path = tmp_path / f"{name}.png"
+        color = name.split()[0]
+        Image.new("RGB", (120, 150), "tan" if color == "top" else color).save(path)
+        items.append(Item(f"id{number}", name, path))
     config = ServeConfig(**{"hosts": None, **config})
     dresser = Dresser(pipeline or HeldPipeline(), config)
     return Api(dresser, Catalog(items), config)
