@@ -39,7 +39,7 @@ tryon: $(RUN_READY)  ## Install, then dress examples/me.jpg in examples/tee.jpg
 
 # Elsewhere than on Debian and Ubuntu, install Chromium and npm by hand.
 browser: $(AXE)  ## Install what the tests of the page need: Chromium and axe-core
-	command -v chromium chromium-browser google-chrome >/dev/null || { \
+	command -v chromium || command -v chromium-browser || command -v google-chrome || { \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 	fc-list :lang=ko 2>/dev/null | grep -q . || \
 	  apt-get install -y -qq --no-install-recommends fontconfig fonts-noto-cjk || true

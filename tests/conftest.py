@@ -18,6 +18,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite the golden pictures"
     )
+    parser.addoption(
+        "--update-screenshots", action="store_true", help="rewrite the pages of docs/web"
+    )
 
 
 @pytest.fixture

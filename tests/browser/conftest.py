@@ -56,25 +56,26 @@ def axe():
 
 
 @pytest.fixture
-def pipeline():
+def networks():
+    """What stands for the networks of `serve`."""
     made = HeldPipeline()
     yield made
     made.hold.set()
 
 
 @pytest.fixture
-def serve(tmp_path, pipeline):
+def serve(tmp_path, networks):
     """Return the URL of a server with the given limits."""
     running = []
 
     def start(**config):
-        api = make_api(tmp_path, pipeline, **config)
+        api = make_api(tmp_path, networks, **config)
         made = serving(api.app())
         running.append(made)
         return made.__enter__()
 
     yield start
-    pipeline.hold.set()
+    networks.hold.set()
     for made in running:
         made.__exit__(None, None, None)
 

@@ -183,34 +183,34 @@ def test_a_refused_top_leads_back_to_the_tops(visit, url):
     assert page.evaluate("document.activeElement.id") == "top-own"
 
 
-def test_what_may_be_overruled_offers_it(visit, url, pipeline):
+def test_what_may_be_overruled_offers_it(visit, url, networks):
     page = visit(url)
     choose_photo(page)
-    pipeline.fault = Refusal("view_mismatch", "me.png: from behind")
+    networks.fault = Refusal("view_mismatch", "me.png: from behind")
     choose_top(page, "red top")
     page.wait_for_selector("#problem:not([hidden])")
-    pipeline.fault = None
+    networks.fault = None
     page.click("#problem-force")
     wait_done(page)
     assert "go on although" in text(page, "#warnings")
 
 
-def test_a_bug_is_told_as_ours(visit, url, pipeline):
+def test_a_bug_is_told_as_ours(visit, url, networks):
     page = visit(url)
     choose_photo(page)
-    pipeline.fault = ZeroDivisionError()
+    networks.fault = ZeroDivisionError()
     choose_top(page, "red top")
     page.wait_for_selector("#problem:not([hidden])")
     assert text(page, "#problem-title") == "Something went wrong"
-    pipeline.fault = None
+    networks.fault = None
     page.click("#problem-again")
     wait_done(page)
 
 
-def test_progress_is_told_and_can_be_cancelled(visit, url, pipeline):
+def test_progress_is_told_and_can_be_cancelled(visit, url, networks):
     page = visit(url)
     choose_photo(page)
-    pipeline.hold.clear()
+    networks.hold.clear()
     choose_top(page, "red top")
     until(
         page,
@@ -219,21 +219,21 @@ def test_progress_is_told_and_can_be_cancelled(visit, url, pipeline):
     assert page.get_attribute("#busy-bar", "aria-valuenow") == "62"
     page.click("#busy-cancel")
     assert page.is_visible("#empty")
-    pipeline.hold.set()
+    networks.hold.set()
     choose_top(page, "blue top")
     wait_done(page)
     assert page.locator("#visit li").count() == 1
 
 
-def test_a_stale_answer_never_replaces_a_newer_one(visit, url, pipeline):
+def test_a_stale_answer_never_replaces_a_newer_one(visit, url, networks):
     page = visit(url)
     choose_photo(page)
-    pipeline.hold.clear()
+    networks.hold.clear()
     choose_top(page, "red top")
-    pipeline.began.acquire(timeout=10)
+    networks.began.acquire(timeout=10)
     choose_top(page, "blue top")
-    pipeline.began.acquire(timeout=10)
-    pipeline.hold.set()
+    networks.began.acquire(timeout=10)
+    networks.hold.set()
     wait_done(page)
     page.wait_for_timeout(500)
     assert color_of(page) == BLUE
@@ -262,7 +262,7 @@ def test_the_visit_is_kept_side_by_side(visit, url):
     assert page.get_attribute("#visit li:nth-child(3) button", "aria-pressed") == "true"
 
 
-def test_one_of_several_people_is_tapped(visit, url, pipeline):
+def test_one_of_several_people_is_tapped(visit, url, networks):
     page = visit(url)
     choose_photo(page, TWO)
     page.wait_for_selector(".person")
@@ -272,10 +272,10 @@ def test_one_of_several_people_is_tapped(visit, url, pipeline):
     assert "Person 2" in text(page, "#photo-note")
     choose_top(page, "red top")
     wait_done(page)
-    assert pipeline.chosen == [1]
+    assert networks.chosen == [1]
     page.click("[aria-label='Person 1']")
     until(page, "document.querySelectorAll('#visit li').length === 2")
-    assert pipeline.chosen == [1, 0]
+    assert networks.chosen == [1, 0]
 
 
 GIVE = """([selector, name, bytes]) => {
@@ -327,35 +327,35 @@ def test_tops_are_searched(visit, serve, tmp_path, monkeypatch):
     until(page, "document.querySelectorAll('#gallery li').length === 2")
 
 
-def test_two_tabs_do_not_mix(visit, url, pipeline):
-    pipeline.hold.clear()
+def test_two_tabs_do_not_mix(visit, url, networks):
+    networks.hold.clear()
     pages = [visit(url), visit(url)]
     for page, name in zip(pages, ["red top", "blue top"], strict=True):
         choose_photo(page)
         choose_top(page, name)
     for _ in pages:
-        pipeline.began.acquire(timeout=10)
-    pipeline.hold.set()
+        networks.began.acquire(timeout=10)
+    networks.hold.set()
     for page, color in zip(pages, [RED, BLUE], strict=True):
         wait_done(page)
         assert color_of(page) == color
 
 
-def test_who_meets_a_full_queue_waits(visit, serve, pipeline):
+def test_who_meets_a_full_queue_waits(visit, serve, networks):
     url = serve(max_queue=1)
     pages = [visit(url), visit(url)]
     choose_photo(pages[0])
     until(pages[0], "document.querySelector('#photo-note').textContent[0] === 'W'")
-    pipeline.hold.clear()
+    networks.hold.clear()
     choose_top(pages[0], "red top")
-    pipeline.began.acquire(timeout=10)
+    networks.began.acquire(timeout=10)
     choose_top(pages[1], "red top")
     choose_photo(pages[1])
     until(
         pages[1],
         "document.querySelector('#busy-text').textContent.startsWith('Many people')",
     )
-    pipeline.hold.set()
+    networks.hold.set()
     wait_done(pages[1])
 
 
@@ -453,10 +453,10 @@ def test_sharing_hands_over_the_file(visit, url):
     assert page.evaluate("window.shared") == "me__red_top.png"
 
 
-def test_nothing_moves_for_who_wants_it_so(visit, url, pipeline):
+def test_nothing_moves_for_who_wants_it_so(visit, url, networks):
     page = visit(url, reduced_motion="reduce")
     choose_photo(page)
-    pipeline.hold.clear()
+    networks.hold.clear()
     choose_top(page, "red top")
     page.wait_for_selector("#busy:not([hidden])")
     assert not page.is_visible(".sheen")
@@ -472,18 +472,18 @@ def violations(page, axe):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_axe_has_nothing_to_say(visit, url, axe, pipeline, scheme, size):
+def test_axe_has_nothing_to_say(visit, url, axe, networks, scheme, size):
     options = PHONE if size == "phone" else {}
     page = visit(url, color_scheme=scheme, bypass_csp=True, **options)
     assert violations(page, axe) == []
     choose_photo(page, TWO)
     page.wait_for_selector(".person")
     assert violations(page, axe) == []
-    pipeline.hold.clear()
+    networks.hold.clear()
     choose_top(page, "red top")
     page.wait_for_selector("#busy:not([hidden])")
     assert violations(page, axe) == []
-    pipeline.hold.set()
+    networks.hold.set()
     wait_done(page)
     assert violations(page, axe) == []
     choose_photo(page, DARK)
