@@ -61,12 +61,12 @@ def read_photo(source: PhotoSource, max_pixels: int = MAX_PIXELS) -> Photo:
     if isinstance(source, np.ndarray):
         return _decode(_from_array(source), None, max_pixels)
     if isinstance(source, Image.Image):
-        with _readable(None):
+        with _readable(None, max_pixels):
             return _decode(source, None, max_pixels)
     path = _path_of(source)
     if path is not None and is_address(str(path)):
         raise _unreadable(path, ADDRESS)
-    with _readable(path), open_picture(_opened(source)) as picture:
+    with _readable(path, max_pixels), open_picture(_opened(source)) as picture:
         return _decode(picture, path, max_pixels)
 
 
@@ -118,7 +118,7 @@ def _opened(source: str | os.PathLike[str] | IO[bytes]) -> Path | IO[bytes]:
 
 
 @contextmanager
-def _readable(path: Path | None) -> Iterator[None]:
+def _readable(path: Path | None, max_pixels: int) -> Iterator[None]:
     """Turn whatever Pillow raises about a picture into a `Refusal` that names it."""
     try:
         with warnings.catch_warnings():
@@ -128,7 +128,7 @@ def _readable(path: Path | None) -> Iterator[None]:
     except Refusal:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(path) from error
+        raise _too_many_pixels(path, max_pixels) from error
     except FileNotFoundError as error:
         raise _unreadable(path, "there is no such file; check the path") from error
     except (IsADirectoryError, PermissionError) as error:
@@ -164,7 +164,7 @@ def _name(path: Path | None) -> str:
     return "photo" if path is None else printable(path)
 
 
-def _too_many_pixels(path: Path | None, max_pixels: int = MAX_PIXELS) -> Refusal:
+def _too_many_pixels(path: Path | None, max_pixels: int) -> Refusal:
     return _unreadable(
         path, f"it claims more than {max_pixels // 10**6} megapixels; make it smaller"
     )

@@ -81,7 +81,7 @@ SPLIT = """value => {
 
 def walk(page, keep, name, me_path):
     """Go through the states of the page; takes a picture of each."""
-    until(page, "document.querySelector('#gallery li:nth-child(9) img').naturalWidth")
+    until(page, "document.querySelector('#gallery li:nth-child(3) img').naturalWidth")
     keep(page, f"{name}-empty")
     page.set_input_files("#photo-file", me_path)
     choose_top(page, "Top 8")

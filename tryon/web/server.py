@@ -1,5 +1,6 @@
 """Run the application with uvicorn; on SIGTERM and Ctrl-C finish what runs."""
 
+import logging
 import socket
 from types import FrameType
 
@@ -54,6 +55,8 @@ def serve(app: ASGIApp, jobs: Jobs, listener: socket.socket, config: ServeConfig
         listener: of `listen`.
         config: limits.
     """
+    # A line for every form that is damaged would let anybody fill the disk.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     settings = uvicorn.Config(
         app,
         lifespan="on",
