@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from tryon.web.app import Api
 from tryon.web.catalog import open_catalog
@@ -38,14 +38,6 @@ def make_app(config: ServeConfig | None = None) -> ASGIApp:
     return Api(dresser, catalog, config).app()
 
 
-async def _pass_on(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand a request to the replica's application."""
-    from ray import serve
-
-    replica: Any = serve.get_replica_context().servable_object
-    await replica.app(scope, receive, send)
-
-
 def deployment(
     config: ServeConfig | None = None, replicas: int = 1, make: Any = make_app
 ) -> Any:
@@ -60,17 +52,17 @@ def deployment(
 
     config = config or ServeConfig(hosts=None, token=os.environ.get(_TOKEN))
 
-    @serve.deployment(
+    def build() -> ASGIApp:
+        return make(config)
+
+    made = serve.deployment(
+        serve.ingress(build)(),  # called in each replica
+        name="tryon",
         num_replicas=replicas,
         max_ongoing_requests=config.max_connections,
         ray_actor_options={"num_cpus": CORES},
     )
-    @serve.ingress(_pass_on)
-    class TryOn:
-        def __init__(self) -> None:
-            self.app = make(config)
-
-    return TryOn.bind()  # type: ignore[attr-defined]
+    return made.bind()
 
 
 def __getattr__(name: str) -> Any:
