@@ -92,6 +92,8 @@ def walk(page, keep, name, me_path):
     until(page, "document.querySelectorAll('#visit li').length === 2", seconds=120)
     choose_top(page, "Top 12")
     until(page, "document.querySelectorAll('#visit li').length === 3", seconds=120)
+    until(page, "document.querySelector('#after').alt.includes('12')")
+    page.wait_for_timeout(500)  # until it is decoded
     page.evaluate(SPLIT, 44)
     page.locator("#stage").scroll_into_view_if_needed()
     keep(page, f"{name}-result")

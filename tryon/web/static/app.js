@@ -44,7 +44,7 @@ async function dress(force = false) {
     const answer = await api.dress(fields, told => mine === turn && progress(told), control.signal);
     if (mine === turn) await finish(asked, answer);
   } catch (error) {
-    if (mine === turn && error.name !== "AbortError") refuse(error, asked);
+    if (mine === turn && error.name !== "AbortError") refuse(error);
   } finally {
     if (mine === turn) running = null;
   }
@@ -141,8 +141,8 @@ function warning(text) {
   return FORCEABLE.some(name => text.startsWith(name)) ? "warn_forced" : "";
 }
 
-function refuse(error, asked) {
-  problem = { name: knows(`refused_${error.name}`) ? error.name : "other", asked };
+function refuse(error) {
+  problem = { name: knows(`refused_${error.name}`) ? error.name : "other" };
   problem.isTop = OF_THE_TOP.includes(error.name) || (error.message ?? "").startsWith("the shop's");
   explain();
   show("problem");
@@ -177,7 +177,8 @@ async function takePhoto(file, name = file.name) {
     await looked;
     if (mine === photo && !top) tell(say("need_top"));
   } catch (error) {
-    if (mine === photo && !running) refuse(error, { photo, top });
+    // A server that is busy now may have time once a top is chosen.
+    if (mine === photo && !running && !AGAIN.includes(error.name)) refuse(error);
   }
 }
 
