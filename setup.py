@@ -25,7 +25,7 @@ FAST = ["openvino>=2025.4,<2027"]  # runs the networks that a user waits for
 # installed without being asked for.
 HEIC = ["pillow-heif>=1.1"]
 RAY = ["ray[data]>=2.40,<3"]  # `tryon batch --engine ray`
-WEB = ["starlette>=0.46", "uvicorn>=0.34", "python-multipart>=0.0.20"]  # `tryon serve`
+WEB = ["starlette>=1.0", "uvicorn>=0.34", "python-multipart>=0.0.20"]  # `tryon serve`
 TEST = ["pytest>=8", "pytest-randomly>=3.15", "pytest-cov>=5", "hypothesis>=6.100"]
 TEST += ["supervision>=0.26"]  # reads what we write
 TEST += [*WEB, "httpx2>=2.16", "playwright>=1.50"]
