@@ -58,6 +58,7 @@ setup(
             "models/patterns/*.h5",
             "training/users/*.jpg",
             "evaluation/pairs/*",
+            "evaluation/controlled/*",
             "batch/report.html",
             "web/openapi.json",
             "web/static/*",

@@ -3,9 +3,12 @@
     python benchmarks/pairs.py -o tryon/evaluation/pairs rendered/p30{0..9} more/p1023 \
         more/p9019
 
+    python benchmarks/pairs.py --controlled -o tryon/evaluation/controlled truth/p3004 ...
+
 Each argument is a rendered person, folder and number, in tees A and C; both pairs of each
-are used. Files are copied unchanged, so that charts stay exact and photos are compressed
-once. No person from 300 to 309 has hair in front of the tee: p9019 does.
+are used, or the four of `data_tools.paint.controlled_pairs`. Files are copied unchanged,
+so that charts stay exact and photos are compressed once. No person from 300 to 309 has
+hair in front of the tee: p9019 does.
 """
 
 import json
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from data_tools.paint.controlled_pairs import controlled_pairs
 from data_tools.paint.rendered_pairs import MANIFEST, RenderedPair, find_pairs, pairs_of
 from tryon.files import write_text
 
@@ -21,9 +25,11 @@ from tryon.files import write_text
 @click.command()
 @click.argument("people", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path))
-def main(people: tuple[Path, ...], out: Path) -> None:
+@click.option("--controlled", is_flag=True)
+def main(people: tuple[Path, ...], out: Path, controlled: bool) -> None:
     """Copy the pairs of PEOPLE to a folder with their manifest; print tags and size."""
-    pairs = [pair for person in people for pair in pairs_of(person.parent, person.name)]
+    read = controlled_pairs if controlled else pairs_of
+    pairs = [pair for person in people for pair in read(person.parent, person.name)]
     out.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
         for name in pair.files:

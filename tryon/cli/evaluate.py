@@ -26,6 +26,7 @@ _DATA = click.Path(path_type=Path, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 T = TypeVar("T")
 SHIPPED_PAIRS = Path(__file__).parents[1] / "evaluation" / "pairs"
+CONTROLLED_PAIRS = SHIPPED_PAIRS.with_name("controlled")
 Rows = list[tuple[str, dict[str, Any]]]
 # Columns of the tables; JSON has every metric.
 _SHOWN = (
@@ -34,7 +35,9 @@ _SHOWN = (
 )  # fmt: skip
 _SHOWN_TRYON = (
     "pairs", "refused", "SSIM inside", "dE inside", "dE rim", "gradients inside",
-    "coordinates inside", "left", "spilled", "level error", "changed pixels",
+    "coordinates inside", "aspect error", "tilt error", "left", "left worst", "spilled",
+    "spilled worst", "dE edge", "level error", "level error worst", "grey tint error",
+    "changed pixels",
 )  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def segmentation(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help="At most N pairs, evenly spaced, for a quick look.",
+    help="At most N pairs of each folder, evenly spaced, for a quick look.",
 )
 @click.option(
     "--sheet",
@@ -120,11 +123,13 @@ def tryon(
 ) -> None:
     """Compare results with rendered ground truth, and with simple baselines.
 
-    DATA is a folder of rendered people; without it, the 24 shipped pairs are measured.
+    DATA is a folder of rendered people; without it, the shipped pairs are measured: 24,
+    and 24 controlled ones that differ in skin or old cloth alone.
     docs/evaluation.md explains each metric; JSON has them all.
     """
     _check_sheet(sheet)
-    pairs = _spaced(_read_pairs(data or SHIPPED_PAIRS), limit)
+    folders = [data] if data else [SHIPPED_PAIRS, CONTROLLED_PAIRS]
+    pairs = [pair for folder in folders for pair in _spaced(_read_pairs(folder), limit)]
     load_keras(context)
     from tryon.evaluation import tryon as evaluation
     from tryon.pipeline import TryOnPipeline

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, spatial
 from skimage import color, metrics
 
 from data_tools.paint.designs import extend_nearest
@@ -15,6 +15,7 @@ from data_tools.paint.rendered_pairs import Truth
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+MAX_GREY_CHROMA = 8.0  # CIELAB: cloth of less is white, grey or black
 RIM = 3  # pixels on each side of the shirt's outline
 
 
@@ -173,6 +174,68 @@ def old_cloth(
     }
 
 
+@dataclass(frozen=True)
+class PrintConfig:
+    """Where the shape of a print is measured: the middle of the front, chart units."""
+
+    middle: float = 0.06  # of u: half the strip's width; a panel is 0.5 wide
+    heights: tuple[float, float] = (0.35, 0.72)  # of v
+    max_distance: float = (
+        0.01  # on the chart, of a pixel's true point in the shop picture
+    )
+    min_pixels: int = 100
+
+
+PRINT = PrintConfig()
+
+
+def print_errors(
+    coordinates: Array, truth: Truth, config: PrintConfig = PRINT
+) -> dict[str, float]:
+    """Compare the shape of a print with the truth's, on the chest.
+
+    There, S1's pixels are an affine function of the photo's.
+
+    Args:
+        coordinates: see `coordinate_errors`.
+        truth: of the pair.
+        config: where it is measured.
+
+    Returns:
+        "aspect error", the absolute log of its height over its width, over the truth's;
+        "tilt error", degrees. Empty where too little of the chest is seen.
+    """
+    u, v = np.moveaxis(truth.chart, -1, 0)
+    low, high = config.heights
+    chest = truth.front & (np.abs(u - 0.25) < config.middle) & (v > low) & (v < high)
+    tree = spatial.cKDTree(panel_units(truth.shop_chart[truth.shop_front]))
+    distance, nearest = tree.query(panel_units(truth.chart[chest]))
+    known = distance < config.max_distance
+    if known.sum() < config.min_pixels:
+        return {}
+    ys, xs = (axis[known] for axis in np.nonzero(chest))
+    right = np.argwhere(truth.shop_front)[nearest[known], ::-1]
+    size = np.array(truth.shop_tee.shape[::-1])
+    shown = coordinates[ys, xs] * size - 0.5
+    design = np.column_stack([xs, ys, np.ones(len(xs))])
+    (aspect, tilt), (true_aspect, true_tilt) = (
+        _shape(np.linalg.lstsq(design, points, rcond=None)[0][:2].T)
+        for points in (shown, right)
+    )
+    turn = (tilt - true_tilt + 180) % 360 - 180
+    return {
+        "aspect error": float(abs(aspect - true_aspect)),
+        "tilt error": float(abs(turn)),
+    }
+
+
+def _shape(linear: NDArray[np.floating]) -> tuple[float, float]:
+    """Return log aspect and tilt in degrees of a linear map (2, 2)."""
+    across, down = np.maximum(np.linalg.norm(linear, axis=0), 1e-9)
+    tilt = np.degrees(np.arctan2(linear[1, 0], linear[0, 0]))
+    return float(np.log(down / across)), float(tilt)
+
+
 def light_errors(
     image: NDArray[np.uint8], truth: NDArray[np.uint8], inside: Mask
 ) -> dict[str, float]:
@@ -180,14 +243,18 @@ def light_errors(
 
     Returns:
         "level", the result's mean L* less the truth's; "level error", its absolute value;
-        "tint error", the distance of both means in a* and b*. Empty without an inside.
+        "tint error", the distance of both means in a* and b*; "grey tint error", the
+        same where the truth is white, grey or black cloth. Empty without an inside.
     """
     if not inside.any():
         return {}
     means = [color.rgb2lab(x[inside]).mean(axis=0) for x in (image, truth)]
     level, *tint = means[0] - means[1]
-    return {
+    errors = {
         "level": float(level),
         "level error": float(abs(level)),
         "tint error": float(np.hypot(*tint)),
     }
+    if np.hypot(*means[1][1:]) < MAX_GREY_CHROMA:
+        errors["grey tint error"] = errors["tint error"]
+    return errors

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_tools.paint.controlled_pairs import CONTROLLED
 from data_tools.paint.rendered_pairs import RenderedPair, Truth, read_truth
 from tryon.errors import Refusal, TryOnError
 from tryon.evaluation import baselines
@@ -22,6 +23,7 @@ from tryon.evaluation.metrics import (
     coordinate_errors,
     light_errors,
     old_cloth,
+    print_errors,
     zones,
 )
 from tryon.images import read_photo
@@ -35,6 +37,7 @@ Picture = NDArray[np.uint8]
 PIPELINE = "ours"
 METHODS = (PIPELINE, "copy", "flat colour", "box affine", "contour warp", "truth warp")
 CHANGED = "changed pixels"  # where the matte is 0
+WORST = ("left", "spilled", "level error")  # whose largest value is shown too
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def measure_pair(pipeline: TryOnPipeline, pair: RenderedPair) -> Result:
         values |= old_cloth(image, user_image.image, true_image.image, truth.tee)
         values |= light_errors(image, true_image.image, parts["inside"])
         changed = (image != user_image.image).any(axis=-1) & background
-        errors = _median_errors(attempt, truth, parts)
+        errors = _print_errors(attempt, truth, parts)
         metrics[name] = values | errors | {CHANGED: int(changed.sum())}
     return Result(pair, None, metrics, render)
 
@@ -136,19 +139,21 @@ def _attempts(
     yield "truth warp", baselines.truth_warp(user, shop, truth)
 
 
-def _median_errors(
+def _print_errors(
     attempt: Attempt, truth: Truth, parts: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, float]:
-    """Return the median coordinate error of the zones that show the shirt."""
+    """Return the errors of the print's shape, and of the coordinates in each zone."""
     if attempt.coordinates is None:
         return {}
     errors = coordinate_errors(attempt.coordinates, truth)
+    shape = print_errors(attempt.coordinates, truth)
     shirt = {name: part & truth.tee for name, part in parts.items()}
-    return {
+    medians = {
         f"coordinates {name}": float(np.median(errors[part]))
         for name, part in shirt.items()
         if part.any()
     }
+    return medians | shape
 
 
 def render_pair(pipeline: TryOnPipeline, pair: RenderedPair) -> tuple[Picture, ...]:
@@ -171,13 +176,52 @@ def summarize(results: list[Result], method: str) -> Metrics:
     for name in sorted({name for metrics in done for name in metrics}):
         known = [metrics[name] for metrics in done if name in metrics]
         values[name] = int(sum(known)) if name == CHANGED else float(np.mean(known))
+        if name in WORST:
+            values[f"{name} worst"] = float(max(known))
     return values
 
 
 def tabulate(results: list[Result]) -> list[tuple[str, Metrics]]:
-    """Return a row of metrics for each method, over all pairs and over each tag."""
-    rows = [(method, summarize(results, method)) for method in METHODS]
-    for tag in sorted({tag for result in results for tag in result.pair.tags}):
-        tagged = [result for result in results if tag in result.pair.tags]
-        rows += [(f"{tag}, {method}", summarize(tagged, method)) for method in METHODS]
+    """Return a row of metrics for each method, over all pairs and over each tag.
+
+    Controlled pairs have rows of their own, and are in none of the others.
+    """
+    plain = [r for r in results if CONTROLLED not in r.pair.tags]
+    controlled = [r for r in results if CONTROLLED in r.pair.tags]
+    rows = [(method, summarize(plain, method)) for method in METHODS if plain]
+    for group in (plain, controlled):
+        for tag in sorted({tag for result in group for tag in result.pair.tags}):
+            tagged = [result for result in group if tag in result.pair.tags]
+            rows += [
+                (f"{tag}, {method}", summarize(tagged, method)) for method in METHODS
+            ]
+    return rows + measure_moves(controlled)
+
+
+def measure_moves(results: list[Result]) -> list[tuple[str, Metrics]]:
+    """Return how far the level moves with the skin alone, and with the old shirt alone.
+
+    Args:
+        results: of controlled pairs: the same shop picture on A and S, and on A and D.
+
+    Returns:
+        A row each, where there are such pairs: their number, and mean and worst of the
+        difference of their levels' errors.
+    """
+    levels = {
+        (result.pair.user, result.pair.shop): result.metrics[PIPELINE]["level"]
+        for result in results
+        if result.refusal is None
+    }
+    rows = []
+    for name, letter in (("skin alone", "S"), ("old cloth alone", "D")):
+        moves = [
+            abs(level - levels[other, shop])
+            for (user, shop), level in levels.items()
+            if user.endswith("_A") and (other := f"{user[:-1]}{letter}", shop) in levels
+        ]
+        if moves:
+            worst = float(max(moves))
+            values = {"level error": float(np.mean(moves)), "level error worst": worst}
+            rows.append((f"moves with the {name}", {"pairs": len(moves), **values}))
     return rows

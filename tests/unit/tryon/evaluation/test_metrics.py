@@ -11,6 +11,7 @@ from tryon.evaluation.metrics import (
     light_errors,
     old_cloth,
     panel_units,
+    print_errors,
     zones,
 )
 
@@ -186,3 +187,53 @@ def test_level_and_tint_are_told_apart():
     assert values["tint error"] > 8
     assert values["level error"] < 3
     assert light_errors(truth, truth, np.zeros_like(tee)) == {}
+
+
+def test_the_tint_of_grey_cloth_is_named():
+    inside = np.ones((4, 4), bool)
+    grey, red = (np.full((4, 4, 3), c, np.uint8) for c in ((120,) * 3, (180, 40, 40)))
+    bluish = np.full((4, 4, 3), (120, 120, 140), np.uint8)
+    errors = light_errors(bluish, grey, inside)
+    assert errors["grey tint error"] == errors["tint error"] > 5
+    assert "grey tint error" not in light_errors(grey, red, inside)
+
+
+def large_truth():
+    """A garment that fills photo and shop picture, at the same places."""
+    every = np.ones((100, 100), bool)
+    return Truth(every, grid(100, 100), every.astype(np.float32), every, grid(100, 100))
+
+
+def shown(matrix):
+    """Return the places that pixels show, moved by a matrix around the chest."""
+    ys, xs = np.mgrid[:100, :100] + 0.5
+    offset = np.stack([xs - 25, ys - 47], axis=-1) @ np.transpose(matrix)
+    return ((offset + (25, 47)) / 100).astype(np.float32)
+
+
+def test_a_print_in_shape_has_no_errors():
+    errors = print_errors(shown(np.eye(2)), large_truth())
+    assert errors["aspect error"] == pytest.approx(0, abs=0.02)
+    assert errors["tilt error"] == pytest.approx(0, abs=0.5)
+
+
+@pytest.mark.parametrize("squash", [0.5, 2.0])
+def test_a_squashed_print_has_another_aspect(squash):
+    errors = print_errors(shown(np.diag([1, squash])), large_truth())
+    assert errors["aspect error"] == pytest.approx(np.log(2), abs=0.03)
+    assert errors["tilt error"] == pytest.approx(0, abs=0.5)
+    even = print_errors(shown(squash * np.eye(2)), large_truth())
+    assert even["aspect error"] == pytest.approx(0, abs=0.02), "size is no shape"
+
+
+@pytest.mark.parametrize("degrees", [-10, 30])
+def test_a_turned_print_is_tilted(degrees):
+    turn = np.deg2rad(degrees)
+    matrix = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    errors = print_errors(shown(matrix), large_truth())
+    assert errors["tilt error"] == pytest.approx(abs(degrees), abs=1)
+    assert errors["aspect error"] == pytest.approx(0, abs=0.03)
+
+
+def test_a_chest_that_is_not_seen_has_no_shape(truth):
+    assert print_errors(shares(), truth) == {}

@@ -8,13 +8,14 @@ from PIL import Image
 
 from data_tools.contact_sheet import DEFAULT
 from data_tools.paint.rendered_pairs import RenderedPair, find_pairs
-from tryon.cli.evaluate import SHIPPED_PAIRS
+from tryon.cli.evaluate import CONTROLLED_PAIRS, SHIPPED_PAIRS
 from tryon.errors import TryOnError
 from tryon.evaluation import baselines
 from tryon.evaluation.sheets import rank_pairs, write_pair_sheet
 from tryon.evaluation.tryon import (
     METHODS,
     Result,
+    measure_moves,
     measure_pairs,
     summarize,
     tabulate,
@@ -190,6 +191,59 @@ def test_the_sheet_shows_user_shop_ours_and_truth(tmp_path):
     width = DEFAULT.cell[0]
     greys = [int(pixels[6, width * k + width // 2, 0]) for k in range(4)]
     assert greys == [0, 50, 100, 150]
+
+
+def moved(tmp_path, name, level, shop="p1_C_shop"):
+    """Make up the result of a controlled pair at a level."""
+    pair = RenderedPair(tmp_path, name, shop, "t", "p1_A", ("controlled", "dark skin"))
+    values = {"level": level, "level error": abs(level), "left": level / 10}
+    return Result(pair, None, dict.fromkeys(METHODS, values), tuple)
+
+
+def test_controlled_pairs_have_rows_of_their_own(tmp_path):
+    group = [result(tmp_path, 2.0), moved(tmp_path, "p1_A", 5.0)]
+    rows = dict(tabulate(group))
+    assert rows["ours"] == summarize(group[:1], "ours")
+    assert rows["controlled, ours"]["pairs"] == rows["dark skin, ours"]["pairs"] == 1
+    assert list(dict(tabulate(group[1:])))[0] == "controlled, ours"
+
+
+def test_the_worst_is_told_beside_the_mean(tmp_path):
+    group = [moved(tmp_path, "p1_A", 5.0), moved(tmp_path, "p1_D", 1.0)]
+    values = summarize(group, "ours")
+    assert (values["level error"], values["level error worst"]) == (3.0, 5.0)
+    assert (values["left"], values["left worst"]) == pytest.approx((0.3, 0.5))
+
+
+def test_moves_are_of_the_same_shop_picture(tmp_path):
+    group = [
+        moved(tmp_path, "p1_A", 5.0),
+        moved(tmp_path, "p1_S", 3.0),
+        moved(tmp_path, "p1_D", -1.0),
+        moved(tmp_path, "p2_A", 0.0),
+        moved(tmp_path, "p2_S", 4.0),
+        moved(tmp_path, "p3_S", 9.0),
+        moved(tmp_path, "p3_A", 1.0, "another"),
+    ]
+    rows = dict(measure_moves(group))
+    skin, cloth = (
+        rows["moves with the skin alone"],
+        rows["moves with the old cloth alone"],
+    )
+    assert skin == {"pairs": 2, "level error": 3.0, "level error worst": 4.0}
+    assert cloth == {"pairs": 1, "level error": 6.0, "level error worst": 6.0}
+    assert measure_moves(group[:1]) == []
+
+
+def test_24_controlled_pairs_ship():
+    pairs = find_pairs(CONTROLLED_PAIRS)
+    assert len({pair.name for pair in pairs}) == len(pairs) == 24
+    tags = [tag for pair in pairs for tag in pair.tags]
+    assert tags.count("controlled") == 24
+    for tag in ("dark skin", "light skin", "dark old cloth", "light old cloth", "tucked"):
+        assert tags.count(tag) >= 8
+    named = {name for pair in pairs for name in pair.files}
+    assert {p.name for p in CONTROLLED_PAIRS.iterdir()} == named | {"pairs.json"}
 
 
 def test_24_pairs_ship():
