@@ -15,7 +15,6 @@ from compositor.mask.foreground import (
 )
 from compositor.mask.matte import clean_mask, enlarge_alpha, refine_alpha
 from compositor.mask.occluders import separate_occluders
-from compositor.mask.pieces import add_missed_pieces
 from compositor.mask.repair import (
     drop_unrelated_components,
     fill_notches,
@@ -38,7 +37,6 @@ from compositor.warp.warp import (
 __all__ = [
     "ControlPoints",
     "Warp",
-    "add_missed_pieces",
     "clean_mask",
     "complete_mask",
     "composite",

@@ -14,7 +14,6 @@ import numpy as np
 from scipy import ndimage
 
 from compositor import (
-    add_missed_pieces,
     clean_mask,
     drop_unrelated_components,
     fill_notches,
@@ -24,6 +23,7 @@ from compositor import (
     separate_occluders,
 )
 from compositor.blur import box_mean
+from compositor.mask.pieces import add_missed_pieces
 from data_tools.annotations import CATEGORIES, SHORT_SLEEVE_TOP
 from mrcnn.chart.inference import predict_chart
 from mrcnn.detections import Detections, mask_iou

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compositor import add_missed_pieces
+from compositor.mask.pieces import add_missed_pieces
 
 CLOTH, SKIN, WALL = (60, 90, 140), (220, 170, 140), (200, 200, 195)
 
