@@ -40,7 +40,7 @@ class ClothesConfig:
     # Weight of the network in the mean of all class probabilities of a garment.
     weight: float = 0.4
     threshold: float = 0.5  # minimum probability of a garment's pixel
-    agreed: float = 0.65  # likewise, in both views, of one that the cascade misses
+    agreed: float = 0.5  # likewise, in both views, of one that the cascade misses
     # A garment that overlaps a proposal with a higher IoU is the proposed one.
     same_iou: float = 0.4
     worn_torso: float = 0.2  # minimum share of a wearer's torso inside the garment

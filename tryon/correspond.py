@@ -44,6 +44,7 @@ class CorrespondConfig:
     min_chart_points: int = 30  # of a chart that a warp is fitted to
     min_landmarks: int = 14  # of 25, visible in both photos
     min_check_landmarks: int = 6  # visible in both, to check a warp by
+    stretch_steps: int = 32  # points along each side, where its stretch is measured
     # Pixels at the garment's edge in the shop's picture whose colours are not trusted:
     # they hold some of the background.
     edge_margin: int = 2
@@ -201,6 +202,35 @@ def landmark_distance(user: Garment, shop: Garment, warp: Warp) -> float:
     distance = np.linalg.norm(warped - expected, axis=-1)
     area = max(int(np.count_nonzero(mask)), 1)
     return float(np.median(distance)) / area**0.5
+
+
+def largest_stretch(
+    garment: Garment, warp: Warp, config: CorrespondConfig = MATCHING
+) -> float:
+    """Return how much more S1 is stretched or squeezed in one place than as a rule.
+
+    Args:
+        garment: has S2.
+        warp: of `fit_style_warp`, from S2 to S1.
+        config: how densely it is measured.
+
+    Returns:
+        The largest factor, at least 1, between a singular value of the warp's Jacobian
+        and their median, inside the garment; 1 where nothing of it can be measured.
+    """
+    x1, y1, x2, y2 = garment.box
+    ys = np.linspace(y1, y2 - 1, config.stretch_steps)
+    xs = np.linspace(x1, x2 - 1, config.stretch_steps)
+    places = warp.coordinates(ys, xs).astype(np.float64)
+    down, across = (np.gradient(places, axis, axis=i) for i, axis in enumerate((ys, xs)))
+    rows, columns = (np.rint(axis).astype(np.intp) for axis in (ys, xs))
+    inside = garment.detection.mask[np.ix_(rows, columns)]
+    inside = ndimage.binary_erosion(inside)
+    if not inside.any():
+        return 1.0
+    jacobians = np.stack([across, down], axis=-1)[inside]
+    logs = np.log(np.maximum(np.linalg.svd(jacobians, compute_uv=False), 1e-3))
+    return float(np.exp(np.abs(logs - np.median(logs)).max()))
 
 
 def fit_style_warp(user: Garment, shop: Garment) -> StyleWarp:

@@ -466,6 +466,7 @@ def measure(
         ),
         "warp_distortion": float(placement.distortion),
         "landmark_distance": placement.landmark_distance,
+        "largest_stretch": placement.stretch,
         "style_distance": color_distance,
         "seam_energy": seam_energy(result, user.work, user.alpha),
     }

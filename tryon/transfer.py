@@ -40,6 +40,7 @@ from tryon.correspond import (
     chart_warp,
     fit_style_warp,
     landmark_distance,
+    largest_stretch,
     style_of,
 )
 from tryon.frames import LIGHT_MARGIN, Frame, crop
@@ -103,6 +104,7 @@ class Relit:
         prediction: float32 (S, S, 6): log gain (3) and residual (3).
         folds: float32 (h, w, 1), log gain of fine folds, at the user's working size.
         landmark_distance: see `correspond.landmark_distance`.
+        stretch: see `correspond.largest_stretch`.
     """
 
     warp: Warp
@@ -111,12 +113,14 @@ class Relit:
     prediction: Array
     folds: Array
     landmark_distance: float = 0.0
+    stretch: float = 1.0
 
     @property
     def placement(self) -> Placement:
         """How the print was placed."""
         warp = self.warp
-        return Placement(warp.method, warp.distortion, self.landmark_distance)
+        checks = self.landmark_distance, self.stretch
+        return Placement(warp.method, warp.distortion, *checks)
 
     def draw(self, ys: NDArray[np.generic], xs: NDArray[np.generic]) -> Array:
         """Return colours (len(ys), len(xs), 3), 0..255, at working-size coordinates."""
@@ -210,8 +214,8 @@ class UniversalTransfer:
         prediction = shrink_level(self.predictor(batch)[0], mask, least)
         if covers_skin and mask.any():
             prediction = extend_nearest(prediction, mask)
-        distance = landmark_distance(user, shop, warp)
-        return Relit(warp, style, frame, prediction, folds, distance)
+        checks = landmark_distance(user, shop, warp), largest_stretch(user, warp)
+        return Relit(warp, style, frame, prediction, folds, *checks)
 
 
 def shrink_level(

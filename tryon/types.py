@@ -114,11 +114,13 @@ class Placement(NamedTuple):
         distortion: of the warp, see `Warp`.
         landmark_distance: how far off the landmarks come to lie, see
             `correspond.landmark_distance`.
+        stretch: largest local stretch, see `correspond.largest_stretch`.
     """
 
     method: str = "chart"
     distortion: float = 0.0
     landmark_distance: float = 0.0
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tryon.correspond import (
     fit_style_warp,
     front_of,
     landmark_distance,
+    largest_stretch,
     match_points,
 )
 from tryon.neckline import trace_collar_edge, trace_neckline
@@ -235,3 +236,15 @@ def test_a_back_alone_is_taken_as_it_is():
     shop = tee()
     turned = with_chart(shop, back=np.ones_like(shop.detection.chart.back))
     np.testing.assert_array_equal(front_of(turned), shop.detection.mask)
+
+
+def test_the_largest_stretch_is_found():
+    user, shop = tee(), tee((-3, 12), 0.8)
+    warp, _, _ = fit_style_warp(user, shop)
+    assert 1 <= largest_stretch(user, warp) < 1.4, "size is no stretch"
+    grid = warp.grid.copy()
+    middle = len(grid) // 2
+    grid[middle:, :, 1] += grid[middle:, :, 1] - grid[middle, :, 1]  # twice as long
+    assert largest_stretch(user, replace(warp, grid=grid)) > 1.7
+    nothing = replace(user, detection=replace(user.detection, mask=np.zeros(SIZE, bool)))
+    assert largest_stretch(nothing, warp) == 1
