@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data_tools.paint.charts import CANONICAL, SHOULDER_HEIGHT
+from data_tools.paint.canonical import CANONICAL, SHOULDER_HEIGHT
 from mrcnn.chart.inference import Chart
 
 Array = NDArray[np.float64]

@@ -6,7 +6,6 @@ that what a photo shows of any cut (hems, sides, armpits, shoulders, collars, cu
 the same coordinates on the canonical chart.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,37 +13,12 @@ from numpy.typing import NDArray
 
 from data_tools.formats.deepfashion2 import read_record
 from data_tools.garments import landmarks_of
+from data_tools.paint.canonical import CANONICAL, SHOULDER_HEIGHT, Cut
 from data_tools.paint.designs import extend_nearest, read_chart, read_tee
 
 Array = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Cut:
-    """How a garment's pattern lies in its square panel; the defaults are canonical.
-
-    Attributes:
-        collar: height (y) of the ends of its collar, in [0, 1].
-        armpit: height of its armpits.
-        side: distance of its armpits from the middle, in [0, 0.5].
-        shoulder: distance of its shoulders from the middle.
-    """
-
-    collar: float = 0.85
-    armpit: float = 0.51
-    side: float = 0.3
-    shoulder: float = 0.2
-
-    def __post_init__(self) -> None:
-        """Check that it can be a tee."""
-        heights = 0.2 < self.armpit < self.collar - 0.1 < 0.9
-        if not (heights and 0.05 < self.shoulder < 0.45 and 0.1 < self.side < 0.45):
-            raise ValueError(f"expected the cut of a tee, got {self}")
-
-
-# The chart that the networks predict; their weights depend on it.
-CANONICAL = Cut()
-SHOULDER_HEIGHT = 0.8  # of the shoulders on the canonical chart
 # Pairs of landmarks: ends of the collar, shoulders, armpits.
 COLLAR_ENDS, SHOULDERS, ARMPITS = (1, 5), (6, 24), (11, 19)
 # Coordinates (x, y) of landmarks on the canonical chart, worn or flat, by index: of those
@@ -102,33 +76,3 @@ def _mean_position(chart: Array, points: NDArray[np.floating]) -> tuple[float, f
     x, y = np.rint(points).astype(np.intp).T
     found = chart[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
     return float(np.abs(found[:, 0] - 0.5).mean()), float(found[:, 1].mean())
-
-
-def canonical(coordinates: Array, cut: Cut) -> Array:
-    """Map coordinates on a garment's own pattern to the canonical chart.
-
-    Args:
-        coordinates: (..., 2), x and y on a panel, in [0, 1].
-        cut: of the garment.
-
-    Returns:
-        float32 (..., 2). Heights are piecewise linear: hems stay, armpits and collars
-        come to the canonical ones. Across, the line from the side seams by the armpits
-        to the shoulders comes to the canonical one, and the ends of the sleeves stay at
-        the panel's sides.
-    """
-    away, height = np.abs(coordinates[..., 0] - 0.5), coordinates[..., 1]
-    to = CANONICAL
-    slope = (to.collar - to.armpit) / (cut.collar - cut.armpit)
-    y = np.where(
-        height < cut.armpit,
-        height * (to.armpit / cut.armpit),
-        to.armpit + (height - cut.armpit) * slope,
-    )
-    rise = np.clip((y - to.armpit) / (SHOULDER_HEIGHT - to.armpit), 0, 1)
-    own = cut.side + rise * (cut.shoulder - cut.side)
-    common = to.side + rise * (to.shoulder - to.side)
-    sleeve = common + (away - own) * (0.5 - common) / (0.5 - own)
-    across = np.where(away < own, away * common / own, sleeve)
-    x = 0.5 + np.sign(coordinates[..., 0] - 0.5) * across
-    return np.stack([x, y], axis=-1).astype(np.float32)

@@ -19,7 +19,8 @@ from data_tools.augment.occluders import apply_occluder, draw_occluder
 from data_tools.augment.views import elastic_field, remap
 from data_tools.formats.label_maps import RENDERED_VAL
 from data_tools.paint import designs
-from data_tools.paint.charts import canonical, read_cut, read_panels
+from data_tools.paint.canonical import canonical
+from data_tools.paint.charts import read_cut, read_panels
 from data_tools.pictures import open_picture
 from mrcnn.chart.data import Change, Charted
 from mrcnn.windows import box_or_frame

@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_tools.paint.charts import (
-    CANONICAL,
-    CANONICAL_LANDMARKS,
-    SHOULDER_HEIGHT,
-    Cut,
-    canonical,
-    read_cut,
-    read_panels,
-)
+from data_tools.paint.canonical import CANONICAL, SHOULDER_HEIGHT, Cut, canonical
+from data_tools.paint.charts import CANONICAL_LANDMARKS, read_cut, read_panels
 
 WIDE, HIGH = 120, 100
 SMALL, LARGE = Cut(0.9, 0.6, 0.25, 0.16), Cut(0.7, 0.42, 0.36, 0.26)

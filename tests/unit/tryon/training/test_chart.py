@@ -9,7 +9,7 @@ from PIL import Image
 
 pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
-from data_tools.paint.charts import CANONICAL
+from data_tools.paint.canonical import CANONICAL
 from data_tools.paint.designs import read_chart
 from mrcnn.chart.data import Charted
 from mrcnn.config import ChartConfig, Stage, TrainConfig
