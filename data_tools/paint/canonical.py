@@ -1,4 +1,4 @@
-"""The canonical chart that all short-sleeve tops share, and how others are mapped to it."""
+"""The canonical chart, which all short-sleeve tops share, and the way to it."""
 
 from dataclasses import dataclass
 
